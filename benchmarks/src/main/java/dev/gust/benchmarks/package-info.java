@@ -1,0 +1,5 @@
+/** benchmarks. */
+@NullMarked
+package dev.gust.benchmarks;
+
+import org.jspecify.annotations.NullMarked;

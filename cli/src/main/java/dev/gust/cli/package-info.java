@@ -1,0 +1,5 @@
+/** cli. */
+@NullMarked
+package dev.gust.cli;
+
+import org.jspecify.annotations.NullMarked;

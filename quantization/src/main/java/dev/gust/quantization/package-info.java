@@ -1,0 +1,5 @@
+/** quantization. */
+@NullMarked
+package dev.gust.quantization;
+
+import org.jspecify.annotations.NullMarked;
