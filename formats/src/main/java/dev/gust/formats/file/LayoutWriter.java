@@ -4,6 +4,7 @@ import dev.gust.formats.OutputException;
 import dev.gust.formats.file.FileLayout.Placement;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -13,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a file of a known {@link FileLayout}, piece by piece, from any number of threads. The path should be a partial
@@ -74,7 +76,7 @@ public final class LayoutWriter implements AutoCloseable {
         }
     }
 
-    private static void close(@org.jspecify.annotations.Nullable FileChannel channel) {
+    private static void close(@Nullable FileChannel channel) {
         try {
             if (channel != null) {
                 channel.close();
@@ -114,6 +116,27 @@ public final class LayoutWriter implements AutoCloseable {
         }
         try {
             writeAt(placement.offset() + offset, bytes);
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
+    /**
+     * CRC-32C of part of a tensor's bytes as the file holds them now.
+     *
+     * @param tensor its name in the layout
+     * @param offset byte within the tensor
+     * @param length number of bytes
+     */
+    public long checksum(String tensor, long offset, long length) {
+        Placement placement = placement(tensor);
+        if (offset < 0 || length < 0 || offset + length > placement.tensor().byteSize()) {
+            throw new IndexOutOfBoundsException(
+                    "bytes " + offset + " to " + (offset + length) + " of tensor '" + tensor + "'");
+        }
+        try (Arena arena = Arena.ofShared()) {
+            long start = placement.offset() + offset;
+            return Checksum.of(channel.map(FileChannel.MapMode.READ_ONLY, start, length, arena));
         } catch (IOException e) {
             throw failure(path, e);
         }

@@ -1,0 +1,45 @@
+package dev.gust.cli;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The processor this JVM runs on, as the {@code jvm} device.
+ *
+ * @param name the model the system reports, or its architecture
+ * @param memory bytes of memory the system has
+ * @param threads processors the JVM may use
+ * @param vectorBits width of the vectors the Vector API prefers
+ */
+record HostProcessor(String name, long memory, int threads, int vectorBits) {
+    static HostProcessor detect() {
+        long memory = ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
+                ? os.getTotalMemorySize()
+                : Runtime.getRuntime().maxMemory();
+        return new HostProcessor(
+                modelName(),
+                memory,
+                Runtime.getRuntime().availableProcessors(),
+                FloatVector.SPECIES_PREFERRED.vectorBitSize());
+    }
+
+    String driver() {
+        return "Vector API, " + vectorBits + " bits, " + threads + " threads";
+    }
+
+    private static String modelName() {
+        Path cpuinfo = Path.of("/proc/cpuinfo"); // Linux; elsewhere the architecture has to do
+        try (var lines = Files.lines(cpuinfo)) {
+            return lines.filter(l -> l.startsWith("model name"))
+                    .map(l -> l.substring(l.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse(System.getProperty("os.arch", "cpu"));
+        } catch (IOException e) {
+            return System.getProperty("os.arch", "cpu");
+        }
+    }
+}

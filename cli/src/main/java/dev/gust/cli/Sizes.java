@@ -1,0 +1,30 @@
+package dev.gust.cli;
+
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ParameterException;
+
+/** Sizes as users write them. */
+final class Sizes {
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,15})\\s*([kmgt]?)(i?)b?", Pattern.CASE_INSENSITIVE);
+    private static final Map<String, Integer> POWERS = Map.of("", 0, "k", 1, "m", 2, "g", 3, "t", 4);
+
+    private Sizes() {}
+
+    /** Bytes in a size such as {@code 512MB}, {@code 2GiB} or {@code 1000000}. */
+    static long parse(String text, CommonOptions common) {
+        Matcher matcher = SIZE.matcher(text.strip());
+        if (matcher.matches()) {
+            long factor = matcher.group(3).isEmpty() ? 1000 : 1024;
+            int power = POWERS.get(matcher.group(2).toLowerCase(Locale.ROOT));
+            double bytes = Long.parseLong(matcher.group(1)) * Math.pow(factor, power);
+            if (bytes >= 1 && bytes < Long.MAX_VALUE) {
+                return (long) bytes;
+            }
+        }
+        throw new ParameterException(
+                common.spec.commandLine(), "'" + text + "' is not a size: write 512MB or 2GiB, for example");
+    }
+}

@@ -1,0 +1,46 @@
+package dev.gust.quantization.pipeline;
+
+import dev.gust.formats.InputException;
+import dev.gust.formats.tensor.Shape;
+import dev.gust.quantization.measure.Magnitudes;
+import dev.gust.quantization.model.LogicalTensor;
+import dev.gust.quantization.model.RowRange;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Refuses NaN and infinity. A block that holds one has no scale that means anything, and the tools that let it through
+ * produce checkpoints whose whole block, or whole model, decodes to NaN.
+ */
+final class FiniteCheck {
+    private FiniteCheck() {}
+
+    /**
+     * Scans some rows.
+     *
+     * @return what was found
+     * @throws InputException if a value is not finite, naming its place
+     */
+    static Magnitudes scan(String location, LogicalTensor tensor, RowRange rows, MemorySegment floats) {
+        long firstIndex = rows.first() * tensor.shape().columns();
+        Magnitudes magnitudes = Magnitudes.scan(floats, firstIndex);
+        if (magnitudes.firstNonFinite().isPresent()) {
+            throw InputException.ofTensor(
+                    location,
+                    tensor.name(),
+                    "NaN or infinity at " + index(tensor.shape(), magnitudes.firstNonFinite().getAsLong()),
+                    "repair the model, or leave the tensor as it is with --exclude");
+        }
+        return magnitudes;
+    }
+
+    /** A flat index as one per dimension. */
+    static String index(Shape shape, long flat) {
+        long[] dims = shape.dims();
+        for (int i = dims.length - 1; i >= 0; i--) {
+            long size = dims[i];
+            dims[i] = flat % size;
+            flat /= size;
+        }
+        return Shape.of(dims).toString();
+    }
+}

@@ -1,0 +1,144 @@
+package dev.gust.quantization.pipeline;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.gust.formats.OutputException;
+import dev.gust.quantization.measure.ErrorSums;
+import java.io.IOException;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What an unfinished run has finished: a line of JSON for the run's fingerprint, then one for each tensor. A line is
+ * believed only as far as the checksums in it hold, so a kill at any moment costs the tensor at work, no more.
+ */
+final class Journal implements AutoCloseable {
+    /**
+     * Bytes that a task wrote.
+     *
+     * @param tensor the stored tensor
+     * @param offset first byte within it
+     * @param length number of bytes
+     * @param crc their CRC-32C
+     */
+    record Write(String tensor, long offset, long length, long crc) {}
+
+    /**
+     * A finished task.
+     *
+     * @param tensor name of the model's tensor
+     * @param error the error made
+     * @param writes what was written, in a fixed order
+     */
+    record Entry(String tensor, ErrorSums error, List<Write> writes) {}
+
+    private record Head(String fingerprint) {}
+
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+
+    private final Path path;
+    private final Writer writer;
+    private final Map<String, Entry> finished;
+
+    private Journal(Path path, Writer writer, Map<String, Entry> finished) {
+        this.path = path;
+        this.writer = writer;
+        this.finished = finished;
+    }
+
+    /** Starts a journal, forgetting any that is there. */
+    static Journal begin(Path path, String fingerprint) {
+        try {
+            var journal = new Journal(path, Files.newBufferedWriter(path), Map.of());
+            journal.line(new Head(fingerprint));
+            return journal;
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
+    /**
+     * Goes on with a journal.
+     *
+     * @throws OutputException if it belongs to another request
+     */
+    static Journal resume(Path path, String fingerprint, String target) {
+        try {
+            List<String> lines = lines(path);
+            var finished = new LinkedHashMap<String, Entry>();
+            if (lines.isEmpty() || !isHead(lines.getFirst(), fingerprint)) {
+                throw OutputException.of(
+                        target,
+                        "the unfinished run was made from another input or with other options",
+                        "repeat that run's command, or leave out --resume to start over");
+            }
+            var kept = new StringBuilder(lines.getFirst()).append('\n');
+            for (String line : lines.subList(1, lines.size())) {
+                try {
+                    Entry entry = JSON.readValue(line, Entry.class);
+                    finished.put(entry.tensor(), entry);
+                    kept.append(line).append('\n');
+                } catch (JsonProcessingException e) {
+                    break; // the line at which the run was killed
+                }
+            }
+            Files.writeString(path, kept);
+            return new Journal(path, Files.newBufferedWriter(path, StandardOpenOption.APPEND), finished);
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
+    private static List<String> lines(Path path) throws IOException {
+        // A torn last line may end inside a character, which Files.readAllLines would refuse.
+        return new String(Files.readAllBytes(path), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
+    }
+
+    private static boolean isHead(String line, String fingerprint) {
+        try {
+            return JSON.readValue(line, Head.class).equals(new Head(fingerprint));
+        } catch (JsonProcessingException e) {
+            return false;
+        }
+    }
+
+    /** The tasks an earlier run finished, by the model's tensor. */
+    Map<String, Entry> finished() {
+        return finished;
+    }
+
+    void add(Entry entry) {
+        try {
+            line(entry);
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
+    private void line(Object value) throws IOException {
+        writer.write(JSON.writeValueAsString(value));
+        writer.write('\n');
+        writer.flush();
+    }
+
+    @Override
+    public void close() {
+        try {
+            writer.close();
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
+    private static OutputException failure(Path path, IOException e) {
+        return OutputException.of(path.toString(), "the journal cannot be kept: " + e.getMessage(), "check space and permissions", e);
+    }
+}

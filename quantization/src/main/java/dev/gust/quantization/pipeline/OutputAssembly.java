@@ -1,0 +1,294 @@
+package dev.gust.quantization.pipeline;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gust.formats.InputException;
+import dev.gust.formats.arrow.ArrowLayout;
+import dev.gust.formats.file.FileLayout;
+import dev.gust.formats.gguf.GgufFile;
+import dev.gust.formats.gguf.GgufLayout;
+import dev.gust.formats.gguf.GgufValue;
+import dev.gust.formats.huggingface.ShardIndex;
+import dev.gust.formats.model.ModelInput;
+import dev.gust.formats.safetensors.SafetensorsLayout;
+import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.quantization.layout.Layout;
+import dev.gust.quantization.layout.QuantizationConfig;
+import dev.gust.quantization.model.LogicalModel;
+import dev.gust.quantization.pipeline.OutputPlan.OutputFile;
+import dev.gust.quantization.pipeline.QuantizationRequest.Aim;
+import dev.gust.quantization.scheme.Scheme;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Puts the tensors that tasks produce into files of the target's container, and adds what belongs beside them. */
+final class OutputAssembly {
+    /** Size at which a folder's weights are split, as the Hugging Face libraries do by default. */
+    private static final long SHARD_BYTES = 5_000_000_000L;
+
+    /** llama.cpp's number for the layout of its quantized blocks. */
+    private static final int QUANTIZATION_VERSION = 2;
+
+    private final ModelInput input;
+    private final LogicalModel model;
+    private final Path target;
+    private final Container container;
+
+    OutputAssembly(ModelInput input, LogicalModel model, Path target) {
+        this.input = input;
+        this.model = model;
+        this.target = target;
+        container = Container.of(target);
+    }
+
+    OutputPlan assembleQuantized(List<TensorTask> tasks, QuantizationRequest request) {
+        Map<String, String> metadata = plainMetadata();
+        Map<String, GgufValue> ggufMetadata = ggufMetadata();
+        Map<String, byte[]> texts = new TreeMap<>();
+        switch (request.aim()) {
+            case Aim.Parts(Scheme scheme, var rule, Layout layout) -> {
+                metadata.put(LogicalModel.SCHEME_KEY, scheme.label());
+                metadata.put("gust.layout", layout.label());
+                if (scheme.isMicroscaled()) {
+                    metadata.put("gust.scale_rule", rule.name().toLowerCase(Locale.ROOT));
+                }
+                List<String> ignored = ignored(tasks);
+                ObjectNode config = config();
+                config.set("quantization_config", QuantizationConfig.of(scheme, layout, ignored));
+                texts.put("config.json", json(config));
+                if (layout == Layout.MODELOPT) {
+                    texts.put("hf_quant_config.json", json(QuantizationConfig.modelOptFile(scheme, ignored)));
+                }
+            }
+            case Aim.Blocks(DType dtype) -> {
+                ggufMetadata.put("general.quantization_version", new GgufValue.Uint32(QUANTIZATION_VERSION));
+                ggufMetadata.put("general.file_type", new GgufValue.Uint32(fileType(dtype)));
+            }
+        }
+        return assemble(tasks, metadata, ggufMetadata, texts, request.toString());
+    }
+
+    OutputPlan assembleDequantized(List<TensorTask> tasks, DType dtype) {
+        Map<String, String> metadata = plainMetadata();
+        metadata.keySet().removeIf(k -> k.startsWith("gust."));
+        Map<String, GgufValue> ggufMetadata = ggufMetadata();
+        ggufMetadata.remove("general.quantization_version");
+        ggufMetadata.put("general.file_type", new GgufValue.Uint32(fileType(dtype)));
+        ObjectNode config = config();
+        config.remove("quantization_config");
+        config.put("torch_dtype", torchName(dtype));
+        return assemble(tasks, metadata, ggufMetadata, Map.of("config.json", json(config)), "dequantize " + dtype);
+    }
+
+    OutputPlan assembleConverted(List<TensorTask> tasks) {
+        return assemble(
+                tasks, plainMetadata(), ggufMetadata(), Map.of("config.json", json(config())), "convert");
+    }
+
+    private OutputPlan assemble(
+            List<TensorTask> tasks,
+            Map<String, String> metadata,
+            Map<String, GgufValue> ggufMetadata,
+            Map<String, byte[]> texts,
+            String request) {
+        List<TensorInfo> outputs =
+                tasks.stream().flatMap(t -> t.outputs().stream()).toList();
+        refuseDuplicates(outputs);
+        String file = String.valueOf(target.getFileName());
+        List<OutputFile> files =
+                switch (container) {
+                    case SAFETENSORS -> {
+                        refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
+                        yield List.of(new OutputFile(file, SafetensorsLayout.of(outputs, metadata)));
+                    }
+                    case GGUF -> List.of(new OutputFile(file, GgufLayout.of(outputs, ggufMetadata)));
+                    case ARROW -> List.of(new OutputFile(file, ArrowLayout.of(outputs, metadata)));
+                    case FOLDER -> {
+                        refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
+                        yield shards(tasks, metadata);
+                    }
+                };
+        boolean folder = container == Container.FOLDER;
+        var small = new TreeMap<String, byte[]>();
+        if (folder) {
+            small.putAll(texts);
+            if (files.size() > 1) {
+                Map<String, String> weightMap = new TreeMap<>();
+                files.forEach(f -> f.tensors().forEach(t -> weightMap.put(t.name(), f.name())));
+                long total = outputs.stream().mapToLong(TensorInfo::byteSize).sum();
+                small.put(ShardIndex.FILE_NAME, ShardIndex.render(weightMap, total).getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        return new OutputPlan(
+                target,
+                folder,
+                files,
+                tasks,
+                small,
+                folder ? input.carried() : Map.of(),
+                fingerprint(request, files));
+    }
+
+    /** Tensors stay in the shard they came in; a model of one file is split only where it is too large for one. */
+    private List<OutputFile> shards(List<TensorTask> tasks, Map<String, String> metadata) {
+        var groups = new LinkedHashMap<String, List<TensorInfo>>();
+        if (input.shards().isEmpty()) {
+            int shard = 0;
+            long bytes = 0;
+            for (TensorTask task : tasks) {
+                long size = task.outputs().stream().mapToLong(TensorInfo::byteSize).sum();
+                if (bytes > 0 && bytes + size > SHARD_BYTES) {
+                    shard++;
+                    bytes = 0;
+                }
+                bytes += size;
+                groups.computeIfAbsent(String.valueOf(shard), _ -> new ArrayList<>()).addAll(task.outputs());
+            }
+        } else {
+            new TreeMap<>(input.shards()).values().stream()
+                    .distinct()
+                    .sorted()
+                    .forEach(name -> groups.put(name, new ArrayList<>()));
+            for (TensorTask task : tasks) {
+                String shard = input.shards().get(task.source().stored().getFirst().name());
+                groups.computeIfAbsent(String.valueOf(shard), _ -> new ArrayList<>()).addAll(task.outputs());
+            }
+            groups.values().removeIf(List::isEmpty);
+        }
+        if (groups.size() <= 1) {
+            List<TensorInfo> all = groups.values().stream().flatMap(List::stream).toList();
+            return List.of(new OutputFile("model.safetensors", SafetensorsLayout.of(all, metadata)));
+        }
+        var files = new ArrayList<OutputFile>();
+        for (List<TensorInfo> group : groups.values()) {
+            String name = "model-%05d-of-%05d.safetensors".formatted(files.size() + 1, groups.size());
+            files.add(new OutputFile(name, SafetensorsLayout.of(group, metadata)));
+        }
+        return files;
+    }
+
+    private void refuse(List<TensorInfo> outputs, DType.Kind kind, String why) {
+        for (TensorInfo t : outputs) {
+            if (t.dtype().kind() == kind) {
+                throw InputException.ofTensor(
+                        model.source().location(),
+                        t.name(),
+                        why + " " + t.dtype(),
+                        "write a .gguf or .arrow file, or run gust dequantize");
+            }
+        }
+    }
+
+    private void refuseDuplicates(List<TensorInfo> outputs) {
+        var names = new HashSet<String>();
+        for (TensorInfo t : outputs) {
+            if (!names.add(t.name())) {
+                throw InputException.ofTensor(
+                        model.source().location(),
+                        t.name(),
+                        "another tensor's parts would be stored under the same name",
+                        "leave one of them as it is with --exclude");
+            }
+        }
+    }
+
+    /** Linear modules that an engine must not expect to be quantized. */
+    private static List<String> ignored(List<TensorTask> tasks) {
+        return tasks.stream()
+                .filter(t -> t instanceof CopyTask
+                        && t.source().shape().rank() == 2
+                        && t.source().name().endsWith(".weight")
+                        && !t.reason().equals("embedding")
+                        && !t.reason().equals("norm"))
+                .map(t -> t.source().name())
+                .map(n -> n.substring(0, n.length() - ".weight".length()))
+                .toList();
+    }
+
+    private Map<String, String> plainMetadata() {
+        Map<String, String> metadata = new TreeMap<>(input.source().metadata());
+        metadata.put("format", "pt"); // the Hugging Face libraries refuse a file that does not say so
+        return metadata;
+    }
+
+    private Map<String, GgufValue> ggufMetadata() {
+        if (input.source() instanceof GgufFile gguf) {
+            return new LinkedHashMap<>(gguf.values());
+        }
+        var metadata = new LinkedHashMap<String, GgufValue>();
+        String architecture =
+                input.config().map(c -> c.path("model_type").asText("")).orElse("");
+        metadata.put("general.architecture", new GgufValue.Text(architecture.isEmpty() ? "unknown" : architecture));
+        input.source().metadata().forEach((key, value) -> {
+            if (!key.isEmpty() && !key.equals("format")) {
+                metadata.putIfAbsent(key, new GgufValue.Text(value));
+            }
+        });
+        return metadata;
+    }
+
+    private ObjectNode config() {
+        return input.config().map(ObjectNode::deepCopy).orElseGet(JsonNodeFactory.instance::objectNode);
+    }
+
+    private static byte[] json(ObjectNode node) {
+        return (node.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String torchName(DType dtype) {
+        return switch (dtype) {
+            case F16 -> "float16";
+            case BF16 -> "bfloat16";
+            default -> "float32";
+        };
+    }
+
+    /** llama.cpp's file types (enum llama_ftype). */
+    private static int fileType(DType dtype) {
+        return switch (dtype) {
+            case F32 -> 0;
+            case F16 -> 1;
+            case Q4_0 -> 2;
+            case Q4_1 -> 3;
+            case Q8_0 -> 7;
+            case Q5_0 -> 8;
+            case Q5_1 -> 9;
+            case Q4_K -> 15;
+            case Q6_K -> 18;
+            case BF16 -> 32;
+            case MXFP4 -> 38;
+            case NVFP4 -> 39;
+            default -> throw new IllegalArgumentException("no file type for " + dtype);
+        };
+    }
+
+    private String fingerprint(String request, List<OutputFile> files) {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update(request.getBytes(StandardCharsets.UTF_8));
+            digest.update((byte) 0);
+            digest.update(input.identity().getBytes(StandardCharsets.UTF_8));
+            for (OutputFile file : files) {
+                FileLayout layout = file.layout();
+                digest.update((byte) 0);
+                digest.update(file.name().getBytes(StandardCharsets.UTF_8));
+                digest.update(layout.head());
+                digest.update(layout.tail());
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every JDK has SHA-256
+        }
+    }
+}

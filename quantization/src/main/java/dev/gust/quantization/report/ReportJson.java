@@ -1,0 +1,72 @@
+package dev.gust.quantization.report;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import java.util.Optional;
+
+/** Reports as JSON: the keys are part of the command line's contract. */
+public final class ReportJson {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
+    private ReportJson() {}
+
+    /** One document, indented, ending in a line break. */
+    public static String render(QuantizationReport report) {
+        return of(report).toPrettyString() + "\n";
+    }
+
+    /** As a tree, for embedding. */
+    public static ObjectNode of(QuantizationReport report) {
+        ObjectNode root = NODES.objectNode();
+        root.put("verb", report.verb());
+        root.put("input", report.input());
+        root.put("output", report.output());
+        root.set("settings", JSON.valueToTree(report.settings()));
+        root.put("planned", report.planned());
+        root.put("seconds", report.seconds());
+        ArrayNode tensors = root.putArray("tensors");
+        for (TensorRow row : report.tensors()) {
+            ObjectNode node = tensors.addObject();
+            node.put("name", row.name());
+            ArrayNode shape = node.putArray("shape");
+            for (long d : row.shape()) {
+                shape.add(d);
+            }
+            node.put("from", row.from());
+            node.put("to", row.to());
+            node.put("bytes_before", row.bytesBefore());
+            node.put("bytes_after", row.bytesAfter());
+            addError(node, row.error());
+            if (!row.reason().isEmpty()) {
+                node.put("reason", row.reason());
+            }
+        }
+        QuantizationReport.Totals totals = report.totals();
+        ObjectNode sums = root.putObject("totals");
+        sums.put("tensors", totals.tensors());
+        sums.put("changed", totals.changed());
+        sums.put("bytes_before", totals.bytesBefore());
+        sums.put("bytes_after", totals.bytesAfter());
+        sums.put("changed_bytes_before", totals.changedBytesBefore());
+        sums.put("changed_bytes_after", totals.changedBytesAfter());
+        addError(sums, totals.error());
+        return root;
+    }
+
+    /** Adds sqnr_db, mse, max_abs and cosine; an infinite ratio is null, as JSON has no infinity. */
+    public static void addError(ObjectNode node, Optional<ErrorFigures> error) {
+        error.ifPresent(e -> {
+            if (Double.isInfinite(e.sqnrDb())) {
+                node.putNull("sqnr_db");
+            } else {
+                node.put("sqnr_db", e.sqnrDb());
+            }
+            node.put("mse", e.mse());
+            node.put("max_abs", e.maxAbs());
+            node.put("cosine", e.cosine());
+        });
+    }
+}
