@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec.Target;
 /** Options that every verb understands. */
 final class CommonOptions {
     @Spec(Target.MIXEE)
-    CommandSpec spec;
+    CommandSpec spec = CommandSpec.create();
 
     @Option(names = "--json", description = "One JSON document on stdout.")
     boolean json;

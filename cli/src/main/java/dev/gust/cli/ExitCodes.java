@@ -34,7 +34,7 @@ final class ExitCodes {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
         String verb = command.getCommandSpec().qualifiedName();
-        err.println("gust: " + oneLine(e.getMessage()) + "; see " + verb + " --help");
+        err.println("gust: " + oneLine(String.valueOf(e.getMessage())) + "; see " + verb + " --help");
         return USAGE;
     }
 

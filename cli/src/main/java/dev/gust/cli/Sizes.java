@@ -1,7 +1,6 @@
 package dev.gust.cli;
 
 import java.util.Locale;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ParameterException;
@@ -9,7 +8,8 @@ import picocli.CommandLine.ParameterException;
 /** Sizes as users write them. */
 final class Sizes {
     private static final Pattern SIZE = Pattern.compile("(\\d{1,15})\\s*([kmgt]?)(i?)b?", Pattern.CASE_INSENSITIVE);
-    private static final Map<String, Integer> POWERS = Map.of("", 0, "k", 1, "m", 2, "g", 3, "t", 4);
+    /** Each letter is a factor of a thousand more than the one before; none is no factor. */
+    private static final String POWERS = "kmgt";
 
     private Sizes() {}
 
@@ -18,7 +18,8 @@ final class Sizes {
         Matcher matcher = SIZE.matcher(text.strip());
         if (matcher.matches()) {
             long factor = matcher.group(3).isEmpty() ? 1000 : 1024;
-            int power = POWERS.get(matcher.group(2).toLowerCase(Locale.ROOT));
+            String letter = matcher.group(2).toLowerCase(Locale.ROOT);
+            int power = letter.isEmpty() ? 0 : POWERS.indexOf(letter) + 1;
             double bytes = Long.parseLong(matcher.group(1)) * Math.pow(factor, power);
             if (bytes >= 1 && bytes < Long.MAX_VALUE) {
                 return (long) bytes;

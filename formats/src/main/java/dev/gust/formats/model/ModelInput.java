@@ -14,13 +14,15 @@ import java.util.Optional;
  * @param shards for each stored tensor of a sharded folder, the name of its file; empty for everything else
  * @param carried files to take along to a folder made from this model (tokenizer, generation settings), by name there
  * @param identity changes when the input does: names, sizes and times of its files
+ * @param release runs on close, after the source was closed: removes temporary files
  */
 public record ModelInput(
         TensorSource source,
         Optional<ObjectNode> config,
         Map<String, String> shards,
         Map<String, Path> carried,
-        String identity)
+        String identity,
+        Runnable release)
         implements AutoCloseable {
     public ModelInput {
         shards = Map.copyOf(shards);
@@ -29,6 +31,10 @@ public record ModelInput(
 
     @Override
     public void close() {
-        source.close();
+        try {
+            source.close();
+        } finally {
+            release.run();
+        }
     }
 }

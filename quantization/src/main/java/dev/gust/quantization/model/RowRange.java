@@ -18,7 +18,8 @@ public record RowRange(long first, long count) {
      * Cuts a tensor into pieces of about {@link #PIECE_ELEMENTS} elements.
      *
      * @param shape its shape; ranks 0 and 1 are one row
-     * @param rowBlock rows that must stay together, counted within each matrix of the last two dimensions
+     * @param rowBlock rows that must stay together, counted within each matrix of the last two dimensions; no piece
+     *     crosses from one matrix to the next
      * @return the pieces in order; none for a tensor without elements
      */
     public static List<RowRange> cut(Shape shape, int rowBlock) {
@@ -28,8 +29,7 @@ public record RowRange(long first, long count) {
         }
         long wanted = Math.max(1, PIECE_ELEMENTS / shape.columns());
         wanted = (wanted + rowBlock - 1) / rowBlock * rowBlock;
-        // Without row blocks a piece may run on into the next matrix; with them, blocks start anew in each.
-        long matrix = rowBlock == 1 ? shape.rows() : shape.dim(-2);
+        long matrix = shape.rank() < 2 ? 1 : shape.dim(-2);
         for (long start = 0; start < shape.rows(); start += matrix) {
             for (long row = 0; row < matrix; row += wanted) {
                 ranges.add(new RowRange(start + row, Math.min(wanted, matrix - row)));

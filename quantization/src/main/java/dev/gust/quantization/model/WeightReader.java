@@ -7,6 +7,7 @@ import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.quantization.scheme.Part;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -130,9 +131,9 @@ public final class WeightReader implements AutoCloseable {
         return (rows, scratch, slot) -> {
             var parts = new ArrayList<MemorySegment>();
             for (int i = 0; i < data.size(); i++) {
-                var part = encoding.parts().get(i);
-                var slice = PartSlices.slice(part, tensor.shape(), encoding.quantizer().rowBlock(), rows);
-                MemorySegment bytes = slice.of(data.get(i));
+                Part part = encoding.parts().get(i);
+                Part.Range range = encoding.quantizer().range(tensor.shape(), i, rows.first(), rows.count());
+                MemorySegment bytes = data.get(i).asSlice(range.offset(), range.bytes());
                 if (part.suffix().equals("weight_global_scale")) {
                     bytes = scratch.get(slot + 1, bytes.byteSize()).copyFrom(bytes);
                     encoding.layout().convert(part, bytes);

@@ -8,6 +8,7 @@ import dev.gust.formats.file.FileLayout;
 import dev.gust.formats.gguf.GgufFile;
 import dev.gust.formats.gguf.GgufLayout;
 import dev.gust.formats.gguf.GgufValue;
+import dev.gust.formats.huggingface.Shard;
 import dev.gust.formats.huggingface.ShardIndex;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.safetensors.SafetensorsLayout;
@@ -72,8 +73,8 @@ final class OutputAssembly {
                 }
             }
             case Aim.Blocks(DType dtype) -> {
-                ggufMetadata.put("general.quantization_version", new GgufValue.Uint32(QUANTIZATION_VERSION));
-                ggufMetadata.put("general.file_type", new GgufValue.Uint32(fileType(dtype)));
+                ggufMetadata.put("general.quantization_version", GgufValue.u32(QUANTIZATION_VERSION));
+                ggufMetadata.put("general.file_type", GgufValue.u32(fileType(dtype)));
             }
         }
         return assemble(tasks, metadata, ggufMetadata, texts, request.toString());
@@ -84,7 +85,7 @@ final class OutputAssembly {
         metadata.keySet().removeIf(k -> k.startsWith("gust."));
         Map<String, GgufValue> ggufMetadata = ggufMetadata();
         ggufMetadata.remove("general.quantization_version");
-        ggufMetadata.put("general.file_type", new GgufValue.Uint32(fileType(dtype)));
+        ggufMetadata.put("general.file_type", GgufValue.u32(fileType(dtype)));
         ObjectNode config = config();
         config.remove("quantization_config");
         config.put("torch_dtype", torchName(dtype));
@@ -124,10 +125,9 @@ final class OutputAssembly {
         if (folder) {
             small.putAll(texts);
             if (files.size() > 1) {
-                Map<String, String> weightMap = new TreeMap<>();
-                files.forEach(f -> f.tensors().forEach(t -> weightMap.put(t.name(), f.name())));
-                long total = outputs.stream().mapToLong(TensorInfo::byteSize).sum();
-                small.put(ShardIndex.FILE_NAME, ShardIndex.render(weightMap, total).getBytes(StandardCharsets.UTF_8));
+                List<Shard> shards =
+                        files.stream().map(f -> new Shard(f.name(), f.tensors())).toList();
+                small.put(ShardIndex.FILE, ShardIndex.render(shards).getBytes(StandardCharsets.UTF_8));
             }
         }
         return new OutputPlan(
@@ -168,11 +168,11 @@ final class OutputAssembly {
         }
         if (groups.size() <= 1) {
             List<TensorInfo> all = groups.values().stream().flatMap(List::stream).toList();
-            return List.of(new OutputFile("model.safetensors", SafetensorsLayout.of(all, metadata)));
+            return List.of(new OutputFile(Shard.SINGLE, SafetensorsLayout.of(all, metadata)));
         }
         var files = new ArrayList<OutputFile>();
         for (List<TensorInfo> group : groups.values()) {
-            String name = "model-%05d-of-%05d.safetensors".formatted(files.size() + 1, groups.size());
+            String name = Shard.fileName(files.size() + 1, groups.size());
             files.add(new OutputFile(name, SafetensorsLayout.of(group, metadata)));
         }
         return files;
@@ -229,10 +229,10 @@ final class OutputAssembly {
         var metadata = new LinkedHashMap<String, GgufValue>();
         String architecture =
                 input.config().map(c -> c.path("model_type").asText("")).orElse("");
-        metadata.put("general.architecture", new GgufValue.Text(architecture.isEmpty() ? "unknown" : architecture));
+        metadata.put("general.architecture", GgufValue.text(architecture.isEmpty() ? "unknown" : architecture));
         input.source().metadata().forEach((key, value) -> {
             if (!key.isEmpty() && !key.equals("format")) {
-                metadata.putIfAbsent(key, new GgufValue.Text(value));
+                metadata.putIfAbsent(key, GgufValue.text(value));
             }
         });
         return metadata;

@@ -5,7 +5,6 @@ import dev.gust.quantization.layout.Layout;
 import dev.gust.quantization.measure.ErrorSums;
 import dev.gust.quantization.model.LogicalModel;
 import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.PartSlices;
 import dev.gust.quantization.model.RowRange;
 import dev.gust.quantization.model.ScratchBuffers;
 import dev.gust.quantization.model.WeightReader;
@@ -93,21 +92,20 @@ public record QuantizeTask(
                 FiniteCheck.scan(location, source, rows, floats);
             }
             var bytes = new ArrayList<MemorySegment>();
-            var slices = new ArrayList<PartSlices.Slice>();
+            var ranges = new ArrayList<Part.Range>();
             for (int i = 0; i < parts.size(); i++) {
-                var slice = PartSlices.slice(parts.get(i), source.shape(), quantizer.rowBlock(), rows);
-                slices.add(slice);
-                bytes.add(scratch.get(8 + i, slice.length()));
+                Part.Range range = quantizer.range(source.shape(), i, rows.first(), rows.count());
+                ranges.add(range);
+                bytes.add(scratch.get(8 + i, range.bytes()));
             }
-            quantizer.quantize(floats, rows.count(), columns, magnitude, bytes);
+            quantizer.quantize(floats, rows.count(), source.shape(), magnitude, bytes);
             MemorySegment restored = scratch.get(8 + parts.size(), floats.byteSize());
             quantizer.dequantize(bytes, rows.count(), columns, restored);
             ErrorSums error = ErrorSums.of(floats, restored);
             for (int i = 0; i < parts.size(); i++) {
-                boolean wholePart = parts.get(i).shape().rank() < 2;
-                if (!wholePart || rows.first() == 0) { // every piece makes the same one; the first writes it
+                if (!parts.get(i).perWeight() || rows.first() == 0) { // all pieces make the same one; the first writes it
                     layout.convert(parts.get(i), bytes.get(i));
-                    sink.write(outputs.get(i), slices.get(i).offset(), bytes.get(i));
+                    sink.write(outputs.get(i), ranges.get(i).offset(), bytes.get(i));
                 }
             }
             return error;
