@@ -98,7 +98,9 @@ class UnpackedCodesTest {
                 sum += r;
             }
             assertNeighbours(grid, values[v], low, high);
-            double bound = 5 * ((double) high - low) / (2 * Math.sqrt(n));
+            double spacing = (double) Objects.requireNonNull(grid.ceiling(values[v]))
+                    - Objects.requireNonNull(grid.floor(values[v]));
+            double bound = 5 * spacing / (2 * Math.sqrt(n));
             assertThat(sum / n).as("%s of %s", dtype, values[v]).isBetween(values[v] - bound, values[v] + bound);
         }
     }
