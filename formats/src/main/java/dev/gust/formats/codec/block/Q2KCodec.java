@@ -1,0 +1,45 @@
+package dev.gust.formats.codec.block;
+
+import static dev.gust.formats.codec.block.Lanes.F;
+import static dev.gust.formats.codec.block.Lanes.LANES;
+
+import dev.gust.formats.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Q2_K: 16 bytes with a 4-bit scale (low) and a 4-bit minimum, 64 bytes of codes, f16 d, f16 dmin; x = d·scale·q −
+ * dmin·min. Each half of 128 elements has 32 code bytes, whose bit pair k belongs to its k-th 32 elements.
+ */
+final class Q2KCodec extends BlockCodec.DecodeOnly {
+    private static final int BLOCK = 256;
+    private static final int STRIDE = 84;
+    private static final int SUB = 16;
+
+    Q2KCodec() {
+        super(DType.Q2_K);
+    }
+
+    @Override
+    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
+        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+            float d = Lanes.half(stored, from + 80);
+            float dmin = Lanes.half(stored, from + 82);
+            for (int s = 0; s < BLOCK / SUB; s++) {
+                int pair = stored.get(Lanes.I8, from + s) & 0xFF;
+                FloatVector scale = FloatVector.broadcast(F, d * (pair & 15));
+                FloatVector min = FloatVector.broadcast(F, dmin * (pair >> 4));
+                long codes = from + 16 + 32 * (s / 8) + SUB * (s % 2);
+                for (int j = 0; j < SUB; j += LANES) {
+                    Lanes.toFloat(Lanes.unsignedBytes(stored, codes + j)
+                                    .lanewise(VectorOperators.LSHR, s / 2 % 4 * 2)
+                                    .and(3))
+                            .mul(scale)
+                            .sub(min)
+                            .intoMemorySegment(floats, to + 4L * (SUB * s + j), Lanes.LE);
+                }
+            }
+        }
+    }
+}
