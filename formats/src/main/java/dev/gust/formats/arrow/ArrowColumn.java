@@ -33,6 +33,11 @@ record ArrowColumn(String name, ArrowType value, List<Integer> lists, Map<String
     /** Field metadata: the tensor's shape, as a JSON array. */
     static final String SHAPE = "gust.shape";
 
+    /** Field metadata of a column that holds part of a large tensor: the tensor's name. */
+    static final String TENSOR = "gust.tensor";
+    /** Field metadata beside {@link #TENSOR}: which part of how many this is, as {@code 0/3}. */
+    static final String PART = "gust.part";
+
     /** Deepest nesting of lists that is read as a tensor. */
     static final int MAX_LISTS = 8;
 
@@ -146,9 +151,26 @@ record ArrowColumn(String name, ArrowType value, List<Integer> lists, Map<String
         return dtype(value).orElseThrow().blockBytes();
     }
 
-    /** Whether Gust wrote the column: its metadata says type and shape. */
-    boolean isOurs() {
+    private boolean isOurs() {
         return metadata.containsKey(DTYPE);
+    }
+
+    /**
+     * Bytes of the values in {@code rows} rows.
+     *
+     * @throws InputException if there are more than can be counted
+     */
+    long bytes(String where, long rows) {
+        try {
+            // Every partial product is computed, so that the count of each nested list is known to fit as well.
+            long values = rows;
+            for (int size : lists) {
+                values = Math.multiplyExact(values, (long) size);
+            }
+            return Math.multiplyExact(values, (long) stored(where).blockBytes());
+        } catch (ArithmeticException e) {
+            throw bad(where, "more values than can be counted");
+        }
     }
 
     /**
@@ -159,11 +181,17 @@ record ArrowColumn(String name, ArrowType value, List<Integer> lists, Map<String
      * @throws InputException if the values are no numbers, or if the column contradicts its metadata
      */
     TensorInfo info(String where, long rows) {
-        DType stored = dtype(value)
-                .orElseThrow(() -> InputException.ofTensor(
-                        where, name, "a column of " + value + ", which are no numbers a tensor holds", NUMBERS));
+        return info(where, rows, bytes(where, rows));
+    }
+
+    /**
+     * As {@link #info(String, long)}, for a tensor of which the column may hold a part.
+     *
+     * @param bytes of the whole tensor
+     */
+    TensorInfo info(String where, long rows, long bytes) {
+        DType stored = stored(where);
         try {
-            long bytes = Math.multiplyExact(Math.multiplyExact(rows, valuesPerRow()), (long) stored.blockBytes());
             TensorInfo info = isOurs() ? declared() : new TensorInfo(name, stored, stacked(rows));
             if (!storage(info.dtype()).equals(value)) {
                 throw bad(where, info.dtype() + " stored as " + value);
@@ -179,10 +207,16 @@ record ArrowColumn(String name, ArrowType value, List<Integer> lists, Map<String
         }
     }
 
+    private DType stored(String where) {
+        return dtype(value)
+                .orElseThrow(() -> InputException.ofTensor(
+                        where, name, "a column of " + value + ", which are no numbers a tensor holds", NUMBERS));
+    }
+
     private TensorInfo declared() {
         String dtype = metadata.getOrDefault(DTYPE, "");
         return new TensorInfo(
-                name,
+                metadata.getOrDefault(TENSOR, name),
                 DType.byName(dtype).orElseThrow(() -> new IllegalArgumentException("unknown type '" + dtype + "'")),
                 Shape.of(ShapeJson.read(metadata.getOrDefault(SHAPE, ""))));
     }
