@@ -11,8 +11,8 @@ import java.util.Optional;
  *
  * <p>A row range covers rows of one [M, K] matrix and begins at a multiple of {@link #rowBlock()}; only the range that
  * ends the matrix may have a length that is no such multiple. The segments for parts hold exactly the bytes of that
- * range; a part that is one value for the whole weight (a global scale) is given whole every time, and every range
- * writes the same value to it.
+ * range ({@link #range} says which those are); a {@linkplain Part#perWeight() part about the weight as a whole} is given
+ * whole every time, and every range writes the same value to it. The bytes do not depend on how the rows are cut.
  */
 public interface WeightQuantizer {
     /** Why a weight of that shape cannot be stored in this scheme ("K = 100 is not a multiple of 32"), if it cannot. */
@@ -32,16 +32,53 @@ public interface WeightQuantizer {
     }
 
     /**
+     * Where the bytes of a range of rows lie in a part.
+     *
+     * @param weight shape of the whole weight
+     * @param part index into {@link #parts}
+     * @param row first row of the range, counted over all the weight's matrices
+     * @param rows number of rows in the range
+     * @throws IllegalArgumentException if the range crosses from one matrix to the next, or is not cut at multiples of
+     *     {@link #rowBlock()}
+     */
+    default Part.Range range(Shape weight, int part, long row, long rows) {
+        Part whole = parts(weight).get(part);
+        if (whole.perWeight()) {
+            return new Part.Range(0, whole.byteSize());
+        }
+        long matrixRows = weight.dim(-2);
+        long columns = weight.columns();
+        long matrix = matrixRows == 0 ? 0 : row / matrixRows;
+        long first = row - matrix * matrixRows;
+        long end = first + rows;
+        if (row < 0 || rows < 0 || end > matrixRows || first % rowBlock() != 0) {
+            throw new IllegalArgumentException("rows " + row + " to " + (row + rows) + " of " + weight
+                    + " are no range of one matrix cut at multiples of " + rowBlock());
+        }
+        if (end < matrixRows && rows % rowBlock() != 0) {
+            throw new IllegalArgumentException(
+                    rows + " rows that do not end the matrix, with row blocks of " + rowBlock());
+        }
+        long offset = matrix * bytes(part, matrixRows, columns) + bytes(part, first, columns);
+        return new Part.Range(offset, bytes(part, rows, columns));
+    }
+
+    private long bytes(int part, long rows, long columns) {
+        return parts(Shape.of(rows, columns)).get(part).byteSize();
+    }
+
+    /**
      * Quantizes rows.
      *
      * @param floats rows × columns finite float32 values, row-major
      * @param rows number of rows in the range
-     * @param columns K
+     * @param weight shape [..., M, K] of the whole weight
      * @param tensorAmax largest magnitude of the whole weight, or of all the weights that must share a global scale;
      *     ignored unless {@link #usesTensorAmax()}
      * @param parts receives the parts' bytes for this range
+     * @throws dev.gust.formats.InputException if a scale does not fit the type in which scales are stored
      */
-    void quantize(MemorySegment floats, long rows, long columns, float tensorAmax, List<MemorySegment> parts);
+    void quantize(MemorySegment floats, long rows, Shape weight, float tensorAmax, List<MemorySegment> parts);
 
     /**
      * Restores rows.
