@@ -43,8 +43,8 @@ final class DequantizeCommand implements Callable<Integer> {
     public Integer call() {
         common.check();
         try (Models model = Models.open(in)) {
-            OutputPlan plan = ConversionPlanner.dequantize(
-                    model.input(), model.logical(), DType.valueOf(dtype.name()), out);
+            OutputPlan plan =
+                    ConversionPlanner.dequantize(model.input(), model.logical(), DType.valueOf(dtype.name()), out);
             RewriteRun.run("dequantize", in, model, plan, Map.of("dtype", dtype.name()), common, writing);
         }
         return ExitCodes.DONE;

@@ -54,8 +54,8 @@ final class DoctorCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         common.check();
-        List<Check> checks = List.of(
-                jdk(), vectors(), codec(), memory(), temporaryFolder(), workingFolder(), maven(), tornado());
+        List<Check> checks =
+                List.of(jdk(), vectors(), codec(), memory(), temporaryFolder(), workingFolder(), maven(), tornado());
         boolean failed = checks.stream().anyMatch(c -> c.state() == State.FAIL);
         if (common.json) {
             ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -150,7 +150,8 @@ final class DoctorCommand implements Callable<Integer> {
                     folder + ", " + Figures.bytes(Files.getFileStore(folder).getUsableSpace()) + " free",
                     "");
         } catch (IOException e) {
-            return new Check(name, otherwise, folder + " cannot be written", "write elsewhere or change its permissions");
+            return new Check(
+                    name, otherwise, folder + " cannot be written", "write elsewhere or change its permissions");
         }
     }
 

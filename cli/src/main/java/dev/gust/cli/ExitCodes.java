@@ -40,15 +40,14 @@ final class ExitCodes {
 
     static int onFailure(Exception failure, CommandLine command, boolean debug) {
         Throwable e = failure;
-        int code =
-                switch (e) {
-                    case InputException _ -> INPUT;
-                    case UsageException _ -> USAGE;
-                    case DeviceException _ -> DEVICE;
-                    case InterruptedRunException _ -> INTERRUPTED;
-                    case OutputException _ -> OTHER;
-                    default -> OTHER;
-                };
+        int code = switch (e) {
+            case InputException _ -> INPUT;
+            case UsageException _ -> USAGE;
+            case DeviceException _ -> DEVICE;
+            case InterruptedRunException _ -> INTERRUPTED;
+            case OutputException _ -> OTHER;
+            default -> OTHER;
+        };
         report(e, command.getErr(), debug);
         return code;
     }
@@ -61,7 +60,8 @@ final class ExitCodes {
                 || e instanceof DeviceException
                 || e instanceof InterruptedRunException;
         String message = String.valueOf(e.getMessage());
-        err.println("gust: " + oneLine(expected ? message : "internal error: " + e + "; please report it with --debug"));
+        err.println(
+                "gust: " + oneLine(expected ? message : "internal error: " + e + "; please report it with --debug"));
         if (debug) {
             e.printStackTrace(err);
         }

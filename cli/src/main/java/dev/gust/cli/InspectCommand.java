@@ -88,7 +88,9 @@ final class InspectCommand implements Callable<Integer> {
             }
             node.put("bytes", tensor.byteSize());
         }
-        root.put("bytes", source.tensors().stream().mapToLong(TensorInfo::byteSize).sum());
+        root.put(
+                "bytes",
+                source.tensors().stream().mapToLong(TensorInfo::byteSize).sum());
         return root.toPrettyString() + "\n";
     }
 }

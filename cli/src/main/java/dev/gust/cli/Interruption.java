@@ -17,17 +17,16 @@ final class Interruption {
 
     /** From now on, an interruption is a request that {@link #isRequested} tells of. */
     static void watch() {
-        Runtime.getRuntime()
-                .addShutdownHook(Thread.ofPlatform().unstarted(() -> {
-                    REQUESTED.set(true);
-                    try {
-                        if (!FINISHED.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                            System.err.println("gust: stopped in the middle of a tensor");
-                        }
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                    }
-                }));
+        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
+            REQUESTED.set(true);
+            try {
+                if (!FINISHED.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                    System.err.println("gust: stopped in the middle of a tensor");
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
     }
 
     static boolean isRequested() {

@@ -16,8 +16,7 @@ record Models(ModelInput input, LogicalModel logical) implements AutoCloseable {
         ModelInput input = ModelFiles.open(in);
         try {
             return new Models(
-                    input,
-                    LogicalModel.of(input.source(), input.config().flatMap(QuantizationConfig::declaredScheme)));
+                    input, LogicalModel.of(input.source(), input.config().flatMap(QuantizationConfig::declaredScheme)));
         } catch (RuntimeException e) {
             input.close();
             throw e;

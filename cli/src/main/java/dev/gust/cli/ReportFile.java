@@ -42,7 +42,10 @@ record ReportFile(Path path, Function<QuantizationReport, String> render) {
             }
         } catch (IOException e) {
             throw OutputException.of(
-                    path.toString(), "the report cannot be written: " + e.getMessage(), "check space and permissions", e);
+                    path.toString(),
+                    "the report cannot be written: " + e.getMessage(),
+                    "check space and permissions",
+                    e);
         }
     }
 }

@@ -36,7 +36,8 @@ final class VerifyCommand implements Callable<Integer> {
                 common.out().print(json(model, findings, weights));
             } else if (!common.quiet) {
                 for (ModelAudit.Finding finding : findings) {
-                    common.out().println((finding.tensor().isEmpty() ? in : finding.tensor()) + ": " + finding.problem());
+                    common.out()
+                            .println((finding.tensor().isEmpty() ? in : finding.tensor()) + ": " + finding.problem());
                 }
                 common.out()
                         .println(in + ": " + weights + " quantized weights ("
@@ -48,10 +49,11 @@ final class VerifyCommand implements Callable<Integer> {
             }
             var first = findings.getFirst();
             common.err()
-                    .println("gust: " + in + ": " + (first.tensor().isEmpty() ? "" : "tensor '" + first.tensor() + "': ")
-                            + first.problem()
-                            + (findings.size() > 1 ? ", and " + (findings.size() - 1) + " more" : "")
-                            + "; quantize the original model again");
+                    .println(
+                            "gust: " + in + ": " + (first.tensor().isEmpty() ? "" : "tensor '" + first.tensor() + "': ")
+                                    + first.problem()
+                                    + (findings.size() > 1 ? ", and " + (findings.size() - 1) + " more" : "")
+                                    + "; quantize the original model again");
             return ExitCodes.CHECK;
         }
     }

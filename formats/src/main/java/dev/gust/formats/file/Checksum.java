@@ -12,8 +12,8 @@ public final class Checksum {
     public static long of(MemorySegment bytes) {
         var crc = new CRC32C();
         for (long done = 0; done < bytes.byteSize(); done += STEP) {
-            crc.update(bytes.asSlice(done, Math.min(STEP, bytes.byteSize() - done))
-                    .asByteBuffer());
+            crc.update(
+                    bytes.asSlice(done, Math.min(STEP, bytes.byteSize() - done)).asByteBuffer());
         }
         return crc.getValue();
     }

@@ -45,8 +45,7 @@ public final class ModelFiles {
             throw InputException.of(in, "there is no such file or folder", "check the name");
         }
         TensorSource source = openFile(path, in);
-        return new ModelInput(
-                source, derivedConfig(source), Map.of(), Map.of(), identity(in, List.of(path)), () -> {});
+        return new ModelInput(source, derivedConfig(source), Map.of(), Map.of(), identity(in, List.of(path)), () -> {});
     }
 
     private static Path path(String in) {

@@ -36,14 +36,12 @@ import java.util.regex.PatternSyntaxException;
 
 /** Audits a quantized model: what makes an engine refuse it, or load it and compute nonsense. */
 public final class ModelAudit {
-    private static final ValueLayout.OfFloat F32 =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfLong I64 =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong I64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Names that only parts of quantized weights end in. */
-    private static final Pattern PART_NAME =
-            Pattern.compile(".*(weight_packed|weight_scale|weight_global_scale|weight_scale_2|weight_scale_inv|weight_shape|_blocks|_scales)");
+    private static final Pattern PART_NAME = Pattern.compile(
+            ".*(weight_packed|weight_scale|weight_global_scale|weight_scale_2|weight_scale_inv|weight_shape|_blocks|_scales)");
 
     /**
      * Something that is wrong.
@@ -85,7 +83,9 @@ public final class ModelAudit {
         checkConfig();
         checkOrphans();
         checkSharedScales();
-        progress.begin("verifying", model.tensors().stream().mapToLong(LogicalTensor::byteSize).sum());
+        progress.begin(
+                "verifying",
+                model.tensors().stream().mapToLong(LogicalTensor::byteSize).sum());
         try (var pool = new PiecePool(threads, () -> false, "");
                 var scratch = new ScratchBuffers()) {
             for (LogicalTensor tensor : model.tensors()) {
@@ -110,18 +110,23 @@ public final class ModelAudit {
                 .toList();
         if (declared.isMissingNode()) {
             if (!weights.isEmpty()) {
-                findings.add(new Finding("", "config.json has no quantization_config, so an engine takes codes for weights"));
+                findings.add(new Finding(
+                        "", "config.json has no quantization_config, so an engine takes codes for weights"));
             }
             return;
         }
         if (weights.isEmpty()) {
-            findings.add(new Finding("", "config.json declares a quantization, but no weight is stored in a known scheme"));
+            findings.add(
+                    new Finding("", "config.json declares a quantization, but no weight is stored in a known scheme"));
         }
         String format = declared.path("format").asText("");
         for (LogicalTensor weight : weights) {
             var scheme = ((TensorEncoding.Quantized) weight.encoding()).scheme();
-            if (!format.isEmpty() && !format.equals("mixed-precision") && !format.equals(QuantizationConfig.format(scheme))) {
-                findings.add(new Finding(weight.name(), "is stored as " + scheme.label() + ", but config.json says " + format));
+            if (!format.isEmpty()
+                    && !format.equals("mixed-precision")
+                    && !format.equals(QuantizationConfig.format(scheme))) {
+                findings.add(new Finding(
+                        weight.name(), "is stored as " + scheme.label() + ", but config.json says " + format));
             }
         }
         checkIgnored(declared);
@@ -135,7 +140,8 @@ public final class ModelAudit {
                     .map(t -> t.encoding() instanceof TensorEncoding.Quantized)
                     .orElse(false);
             if (quantized) {
-                findings.add(new Finding(module + ".weight", "is quantized, but config.json tells engines to ignore it"));
+                findings.add(
+                        new Finding(module + ".weight", "is quantized, but config.json tells engines to ignore it"));
             }
         }
         Set<String> layersQuantized = new HashSet<>();
@@ -178,7 +184,8 @@ public final class ModelAudit {
 
     private void checkOrphans() {
         for (LogicalTensor tensor : model.tensors()) {
-            if (tensor.encoding() instanceof TensorEncoding.Plain && PART_NAME.matcher(tensor.name()).matches()) {
+            if (tensor.encoding() instanceof TensorEncoding.Plain
+                    && PART_NAME.matcher(tensor.name()).matches()) {
                 findings.add(new Finding(
                         tensor.name(),
                         "looks like part of a quantized weight, but its other parts are missing or do not fit (type "

@@ -1,5 +1,7 @@
 package dev.gust.quantization.audit;
 
+import dev.gust.formats.InputException;
+import dev.gust.formats.tensor.DType;
 import dev.gust.quantization.measure.ErrorSums;
 import dev.gust.quantization.model.LogicalModel;
 import dev.gust.quantization.model.LogicalTensor;
@@ -8,8 +10,6 @@ import dev.gust.quantization.model.TensorEncoding;
 import dev.gust.quantization.model.WeightReader;
 import dev.gust.quantization.pipeline.PiecePool;
 import dev.gust.quantization.pipeline.Progress;
-import dev.gust.formats.InputException;
-import dev.gust.formats.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,7 +20,7 @@ import java.util.List;
  * @param tensors the tensors both have, in the reference's order
  * @param onlyInReference tensors the other model lacks
  * @param onlyInOther tensors the reference lacks
- * @param overall over all values together
+ * @param overall over all values of float tensors together: positions and other integers would drown their errors
  */
 public record ModelComparison(
         List<Row> tensors, List<String> onlyInReference, List<String> onlyInOther, ErrorSums overall) {
@@ -30,9 +30,10 @@ public record ModelComparison(
      * @param name its name
      * @param referenceEncoding how the reference stores it
      * @param otherEncoding how the other model does
+     * @param isFloat whether the reference holds real numbers, not counts or flags
      * @param error of the other against the reference
      */
-    public record Row(String name, String referenceEncoding, String otherEncoding, ErrorSums error) {}
+    public record Row(String name, String referenceEncoding, String otherEncoding, boolean isFloat, ErrorSums error) {}
 
     /**
      * Compares.
@@ -42,7 +43,9 @@ public record ModelComparison(
     public static ModelComparison of(LogicalModel reference, LogicalModel other, int threads, Progress progress) {
         var rows = new ArrayList<Row>();
         var onlyInReference = new ArrayList<String>();
-        progress.begin("comparing", reference.tensors().stream().mapToLong(LogicalTensor::byteSize).sum());
+        progress.begin(
+                "comparing",
+                reference.tensors().stream().mapToLong(LogicalTensor::byteSize).sum());
         try (var pool = new PiecePool(threads, () -> false, "")) {
             for (LogicalTensor tensor : reference.tensors()) {
                 var twin = other.find(tensor.name());
@@ -68,13 +71,21 @@ public record ModelComparison(
                 .toList();
         ErrorSums overall = ErrorSums.NONE;
         for (Row row : rows) {
-            overall = overall.merge(row.error());
+            if (row.isFloat()) {
+                overall = overall.merge(row.error());
+            }
         }
         return new ModelComparison(List.copyOf(rows), List.copyOf(onlyInReference), onlyInOther, overall);
     }
 
     private static boolean isNumeric(LogicalTensor tensor) {
         return !(tensor.encoding() instanceof TensorEncoding.Plain(var dtype)) || dtype.kind() != DType.Kind.COMPLEX;
+    }
+
+    private static boolean isFloat(LogicalTensor tensor) {
+        return !(tensor.encoding() instanceof TensorEncoding.Plain(var dtype))
+                || dtype.kind() == DType.Kind.FLOAT
+                || dtype.kind() == DType.Kind.BLOCK;
     }
 
     private static Row compare(
@@ -93,13 +104,13 @@ public record ModelComparison(
             var errors = new ErrorSums[pieces.size()];
             pool.forEach(
                     pieces.size(),
-                    (i, scratch) -> errors[i] = ErrorSums.of(
-                            left.read(pieces.get(i), scratch, 0), right.read(pieces.get(i), scratch, 8)));
+                    (i, scratch) -> errors[i] =
+                            ErrorSums.of(left.read(pieces.get(i), scratch, 0), right.read(pieces.get(i), scratch, 8)));
             ErrorSums sum = ErrorSums.NONE;
             for (ErrorSums piece : errors) {
                 sum = sum.merge(piece);
             }
-            return new Row(a.name(), a.encoding().label(), b.encoding().label(), sum);
+            return new Row(a.name(), a.encoding().label(), b.encoding().label(), isFloat(a), sum);
         }
     }
 }

@@ -27,8 +27,7 @@ public enum Layout {
     /** DeepSeek's FP8 checkpoints: {@code weight} and {@code weight_scale_inv}, which multiplies. Read only. */
     DEEPSEEK("deepseek", EnumSet.of(Scheme.FP8_BLOCK));
 
-    private static final ValueLayout.OfFloat F32 =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final String label;
     private final Set<Scheme> schemes;

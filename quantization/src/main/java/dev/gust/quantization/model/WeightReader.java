@@ -19,8 +19,7 @@ import java.util.List;
  * scratch buffers of its own.
  */
 public final class WeightReader implements AutoCloseable {
-    private static final ValueLayout.OfFloat F32 =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final LogicalTensor tensor;
     private final List<Tensor> stored;
@@ -44,16 +43,18 @@ public final class WeightReader implements AutoCloseable {
                 stored.add(source.open(info.name()));
             }
             List<MemorySegment> data = stored.stream().map(Tensor::data).toList();
-            Decoding decoding =
-                    switch (tensor.encoding()) {
-                        case TensorEncoding.Plain(var dtype) when dtype == DType.F32 ->
-                            (rows, _, _) -> floatsOf(data.getFirst(), tensor, rows);
-                        case TensorEncoding.Plain(var dtype) ->
-                            plain(codec(source, tensor, dtype), data.getFirst(), tensor, 1);
-                        case TensorEncoding.Scaled(var dtype) ->
-                            plain(codec(source, tensor, dtype), data.getFirst(), tensor, data.get(1).get(F32, 0));
-                        case TensorEncoding.Quantized quantized -> quantized(quantized, data, tensor);
-                    };
+            Decoding decoding = switch (tensor.encoding()) {
+                case TensorEncoding.Plain(var dtype)
+                when dtype == DType.F32 -> (rows, _, _) -> floatsOf(data.getFirst(), tensor, rows);
+                case TensorEncoding.Plain(var dtype) -> plain(codec(source, tensor, dtype), data.getFirst(), tensor, 1);
+                case TensorEncoding.Scaled(var dtype) ->
+                    plain(
+                            codec(source, tensor, dtype),
+                            data.getFirst(),
+                            tensor,
+                            data.get(1).get(F32, 0));
+                case TensorEncoding.Quantized quantized -> quantized(quantized, data, tensor);
+            };
             return new WeightReader(tensor, stored, decoding);
         } catch (RuntimeException e) {
             stored.forEach(Tensor::close);
@@ -67,7 +68,9 @@ public final class WeightReader implements AutoCloseable {
 
     /** Rows that can only be read together. */
     public int rowBlock() {
-        return tensor.encoding() instanceof TensorEncoding.Quantized q ? q.quantizer().rowBlock() : 1;
+        return tensor.encoding() instanceof TensorEncoding.Quantized q
+                ? q.quantizer().rowBlock()
+                : 1;
     }
 
     /**
@@ -140,7 +143,8 @@ public final class WeightReader implements AutoCloseable {
                 }
                 parts.add(bytes);
             }
-            MemorySegment floats = scratch.get(slot, rows.count() * tensor.shape().columns() * Float.BYTES);
+            MemorySegment floats =
+                    scratch.get(slot, rows.count() * tensor.shape().columns() * Float.BYTES);
             encoding.quantizer().dequantize(parts, rows.count(), tensor.shape().columns(), floats);
             return floats;
         };

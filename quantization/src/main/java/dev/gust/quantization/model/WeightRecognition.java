@@ -94,12 +94,11 @@ final class WeightRecognition {
     }
 
     private static Optional<String> weightName(String lead, Layout layout, Scheme scheme) {
-        String suffix =
-                switch (layout) {
-                    case GPT_OSS -> "_blocks";
-                    case COMPRESSED_TENSORS -> isPacked(scheme) ? "_packed" : "";
-                    case MODELOPT, DEEPSEEK -> "";
-                };
+        String suffix = switch (layout) {
+            case GPT_OSS -> "_blocks";
+            case COMPRESSED_TENSORS -> isPacked(scheme) ? "_packed" : "";
+            case MODELOPT, DEEPSEEK -> "";
+        };
         return lead.endsWith(suffix)
                 ? Optional.of(lead.substring(0, lead.length() - suffix.length()))
                 : Optional.empty();
@@ -107,14 +106,13 @@ final class WeightRecognition {
 
     private static Optional<Shape> weightShape(TensorInfo lead, Layout layout, Scheme scheme) {
         Shape shape = lead.shape();
-        DType codes =
-                switch (scheme) {
-                    case FP8, FP8_TENSOR, FP8_BLOCK, MXFP8 -> DType.F8_E4M3;
-                    case FP8_E5M2 -> DType.F8_E5M2;
-                    case INT8 -> DType.I8;
-                    case INT4 -> DType.I32;
-                    case MXFP6_E2M3, MXFP6_E3M2, MXFP4, NVFP4 -> DType.U8;
-                };
+        DType codes = switch (scheme) {
+            case FP8, FP8_TENSOR, FP8_BLOCK, MXFP8 -> DType.F8_E4M3;
+            case FP8_E5M2 -> DType.F8_E5M2;
+            case INT8 -> DType.I8;
+            case INT4 -> DType.I32;
+            case MXFP6_E2M3, MXFP6_E3M2, MXFP4, NVFP4 -> DType.U8;
+        };
         if (lead.dtype() != codes || shape.rank() < 2) {
             return Optional.empty();
         }
@@ -139,9 +137,7 @@ final class WeightRecognition {
 
     private DType scaleType(String weight, Layout layout) {
         TensorInfo scale = stored.get(weight + (layout == Layout.DEEPSEEK ? "_scale_inv" : "_scale"));
-        return scale != null && (scale.dtype() == DType.F16 || scale.dtype() == DType.BF16)
-                ? scale.dtype()
-                : DType.F32;
+        return scale != null && (scale.dtype() == DType.F16 || scale.dtype() == DType.BF16) ? scale.dtype() : DType.F32;
     }
 
     private static boolean isPacked(Scheme scheme) {

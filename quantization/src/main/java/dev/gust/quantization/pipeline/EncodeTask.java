@@ -28,8 +28,7 @@ import java.util.List;
 public record EncodeTask(
         LogicalTensor source, TensorCodec codec, TensorInfo output, List<TensorInfo> tensorScale, String reason)
         implements TensorTask {
-    private static final ValueLayout.OfFloat F32 =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /**
      * ggml stores every NVFP4 block scale from 248 up as 448, so the largest is kept at 240, the largest code below

@@ -27,7 +27,8 @@ final class FiniteCheck {
             throw InputException.ofTensor(
                     location,
                     tensor.name(),
-                    "NaN or infinity at " + index(tensor.shape(), magnitudes.firstNonFinite().getAsLong()),
+                    "NaN or infinity at "
+                            + index(tensor.shape(), magnitudes.firstNonFinite().getAsLong()),
                     "repair the model, or leave the tensor as it is with --exclude");
         }
         return magnitudes;

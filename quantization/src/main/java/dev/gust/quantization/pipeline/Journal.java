@@ -139,6 +139,7 @@ final class Journal implements AutoCloseable {
     }
 
     private static OutputException failure(Path path, IOException e) {
-        return OutputException.of(path.toString(), "the journal cannot be kept: " + e.getMessage(), "check space and permissions", e);
+        return OutputException.of(
+                path.toString(), "the journal cannot be kept: " + e.getMessage(), "check space and permissions", e);
     }
 }

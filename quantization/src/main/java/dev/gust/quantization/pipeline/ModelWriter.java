@@ -75,7 +75,8 @@ public final class ModelWriter {
                                 plan.target().toString())
                         : Journal.begin(staged.journal(), plan.fingerprint());
                 var writers = new OpenFiles(staged.content(), plan.files());
-                var pool = new PiecePool(options.threads(), options.cancelled(), plan.target().toString())) {
+                var pool = new PiecePool(
+                        options.threads(), options.cancelled(), plan.target().toString())) {
             var outcomes = new ArrayList<TensorOutcome>();
             for (TensorTask task : plan.tasks()) {
                 Journal.Entry earlier = journal.finished().get(task.source().name());
@@ -88,8 +89,7 @@ public final class ModelWriter {
                     error = entry.error();
                 }
                 outcomes.add(new TensorOutcome(task, error));
-                options.progress()
-                        .advance(task.source().name(), task.source().byteSize());
+                options.progress().advance(task.source().name(), task.source().byteSize());
             }
             writers.force();
             writeSmallFiles(staged.content());
@@ -107,8 +107,8 @@ public final class ModelWriter {
         pieces.forEach(_ -> writes.add(new ArrayList<>()));
         try (TensorTask.OpenTask open = task.open(model, magnitude)) {
             pool.forEach(pieces.size(), (i, scratch) -> {
-                TensorTask.Sink sink = (tensor, offset, bytes) ->
-                        writes.get(i).add(writers.write(tensor, offset, bytes));
+                TensorTask.Sink sink =
+                        (tensor, offset, bytes) -> writes.get(i).add(writers.write(tensor, offset, bytes));
                 errors[i] = open.run(pieces.get(i), scratch, sink);
             });
         }
@@ -117,7 +117,9 @@ public final class ModelWriter {
             error = error.merge(piece);
         }
         return new Journal.Entry(
-                task.source().name(), error, writes.stream().flatMap(List::stream).toList());
+                task.source().name(),
+                error,
+                writes.stream().flatMap(List::stream).toList());
     }
 
     private float magnitude(List<LogicalTensor> tensors, PiecePool pool) {
@@ -142,8 +144,7 @@ public final class ModelWriter {
             var found = new Magnitudes[pieces.size()];
             pool.forEach(pieces.size(), (i, scratch) -> {
                 RowRange rows = pieces.get(i);
-                found[i] =
-                        FiniteCheck.scan(model.source().location(), tensor, rows, reader.read(rows, scratch, 0));
+                found[i] = FiniteCheck.scan(model.source().location(), tensor, rows, reader.read(rows, scratch, 0));
             });
             float largest = 0;
             for (Magnitudes m : found) {

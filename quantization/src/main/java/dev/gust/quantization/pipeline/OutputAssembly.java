@@ -93,8 +93,7 @@ final class OutputAssembly {
     }
 
     OutputPlan assembleConverted(List<TensorTask> tasks) {
-        return assemble(
-                tasks, plainMetadata(), ggufMetadata(), Map.of("config.json", json(config())), "convert");
+        return assemble(tasks, plainMetadata(), ggufMetadata(), Map.of("config.json", json(config())), "convert");
     }
 
     private OutputPlan assemble(
@@ -107,37 +106,31 @@ final class OutputAssembly {
                 tasks.stream().flatMap(t -> t.outputs().stream()).toList();
         refuseDuplicates(outputs);
         String file = String.valueOf(target.getFileName());
-        List<OutputFile> files =
-                switch (container) {
-                    case SAFETENSORS -> {
-                        refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
-                        yield List.of(new OutputFile(file, SafetensorsLayout.of(outputs, metadata)));
-                    }
-                    case GGUF -> List.of(new OutputFile(file, GgufLayout.of(outputs, ggufMetadata)));
-                    case ARROW -> List.of(new OutputFile(file, ArrowLayout.of(outputs, metadata)));
-                    case FOLDER -> {
-                        refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
-                        yield shards(tasks, metadata);
-                    }
-                };
+        List<OutputFile> files = switch (container) {
+            case SAFETENSORS -> {
+                refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
+                yield List.of(new OutputFile(file, SafetensorsLayout.of(outputs, metadata)));
+            }
+            case GGUF -> List.of(new OutputFile(file, GgufLayout.of(outputs, ggufMetadata)));
+            case ARROW -> List.of(new OutputFile(file, ArrowLayout.of(outputs, metadata)));
+            case FOLDER -> {
+                refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
+                yield shards(tasks, metadata);
+            }
+        };
         boolean folder = container == Container.FOLDER;
         var small = new TreeMap<String, byte[]>();
         if (folder) {
             small.putAll(texts);
             if (files.size() > 1) {
-                List<Shard> shards =
-                        files.stream().map(f -> new Shard(f.name(), f.tensors())).toList();
+                List<Shard> shards = files.stream()
+                        .map(f -> new Shard(f.name(), f.tensors()))
+                        .toList();
                 small.put(ShardIndex.FILE, ShardIndex.render(shards).getBytes(StandardCharsets.UTF_8));
             }
         }
         return new OutputPlan(
-                target,
-                folder,
-                files,
-                tasks,
-                small,
-                folder ? input.carried() : Map.of(),
-                fingerprint(request, files));
+                target, folder, files, tasks, small, folder ? input.carried() : Map.of(), fingerprint(request, files));
     }
 
     /** Tensors stay in the shard they came in; a model of one file is split only where it is too large for one. */
@@ -147,27 +140,30 @@ final class OutputAssembly {
             int shard = 0;
             long bytes = 0;
             for (TensorTask task : tasks) {
-                long size = task.outputs().stream().mapToLong(TensorInfo::byteSize).sum();
+                long size =
+                        task.outputs().stream().mapToLong(TensorInfo::byteSize).sum();
                 if (bytes > 0 && bytes + size > SHARD_BYTES) {
                     shard++;
                     bytes = 0;
                 }
                 bytes += size;
-                groups.computeIfAbsent(String.valueOf(shard), _ -> new ArrayList<>()).addAll(task.outputs());
+                groups.computeIfAbsent(String.valueOf(shard), _ -> new ArrayList<>())
+                        .addAll(task.outputs());
             }
         } else {
-            new TreeMap<>(input.shards()).values().stream()
-                    .distinct()
-                    .sorted()
-                    .forEach(name -> groups.put(name, new ArrayList<>()));
+            new TreeMap<>(input.shards())
+                    .values().stream().distinct().sorted().forEach(name -> groups.put(name, new ArrayList<>()));
             for (TensorTask task : tasks) {
-                String shard = input.shards().get(task.source().stored().getFirst().name());
-                groups.computeIfAbsent(String.valueOf(shard), _ -> new ArrayList<>()).addAll(task.outputs());
+                String shard =
+                        input.shards().get(task.source().stored().getFirst().name());
+                groups.computeIfAbsent(String.valueOf(shard), _ -> new ArrayList<>())
+                        .addAll(task.outputs());
             }
             groups.values().removeIf(List::isEmpty);
         }
         if (groups.size() <= 1) {
-            List<TensorInfo> all = groups.values().stream().flatMap(List::stream).toList();
+            List<TensorInfo> all =
+                    groups.values().stream().flatMap(List::stream).toList();
             return List.of(new OutputFile(Shard.SINGLE, SafetensorsLayout.of(all, metadata)));
         }
         var files = new ArrayList<OutputFile>();

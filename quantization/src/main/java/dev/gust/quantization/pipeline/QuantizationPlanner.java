@@ -82,8 +82,7 @@ public final class QuantizationPlanner {
     private TensorTask quantize(LogicalTensor tensor, FusedWeights fused) {
         return switch (request.aim()) {
             case Aim.Parts parts ->
-                QuantizeTask.of(
-                        tensor, parts.scheme(), quantizer(parts, tensor), parts.layout(), fused.of(tensor));
+                QuantizeTask.of(tensor, parts.scheme(), quantizer(parts, tensor), parts.layout(), fused.of(tensor));
             case Aim.Blocks(var wanted) -> {
                 DType dtype = blockFor(wanted, tensor.shape()).orElseThrow();
                 String reason = dtype == wanted
@@ -91,8 +90,7 @@ public final class QuantizationPlanner {
                         : "K = " + tensor.shape().columns() + " is not a multiple of " + wanted.blockElements();
                 TensorCodec codec = Codecs.of(dtype).orElseThrow();
                 List<TensorInfo> scale = dtype == DType.NVFP4
-                        ? List.of(new TensorInfo(
-                                LogicalModel.tensorScaleName(tensor.name()), DType.F32, Shape.of(1)))
+                        ? List.of(new TensorInfo(LogicalModel.tensorScaleName(tensor.name()), DType.F32, Shape.of(1)))
                         : List.of();
                 yield new EncodeTask(
                         tensor, codec, new TensorInfo(tensor.name(), dtype, tensor.shape()), scale, reason);

@@ -110,8 +110,8 @@ public record QuantizationRequest(Aim aim, TensorSelection selection) {
             return new QuantizationRequest(new Aim.Blocks(block.get()), selection);
         }
         Scheme parts = Scheme.byLabel(scheme)
-                .orElseThrow(() -> new UsageException(
-                        scheme + " is a block type of GGUF", "name an OUT that ends in .gguf"));
+                .orElseThrow(() ->
+                        new UsageException(scheme + " is a block type of GGUF", "name an OUT that ends in .gguf"));
         if (rule.isPresent() && !parts.isMicroscaled()) {
             throw new UsageException("--scale-rule is for the mx schemes", "leave it out for " + scheme);
         }

@@ -103,7 +103,8 @@ public record QuantizeTask(
             quantizer.dequantize(bytes, rows.count(), columns, restored);
             ErrorSums error = ErrorSums.of(floats, restored);
             for (int i = 0; i < parts.size(); i++) {
-                if (!parts.get(i).perWeight() || rows.first() == 0) { // all pieces make the same one; the first writes it
+                if (!parts.get(i).perWeight()
+                        || rows.first() == 0) { // all pieces make the same one; the first writes it
                     layout.convert(parts.get(i), bytes.get(i));
                     sink.write(outputs.get(i), ranges.get(i).offset(), bytes.get(i));
                 }

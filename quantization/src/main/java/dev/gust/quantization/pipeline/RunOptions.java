@@ -11,8 +11,7 @@ import java.util.function.BooleanSupplier;
  * @param cancelled asked between pieces; once true the run stops and can be resumed
  * @param progress told how far it is
  */
-public record RunOptions(
-        int threads, boolean resume, boolean overwrite, BooleanSupplier cancelled, Progress progress) {
+public record RunOptions(int threads, boolean resume, boolean overwrite, BooleanSupplier cancelled, Progress progress) {
     public RunOptions {
         if (threads < 1) {
             throw new IllegalArgumentException(threads + " threads");

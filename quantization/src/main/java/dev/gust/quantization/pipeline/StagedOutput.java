@@ -61,12 +61,10 @@ final class StagedOutput implements AutoCloseable {
                         partial.toString(), "is in the way and was not made by Gust", "move or remove it");
             }
             Files.createDirectories(partial);
-            lockFile = FileChannel.open(
-                    partial.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            lockFile = FileChannel.open(partial.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             if (!tryLock(lockFile)) {
                 lockFile.close();
-                throw OutputException.of(
-                        target.toString(), "another process is writing it", "wait for it or stop it");
+                throw OutputException.of(target.toString(), "another process is writing it", "wait for it or stop it");
             }
             var staged = new StagedOutput(target, partial, lockFile);
             if (!resume) {
@@ -170,8 +168,7 @@ final class StagedOutput implements AutoCloseable {
             }
 
             @Override
-            public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e)
-                    throws IOException {
+            public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e) throws IOException {
                 if (e != null) {
                     throw e;
                 }

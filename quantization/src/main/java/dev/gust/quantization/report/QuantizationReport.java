@@ -72,8 +72,7 @@ public record QuantizationReport(
     }
 
     /** What a run would do. */
-    public static QuantizationReport planned(
-            String verb, String input, OutputPlan plan, Map<String, String> settings) {
+    public static QuantizationReport planned(String verb, String input, OutputPlan plan, Map<String, String> settings) {
         return of(
                 verb,
                 input,
@@ -103,7 +102,6 @@ public record QuantizationReport(
                 changed.stream().mapToLong(TensorRow::bytesBefore).sum(),
                 changed.stream().mapToLong(TensorRow::bytesAfter).sum(),
                 error);
-        return new QuantizationReport(
-                verb, input, plan.target().toString(), settings, planned, seconds, rows, totals);
+        return new QuantizationReport(verb, input, plan.target().toString(), settings, planned, seconds, rows, totals);
     }
 }

@@ -6,8 +6,7 @@ import java.util.Locale;
 
 /** A report as one page that needs nothing beside it: no script, no font, no network. */
 public final class ReportHtml {
-    private static final String STYLE =
-            """
+    private static final String STYLE = """
             :root { color-scheme: light dark; --ink: #1c2430; --soft: #667085; --line: #d7dce4; --bar: #2f6fde;
               --bar2: #b9c6da; --paper: #fff; }
             @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a2b3; --line: #344054;
@@ -59,10 +58,7 @@ public final class ReportHtml {
         page.append("<div class=\"facts\">");
         fact(page, totals.changed() + " of " + totals.tensors(), "tensors stored anew");
         fact(page, bytes(totals.bytesBefore()) + " → " + bytes(totals.bytesAfter()), "whole model");
-        fact(
-                page,
-                bytes(totals.changedBytesBefore()) + " → " + bytes(totals.changedBytesAfter()),
-                "these tensors");
+        fact(page, bytes(totals.changedBytesBefore()) + " → " + bytes(totals.changedBytesAfter()), "these tensors");
         totals.error().ifPresent(e -> fact(page, decibels(e.sqnrDb()) + " dB", "SQNR over all their values"));
         fact(page, String.format(Locale.ROOT, "%.1f s", report.seconds()), "time");
         page.append("</div>\n<p>");
@@ -85,7 +81,8 @@ public final class ReportHtml {
     private static void table(StringBuilder page, QuantizationReport report) {
         page.append("<h2>Tensors</h2>\n<table><tr><th>tensor</th><th>shape</th><th>from</th><th>to</th>")
                 .append("<th class=\"n\">bytes before</th><th class=\"n\">bytes after</th><th class=\"n\">SQNR dB</th>")
-                .append("<th class=\"n\">MSE</th><th class=\"n\">max abs</th><th class=\"n\">cosine</th><th>note</th></tr>\n");
+                .append(
+                        "<th class=\"n\">MSE</th><th class=\"n\">max abs</th><th class=\"n\">cosine</th><th>note</th></tr>\n");
         for (TensorRow row : report.tensors()) {
             page.append("<tr><td>").append(escape(row.name()));
             page.append("</td><td>").append(Arrays.toString(row.shape()));
@@ -94,9 +91,21 @@ public final class ReportHtml {
             number(page, String.format(Locale.ROOT, "%,d", row.bytesBefore()));
             number(page, String.format(Locale.ROOT, "%,d", row.bytesAfter()));
             number(page, row.error().map(e -> decibels(e.sqnrDb())).orElse(""));
-            number(page, row.error().map(e -> String.format(Locale.ROOT, "%.3g", e.mse())).orElse(""));
-            number(page, row.error().map(e -> String.format(Locale.ROOT, "%.3g", e.maxAbs())).orElse(""));
-            number(page, row.error().map(e -> String.format(Locale.ROOT, "%.6f", e.cosine())).orElse(""));
+            number(
+                    page,
+                    row.error()
+                            .map(e -> String.format(Locale.ROOT, "%.3g", e.mse()))
+                            .orElse(""));
+            number(
+                    page,
+                    row.error()
+                            .map(e -> String.format(Locale.ROOT, "%.3g", e.maxAbs()))
+                            .orElse(""));
+            number(
+                    page,
+                    row.error()
+                            .map(e -> String.format(Locale.ROOT, "%.6f", e.cosine()))
+                            .orElse(""));
             page.append("<td>").append(escape(row.reason())).append("</td></tr>\n");
         }
         page.append("</table>\n");

@@ -14,7 +14,8 @@ final class ReportPlots {
 
     /** A bar for each tensor, in the model's order. */
     static String sqnr(List<TensorRow> rows) {
-        double largest = rows.stream().mapToDouble(ReportPlots::finiteSqnr).max().orElse(1);
+        double largest =
+                rows.stream().mapToDouble(ReportPlots::finiteSqnr).max().orElse(1);
         double scale = (WIDTH - LABELS - 60) / Math.max(1, largest);
         int height = rows.size() * ROW + 8;
         var svg = open(height);
@@ -70,7 +71,8 @@ final class ReportPlots {
         var svg = open(64);
         size(svg, 4, "before", totals.bytesBefore(), totals.changedBytesBefore(), scale);
         size(svg, 32, "after", totals.bytesAfter(), totals.changedBytesAfter(), scale);
-        return svg.append("</svg>\n<p>Blue: tensors stored anew. Grey: tensors as they were.</p>\n").toString();
+        return svg.append("</svg>\n<p>Blue: tensors stored anew. Grey: tensors as they were.</p>\n")
+                .toString();
     }
 
     private static void size(StringBuilder svg, int y, String label, long all, long changed, double scale) {
