@@ -14,6 +14,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.ForeignAllocation;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.vector.BaseFixedWidthVector;
+import org.apache.arrow.vector.ExtensionTypeVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
@@ -98,8 +99,8 @@ public final class ArrowTensors {
             if (values.getNullCount() != 0) {
                 throw InputException.ofTensor(CImport.COLUMN, info.name(), "has nulls", "fill them in first");
             }
-            if (values instanceof FixedShapeTensorVector tensors) {
-                values = tensors.getUnderlyingVector();
+            if (values instanceof ExtensionTypeVector<?> extension) {
+                values = (FieldVector) extension.getUnderlyingVector();
             } else if (values instanceof FixedSizeListVector list) {
                 values = list.getDataVector();
             } else {
