@@ -23,18 +23,18 @@ final class BandwidthTable {
         var medians = new TreeMap<String, double[]>(); // milliseconds of encode, decode, copy
         for (RunResult result : new Runner(options.build()).run()) {
             double median = result.getPrimaryResult().getStatistics().getPercentile(50);
-            int column =
-                    switch (result.getPrimaryResult().getLabel()) {
-                        case "encode" -> 0;
-                        case "decode" -> 1;
-                        default -> 2;
-                    };
+            int column = switch (result.getPrimaryResult().getLabel()) {
+                case "encode" -> 0;
+                case "decode" -> 1;
+                default -> 2;
+            };
             medians.computeIfAbsent(result.getParams().getParam(parameter), _ -> new double[3])[column] = median;
         }
         System.out.printf(
                 "%n%-12s %10s %9s %10s %9s %10s%n", parameter, "encode", "of copy", "decode", "of copy", "copy GB/s");
         medians.forEach((value, ms) -> {
-            double bytes = benchmark == CodecBenchmark.class ? CodecBenchmark.bytes(value) : SchemeBenchmark.bytes(value);
+            double bytes =
+                    benchmark == CodecBenchmark.class ? CodecBenchmark.bytes(value) : SchemeBenchmark.bytes(value);
             double copy = 2.0 * Floats.ELEMENTS * Float.BYTES / ms[2] / 1e6;
             double encode = bytes / ms[0] / 1e6;
             double decode = bytes / ms[1] / 1e6;

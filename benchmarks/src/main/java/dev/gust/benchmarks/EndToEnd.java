@@ -44,7 +44,10 @@ final class EndToEnd {
         double size = Files.size(model);
         double copy = copy(model, folder.resolve("copy.safetensors"));
         System.out.printf(
-                Locale.ROOT, "model of %.2f GB in BF16; copying the file: %.1f s, %.2f GB/s read%n", size / 1e9, copy,
+                Locale.ROOT,
+                "model of %.2f GB in BF16; copying the file: %.1f s, %.2f GB/s read%n",
+                size / 1e9,
+                copy,
                 size / copy / 1e9);
         System.out.printf("%-10s %8s %10s %9s %14s%n", "scheme", "seconds", "GB/s read", "of copy", "anonymous RSS");
         for (String scheme : List.of("fp8", "mxfp4", "nvfp4", "int8", "q8_0", "q4_k")) {
@@ -75,9 +78,7 @@ final class EndToEnd {
                 LayoutWriter writer = LayoutWriter.open(path, layout)) {
             MemorySegment floats = Floats.gaussian(arena, (long) HIDDEN * HIDDEN, 7);
             MemorySegment weights = arena.allocate((long) HIDDEN * HIDDEN * 2, 64);
-            Codecs.of(DType.BF16)
-                    .orElseThrow()
-                    .encode(floats, 0, weights, 0, (long) HIDDEN * HIDDEN);
+            Codecs.of(DType.BF16).orElseThrow().encode(floats, 0, weights, 0, (long) HIDDEN * HIDDEN);
             for (TensorInfo tensor : tensors) {
                 writer.write(tensor.name(), 0, weights);
             }
@@ -103,8 +104,8 @@ final class EndToEnd {
         long start = System.nanoTime();
         try (ModelInput input = ModelFiles.open(model.toString())) {
             LogicalModel logical = LogicalModel.of(input.source(), Optional.empty());
-            var request = QuantizationRequest.of(
-                    scheme, Optional.empty(), Optional.empty(), TensorSelection.STANDARD, out);
+            var request =
+                    QuantizationRequest.of(scheme, Optional.empty(), Optional.empty(), TensorSelection.STANDARD, out);
             OutputPlan plan = QuantizationPlanner.plan(input, logical, request, out);
             int threads = Runtime.getRuntime().availableProcessors();
             ModelWriter.write(logical, plan, new RunOptions(threads, false, true, () -> false, Progress.NONE));

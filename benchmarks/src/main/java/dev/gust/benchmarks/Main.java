@@ -25,7 +25,8 @@ public final class Main {
             case "peer" -> PeerComparison.print(Path.of(rest[0]));
             case "end-to-end" -> EndToEnd.run(Path.of(rest[0]), rest.length > 1 ? Double.parseDouble(rest[1]) : 4);
             default -> {
-                System.err.println("usage: codecs [DTYPE...] | schemes [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB]");
+                System.err.println(
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB]");
                 System.exit(2);
             }
         }

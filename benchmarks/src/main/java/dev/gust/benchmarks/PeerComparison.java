@@ -63,19 +63,20 @@ final class PeerComparison {
             MemorySegment ours = arena.allocate(elements * Float.BYTES, 64);
             System.out.printf("%-18s %12s %12s %8s%n", "encoder", "ours", "llama.cpp", "ratio");
             for (DType dtype : List.of(
-                    DType.Q8_0, DType.MXFP4, DType.NVFP4, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1, DType.Q4_K,
+                    DType.Q8_0,
+                    DType.MXFP4,
+                    DType.NVFP4,
+                    DType.Q4_0,
+                    DType.Q4_1,
+                    DType.Q5_0,
+                    DType.Q5_1,
+                    DType.Q4_K,
                     DType.Q6_K)) {
                 int type = TYPES.get(dtype);
                 TensorCodec codec = Codecs.of(dtype).orElseThrow();
                 Step peer = () -> {
                     long written = (long) quantizeChunk.invokeExact(
-                            type,
-                            floats,
-                            theirs,
-                            0L,
-                            elements / Floats.COLUMNS,
-                            Floats.COLUMNS,
-                            MemorySegment.NULL);
+                            type, floats, theirs, 0L, elements / Floats.COLUMNS, Floats.COLUMNS, MemorySegment.NULL);
                     if (written != dtype.byteSize(elements)) {
                         throw new IllegalStateException(dtype + ": wrote " + written);
                     }

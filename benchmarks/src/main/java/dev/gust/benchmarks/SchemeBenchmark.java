@@ -31,14 +31,24 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Fork(
         value = 1,
-        jvmArgsAppend = {"--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"})
+        jvmArgsAppend = {"--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"
+        })
 @Warmup(iterations = 2, time = 1)
 @Measurement(iterations = 3, time = 1)
 public class SchemeBenchmark {
     private static final Shape WEIGHT = Shape.of(Floats.ELEMENTS / Floats.COLUMNS, Floats.COLUMNS);
 
     @Param({
-        "FP8", "FP8_TENSOR", "FP8_BLOCK", "FP8_E5M2", "MXFP8", "MXFP6_E2M3", "MXFP6_E3M2", "MXFP4", "NVFP4", "INT8",
+        "FP8",
+        "FP8_TENSOR",
+        "FP8_BLOCK",
+        "FP8_E5M2",
+        "MXFP8",
+        "MXFP6_E2M3",
+        "MXFP6_E3M2",
+        "MXFP4",
+        "NVFP4",
+        "INT8",
         "INT4"
     })
     public Scheme scheme = Scheme.FP8;
