@@ -29,7 +29,8 @@ import org.apache.arrow.vector.types.pojo.Field;
  *
  * <p>Nothing is copied where the memory allows: a tensor of the given {@link TensorAllocator}, or a view of one, is
  * shared and stays alive until both sides have let go. A mapped file or other memory has an owner who cannot be asked to
- * wait, so such a tensor is copied. Arrow wants a validity bit per element, which costs n/8 bytes.
+ * wait, so such a tensor is copied. Arrow's vectors keep a validity bit per element, which costs n/8 bytes; an export
+ * through the C data interface does without.
  *
  * @see <a href="https://arrow.apache.org/docs/format/CDataInterface.html">The Arrow C data interface</a>
  */
@@ -89,10 +90,6 @@ public final class ArrowTensors {
      * @throws InputException if the column has nulls or holds no numbers
      */
     public static Tensor tensor(TensorAllocator allocator, FieldVector vector) {
-        return tensor(allocator, vector, false);
-    }
-
-    private static Tensor tensor(TensorAllocator allocator, FieldVector vector, boolean readOnly) {
         TensorInfo info = ArrowColumn.of(vector.getField()).info(CImport.COLUMN, vector.getValueCount());
         FieldVector values = vector;
         while (true) {
@@ -113,7 +110,7 @@ public final class ArrowTensors {
                     CImport.COLUMN, info.name(), info.byteSize() + " bytes on a buffer of " + data.capacity(), "");
         }
         data.getReferenceManager().retain();
-        return allocator.adopt(info, data, readOnly);
+        return allocator.adopt(info, data, false);
     }
 
     /**
