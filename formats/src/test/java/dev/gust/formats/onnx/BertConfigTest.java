@@ -93,6 +93,17 @@ class BertConfigTest {
     }
 
     @Test
+    void doesNotReadWeightsAsShapes() throws IOException {
+        nodes.add(constant("huge", tensor("", OnnxType.INT64, 4).packed(7, new long[5000])));
+        nodes.add(reshape("huge"));
+        nodes.add(constant("lying", tensor("", OnnxType.INT64, 4).packed(7, new long[40])));
+        nodes.add(reshape("lying"));
+        nodes.add(constant("broken", tensor("", OnnxType.INT64, 4).bytes(9, new byte[7])));
+        nodes.add(reshape("broken"));
+        assertThat(derive().orElseThrow().has("num_attention_heads")).isFalse();
+    }
+
+    @Test
     void doesNotChooseBetweenLayersThatDisagree() throws IOException {
         nodes.add(constant("two", tensor("", OnnxType.INT64, 4).packed(7, 0, -1, 2, 2)));
         nodes.add(constant("four", tensor("", OnnxType.INT64, 4).packed(7, 0, -1, 4, 1)));
