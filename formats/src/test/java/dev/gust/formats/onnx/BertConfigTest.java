@@ -10,6 +10,7 @@ import static dev.gust.formats.onnx.ProtoBuilder.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gust.formats.file.ParserFuzz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,6 +134,31 @@ class BertConfigTest {
                 "a",
                 attribute("epsilon").fixed32(2, 1e-6f)));
         assertThat(derive().orElseThrow().path("layer_norm_eps").asDouble()).isEqualTo(1e-6);
+    }
+
+    @Test
+    void survivesDamage() throws IOException {
+        nodes.add(constant("two", tensor("", OnnxType.INT64).packed(7, 2)));
+        nodes.add(node("Concat", "", List.of("b", "t", "two", "two"), "shape"));
+        nodes.add(reshape("shape"));
+        nodes.add(constant("eps", tensor("", OnnxType.FLOAT).fixed32(4, 1e-12f)));
+        nodes.add(node("Add", "", List.of("v", "eps"), "sum"));
+        nodes.add(node("Sqrt", "", List.of("sum"), "root"));
+        ObjectNode config = derive().orElseThrow();
+        assertThat(config.path("num_attention_heads").asInt()).isEqualTo(2);
+        assertThat(config.path("layer_norm_eps").asDouble()).isEqualTo(1e-12);
+        byte[] good = Files.readAllBytes(folder.resolve("x.onnx"));
+        int refused = ParserFuzz.run(good, folder.resolve("bad.onnx"), 3, 500, 4 << 20, path -> {
+            OnnxFile source = OnnxFile.open(path);
+            try {
+                BertConfig.derive(source);
+                return source;
+            } catch (RuntimeException e) {
+                source.close();
+                throw e;
+            }
+        });
+        assertThat(refused).isBetween(50, 499);
     }
 
     @Test
