@@ -217,12 +217,16 @@ public record FloatFormat(String name, int exponentBits, int mantissaBits, int b
         if (magnitude > Float.floatToRawIntBits(max())) {
             return saturate ? withSign(maxCode(), negative) : overflowCode(negative);
         }
-        int exponent = Math.max(Math.max(magnitude >>> FLOAT_MANTISSA_BITS, 1) - FLOAT_BIAS, emin());
-        // In units of the spacing here: exact, the scale being a power of two and double's range being wide enough.
-        double units = Float.intBitsToFloat(magnitude) * doublePowerOfTwo(mantissaBits - exponent);
-        int low = (int) units;
-        int up = (random >>> 11) * 0x1p-53 < units - low ? 1 : 0;
-        return withSign(((exponent - emin()) << mantissaBits) + low + up, negative);
+        int field = Math.max(magnitude >>> FLOAT_MANTISSA_BITS, 1);
+        int significand = magnitude - ((field - 1) << FLOAT_MANTISSA_BITS);
+        int exponent = field - FLOAT_BIAS;
+        int shift = FLOAT_MANTISSA_BITS - mantissaBits + Math.max(0, emin() - exponent);
+        // Random bits added below the cut carry into the code as often as the bits cut off are more than they lack:
+        // exactly the probability wanted. Only bits more than 62 places below the code's last are dropped.
+        long kept = (long) significand >>> Math.clamp(shift - 62, 0, 31);
+        int cut = Math.min(shift, 62);
+        int units = (int) ((kept + (random >>> (64 - cut))) >>> cut);
+        return withSign(((Math.max(exponent, emin()) - emin()) << mantissaBits) + units, negative);
     }
 
     /**
@@ -249,9 +253,5 @@ public record FloatFormat(String name, int exponentBits, int mantissaBits, int b
 
     private static float powerOfTwo(int exponent) {
         return Float.intBitsToFloat((exponent + FLOAT_BIAS) << FLOAT_MANTISSA_BITS);
-    }
-
-    private static double doublePowerOfTwo(int exponent) {
-        return Double.longBitsToDouble((long) (exponent + 1023) << 52);
     }
 }
