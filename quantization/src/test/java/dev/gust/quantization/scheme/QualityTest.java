@@ -90,7 +90,7 @@ class QualityTest {
     @ParameterizedTest
     @CsvSource({"MXFP8", "MXFP6_E2M3", "MXFP6_E3M2", "MXFP4"})
     void searchingIsNeverWorseThanFloorInAnyBlock(Scheme scheme) {
-        for (Weights.Kind kind : Weights.Kind.values()) {
+        for (Weights.Kind kind : List.of(Weights.Kind.GAUSSIAN, Weights.Kind.STUDENT_T3, Weights.Kind.MIXED)) {
             Trip floor = trip(scheme, ScaleRule.FLOOR, kind);
             Trip mse = trip(scheme, ScaleRule.MSE, kind);
             int better = 0;
