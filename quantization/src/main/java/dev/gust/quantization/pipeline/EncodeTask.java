@@ -118,7 +118,11 @@ public record EncodeTask(
             }
             MemorySegment restored = scratch.get(11, floats.byteSize());
             codec.decode(bytes, 0, restored, 0, count);
-            return ErrorSums.of(floats, scale == 1 ? restored : scaled(restored, scale, restored));
+            ErrorSums error = ErrorSums.of(floats, scale == 1 ? restored : scaled(restored, scale, restored));
+            if (!Double.isFinite(error.error())) {
+                FiniteCheck.requireNoOverflow(location, source, rows, floats, restored, codec.dtype());
+            }
+            return error;
         }
 
         private static MemorySegment scaled(MemorySegment floats, float factor, MemorySegment into) {

@@ -1,17 +1,22 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.quantization.measure.Magnitudes;
 import dev.gust.quantization.model.LogicalTensor;
 import dev.gust.quantization.model.RowRange;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 
 /**
  * Refuses NaN and infinity. A block that holds one has no scale that means anything, and the tools that let it through
  * produce checkpoints whose whole block, or whole model, decodes to NaN.
  */
 final class FiniteCheck {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private FiniteCheck() {}
 
     /**
@@ -32,6 +37,32 @@ final class FiniteCheck {
                     "repair the model, or leave the tensor as it is with --exclude");
         }
         return magnitudes;
+    }
+
+    /**
+     * Refuses finite values that are stored as something else: F16 ends at 65504, and so do the scales of GGUF's blocks.
+     * NaN and infinity that were there before may stay.
+     *
+     * @throws InputException naming the first such value's place
+     */
+    static void requireNoOverflow(
+            String location,
+            LogicalTensor tensor,
+            RowRange rows,
+            MemorySegment floats,
+            MemorySegment restored,
+            DType dtype) {
+        long firstIndex = rows.first() * tensor.shape().columns();
+        for (long i = 0; i < floats.byteSize() / Float.BYTES; i++) {
+            float value = floats.get(F32, i * Float.BYTES);
+            if (Float.isFinite(value) && !Float.isFinite(restored.get(F32, i * Float.BYTES))) {
+                throw InputException.ofTensor(
+                        location,
+                        tensor.name(),
+                        value + " at " + index(tensor.shape(), firstIndex + i) + " is too large for " + dtype,
+                        "choose a type with a wider range, such as BF16");
+            }
+        }
     }
 
     /** A flat index as one per dimension. */
