@@ -27,18 +27,19 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 
 /** Small models on disk, and runs of the pipelines over them. */
 public final class Pipelines {
-    public static final ValueLayout.OfFloat F32 =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    public static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Rows of the one weight that is cut into three pieces. */
     public static final int MANY_ROWS = 2600;
@@ -162,7 +163,7 @@ public final class Pipelines {
         }
     }
 
-    /** Each file below a path with its bytes in hexadecimal digits; empty if there is nothing. */
+    /** Each file below a path with the SHA-256 of its bytes; empty if there is nothing. */
     public static Map<String, String> contents(Path root) {
         var contents = new TreeMap<String, String>();
         if (!Files.exists(root)) {
@@ -170,12 +171,14 @@ public final class Pipelines {
         }
         try (var files = Files.walk(root)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
-                contents.put(
-                        root.relativize(file).toString(), HexFormat.of().formatHex(Files.readAllBytes(file)));
+                byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+                contents.put(root.relativize(file).toString(), HexFormat.of().formatHex(digest));
             }
             return contents;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
         }
     }
 

@@ -171,7 +171,9 @@ public final class ModelAudit {
                 // A pattern needs to match the beginning only, as Python's re.match does.
                 if (pattern.equals(module)
                         || (pattern.startsWith("re:")
-                                && Pattern.compile(pattern.substring(3)).matcher(module).lookingAt())) {
+                                && Pattern.compile(pattern.substring(3))
+                                        .matcher(module)
+                                        .lookingAt())) {
                     return true;
                 }
             } catch (PatternSyntaxException e) {

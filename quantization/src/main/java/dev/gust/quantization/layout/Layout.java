@@ -31,11 +31,13 @@ public enum Layout {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final String label;
+
+    @SuppressWarnings("ImmutableEnumChecker") // a copy that nothing can change
     private final Set<Scheme> schemes;
 
     Layout(String label, Set<Scheme> schemes) {
         this.label = label;
-        this.schemes = schemes;
+        this.schemes = Set.copyOf(schemes);
     }
 
     /** The name on the command line. */
@@ -66,8 +68,7 @@ public enum Layout {
                 switch (kind) {
                     case "_packed" -> new TensorInfo(weight, part.dtype(), part.shape());
                     case "_global_scale" -> new TensorInfo(weight + "_scale_2", part.dtype(), Shape.of());
-                    case "_scale" ->
-                        new TensorInfo(weight + kind, part.dtype(), modelOptScale(part));
+                    case "_scale" -> new TensorInfo(weight + kind, part.dtype(), modelOptScale(part));
                     default -> new TensorInfo(weight + kind, part.dtype(), part.shape());
                 };
             case GPT_OSS ->

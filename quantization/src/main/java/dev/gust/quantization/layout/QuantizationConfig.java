@@ -108,12 +108,14 @@ public final class QuantizationConfig {
 
     private static List<String> methods(Scheme scheme, Layout layout) {
         return switch (layout) {
-            // Where ModelOpt has the same names and types, it is told apart by nothing else.
-            case COMPRESSED_TENSORS ->
-                Layout.MODELOPT.stores(scheme) && scheme != Scheme.NVFP4
-                        ? List.of("compressed-tensors", "modelopt")
-                        : List.of(isKnown(scheme) ? "compressed-tensors" : "gust");
-            case MODELOPT -> List.of("modelopt");
+            // FP8 has the same names and types with all of them: nothing else tells who wrote it.
+            case COMPRESSED_TENSORS, MODELOPT ->
+                switch (scheme) {
+                    case FP8, FP8_TENSOR -> List.of("compressed-tensors", "modelopt", "fp8");
+                    case MXFP8 -> List.of("compressed-tensors", "modelopt");
+                    case NVFP4 -> List.of(layout.label());
+                    default -> List.of(isKnown(scheme) ? "compressed-tensors" : "gust");
+                };
             case GPT_OSS -> List.of("mxfp4");
             case DEEPSEEK -> List.of("fp8");
         };

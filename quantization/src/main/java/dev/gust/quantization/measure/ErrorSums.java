@@ -63,10 +63,10 @@ public record ErrorSums(long count, double signal, double restored, double produ
             error = d.fma(d, error);
             worst = worst.max(d.abs());
         }
-        double signalSum = signal.reduceLanes(VectorOperators.ADD);
-        double energySum = energy.reduceLanes(VectorOperators.ADD);
-        double productSum = product.reduceLanes(VectorOperators.ADD);
-        double errorSum = error.reduceLanes(VectorOperators.ADD);
+        double signalSum = sum(signal);
+        double energySum = sum(energy);
+        double productSum = sum(product);
+        double errorSum = sum(error);
         double worstAbs = worst.reduceLanes(VectorOperators.MAX);
         for (; at < bytes; at += Float.BYTES) {
             double s = original.get(FLOAT, at);
@@ -79,6 +79,18 @@ public record ErrorSums(long count, double signal, double restored, double produ
             worstAbs = Math.max(worstAbs, Math.abs(d));
         }
         return new ErrorSums(bytes / Float.BYTES, signalSum, energySum, productSum, errorSum, worstAbs);
+    }
+
+    /**
+     * The lanes, added from the first to the last. {@code reduceLanes(ADD)} leaves the order open, and compiled code
+     * takes another than the interpreter: figures would depend on when a method was compiled.
+     */
+    private static double sum(DoubleVector lanes) {
+        double sum = 0;
+        for (double lane : lanes.toArray()) {
+            sum += lane;
+        }
+        return sum;
     }
 
     private static DoubleVector widen(MemorySegment floats, long at) {

@@ -25,7 +25,6 @@ public record LogicalTensor(String name, Shape shape, TensorEncoding encoding, L
 
     /** Whether its values are stored as something else than plain numbers. */
     public boolean isQuantized() {
-        return !(encoding instanceof TensorEncoding.Plain(var dtype))
-                || dtype.kind() == DType.Kind.BLOCK;
+        return !(encoding instanceof TensorEncoding.Plain(var dtype)) || dtype.kind() == DType.Kind.BLOCK;
     }
 }

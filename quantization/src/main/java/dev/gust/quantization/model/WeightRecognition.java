@@ -90,7 +90,9 @@ final class WeightRecognition {
         for (Part part : parts) {
             TensorInfo expected = layout.stored(name.get(), part);
             TensorInfo present = stored.get(expected.name());
-            if (present == null || present.dtype() != expected.dtype() || !fits.test(present.shape(), expected.shape())) {
+            if (present == null
+                    || present.dtype() != expected.dtype()
+                    || !fits.test(present.shape(), expected.shape())) {
                 return Optional.empty();
             }
             tensors.add(present);

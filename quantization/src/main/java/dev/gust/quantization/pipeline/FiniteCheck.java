@@ -43,7 +43,7 @@ final class FiniteCheck {
      * Refuses finite values that are stored as something else: F16 ends at 65504, and so do the scales of GGUF's blocks.
      * NaN and infinity that were there before may stay.
      *
-     * @throws InputException naming the first such value's place
+     * @throws InputException naming the place of the largest such value
      */
     static void requireNoOverflow(
             String location,
@@ -52,16 +52,25 @@ final class FiniteCheck {
             MemorySegment floats,
             MemorySegment restored,
             DType dtype) {
-        long firstIndex = rows.first() * tensor.shape().columns();
+        long largest = -1; // of a block all values are lost, but this one's fault it is
+        float magnitude = -1;
         for (long i = 0; i < floats.byteSize() / Float.BYTES; i++) {
             float value = floats.get(F32, i * Float.BYTES);
-            if (Float.isFinite(value) && !Float.isFinite(restored.get(F32, i * Float.BYTES))) {
-                throw InputException.ofTensor(
-                        location,
-                        tensor.name(),
-                        value + " at " + index(tensor.shape(), firstIndex + i) + " is too large for " + dtype,
-                        "choose a type with a wider range, such as BF16");
+            if (Float.isFinite(value)
+                    && Math.abs(value) > magnitude
+                    && !Float.isFinite(restored.get(F32, i * Float.BYTES))) {
+                largest = i;
+                magnitude = Math.abs(value);
             }
+        }
+        if (largest >= 0) {
+            long index = rows.first() * tensor.shape().columns() + largest;
+            throw InputException.ofTensor(
+                    location,
+                    tensor.name(),
+                    floats.get(F32, largest * Float.BYTES) + " at " + index(tensor.shape(), index)
+                            + " is too large for " + dtype,
+                    "choose a type with a wider range, such as BF16");
         }
     }
 

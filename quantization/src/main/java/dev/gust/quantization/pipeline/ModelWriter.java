@@ -54,7 +54,8 @@ public final class ModelWriter {
                 return outcomes;
             } catch (RuntimeException | Error e) {
                 // A resumed run that turns out to be another one must not cost what the first had done.
-                boolean keep = e instanceof InterruptedRunException || e instanceof OutputException && options.resume();
+                boolean keep =
+                        e instanceof InterruptedRunException || (e instanceof OutputException && options.resume());
                 if (!keep) {
                     discard(staged, e);
                 }

@@ -137,8 +137,7 @@ public final class ReportHtml {
 
     /** Names come from model files: nothing in one may become markup. */
     static String escape(String text) {
-        return CONTROL
-                .matcher(text)
+        return CONTROL.matcher(text)
                 .replaceAll("\uFFFD")
                 .replace("&", "&amp;")
                 .replace("<", "&lt;")

@@ -99,7 +99,8 @@ class LayoutTest {
     @Test
     void onlyModelOptStoresTheReciprocalOfTheGlobalScale() {
         for (Layout layout : Layout.values()) {
-            for (var part : Quantizers.of(Scheme.NVFP4, ScaleRule.EVEN, DType.F32).parts(Shape.of(2, 32))) {
+            for (var part :
+                    Quantizers.of(Scheme.NVFP4, ScaleRule.EVEN, DType.F32).parts(Shape.of(2, 32))) {
                 MemorySegment bytes = MemorySegment.ofArray(new byte[(int) part.byteSize()]);
                 bytes.fill((byte) 0x41);
                 byte[] before = bytes.toArray(ValueLayout.JAVA_BYTE);

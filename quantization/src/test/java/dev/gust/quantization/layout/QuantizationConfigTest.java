@@ -41,35 +41,74 @@ class QuantizationConfigTest {
     private static JsonNode expected(Scheme scheme) {
         String float8 = DYNAMIC_TOKEN.formatted("float");
         return switch (scheme) {
-            case FP8 -> document("compressed-tensors", "float-quantized",
-                    weights("'num_bits':8,'type':'float','strategy':'channel'"), float8);
-            case FP8_TENSOR -> document("compressed-tensors", "float-quantized",
-                    weights("'num_bits':8,'type':'float','strategy':'tensor'"), float8);
-            case FP8_BLOCK -> document("compressed-tensors", "float-quantized",
-                    weights("'num_bits':8,'type':'float','strategy':'block','block_structure':[128,128]"),
-                    "{'num_bits':8,'type':'float','strategy':'group','group_size':128,'symmetric':true,'dynamic':true}");
-            case FP8_E5M2 -> document("gust", "float-quantized",
-                    weights("'num_bits':8,'type':'float','strategy':'channel'"), "null");
-            case MXFP8 -> document("compressed-tensors", "mxfp8-quantized",
-                    weights("'num_bits':8,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
-                    "null");
-            case MXFP6_E2M3 -> document("gust", "mxfp6-e2m3-pack-quantized",
-                    weights("'num_bits':6,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
-                    "null");
-            case MXFP6_E3M2 -> document("gust", "mxfp6-e3m2-pack-quantized",
-                    weights("'num_bits':6,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
-                    "null");
-            case MXFP4 -> document("compressed-tensors", "mxfp4-pack-quantized",
-                    weights("'num_bits':4,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
-                    "null");
-            case NVFP4 -> document("compressed-tensors", "nvfp4-pack-quantized",
-                    weights("'num_bits':4,'type':'float','strategy':'tensor_group','group_size':16,"
-                            + "'scale_dtype':'torch.float8_e4m3fn'"),
-                    "null");
-            case INT8 -> document("compressed-tensors", "int-quantized",
-                    weights("'num_bits':8,'type':'int','strategy':'channel'"), DYNAMIC_TOKEN.formatted("int"));
-            case INT4 -> document("compressed-tensors", "pack-quantized",
-                    weights("'num_bits':4,'type':'int','strategy':'group','group_size':128"), "null");
+            case FP8 ->
+                document(
+                        "compressed-tensors",
+                        "float-quantized",
+                        weights("'num_bits':8,'type':'float','strategy':'channel'"),
+                        float8);
+            case FP8_TENSOR ->
+                document(
+                        "compressed-tensors",
+                        "float-quantized",
+                        weights("'num_bits':8,'type':'float','strategy':'tensor'"),
+                        float8);
+            case FP8_BLOCK ->
+                document(
+                        "compressed-tensors",
+                        "float-quantized",
+                        weights("'num_bits':8,'type':'float','strategy':'block','block_structure':[128,128]"),
+                        "{'num_bits':8,'type':'float','strategy':'group','group_size':128,'symmetric':true,'dynamic':true}");
+            case FP8_E5M2 ->
+                document(
+                        "gust", "float-quantized", weights("'num_bits':8,'type':'float','strategy':'channel'"), "null");
+            case MXFP8 ->
+                document(
+                        "compressed-tensors",
+                        "mxfp8-quantized",
+                        weights(
+                                "'num_bits':8,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
+                        "null");
+            case MXFP6_E2M3 ->
+                document(
+                        "gust",
+                        "mxfp6-e2m3-pack-quantized",
+                        weights(
+                                "'num_bits':6,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
+                        "null");
+            case MXFP6_E3M2 ->
+                document(
+                        "gust",
+                        "mxfp6-e3m2-pack-quantized",
+                        weights(
+                                "'num_bits':6,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
+                        "null");
+            case MXFP4 ->
+                document(
+                        "compressed-tensors",
+                        "mxfp4-pack-quantized",
+                        weights(
+                                "'num_bits':4,'type':'float','strategy':'group','group_size':32,'scale_dtype':'torch.uint8'"),
+                        "null");
+            case NVFP4 ->
+                document(
+                        "compressed-tensors",
+                        "nvfp4-pack-quantized",
+                        weights("'num_bits':4,'type':'float','strategy':'tensor_group','group_size':16,"
+                                + "'scale_dtype':'torch.float8_e4m3fn'"),
+                        "null");
+            case INT8 ->
+                document(
+                        "compressed-tensors",
+                        "int-quantized",
+                        weights("'num_bits':8,'type':'int','strategy':'channel'"),
+                        DYNAMIC_TOKEN.formatted("int"));
+            case INT4 ->
+                document(
+                        "compressed-tensors",
+                        "pack-quantized",
+                        weights("'num_bits':4,'type':'int','strategy':'group','group_size':128"),
+                        "null");
         };
     }
 
@@ -82,22 +121,25 @@ class QuantizationConfigTest {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "NVFP4, W4A16_NVFP4, 16", "FP8, FP8_PER_CHANNEL_PER_TOKEN, 0", "FP8_TENSOR, FP8, 0", "MXFP8, MXFP8, 32"
+    @CsvSource({"NVFP4, W4A16_NVFP4, 16", "FP8, FP8_PER_CHANNEL_PER_TOKEN, 0", "FP8_TENSOR, FP8, 0", "MXFP8, MXFP8, 32"
     })
     void modelOpt(Scheme scheme, String algorithm, int group) {
         String size = group == 0 ? "" : "'group_size':" + group + ",";
-        assertThat(json(QuantizationConfig.of(scheme, Layout.MODELOPT, List.of("lm_head")).toString()))
+        assertThat(json(QuantizationConfig.of(scheme, Layout.MODELOPT, List.of("lm_head"))
+                        .toString()))
                 .isEqualTo(json("{'quant_method':'modelopt','quant_algo':'" + algorithm + "'," + size
                         + "'ignore':['lm_head']}"));
-        assertThat(json(QuantizationConfig.modelOptFile(scheme, List.of("lm_head")).toString()).path("quantization"))
+        assertThat(json(QuantizationConfig.modelOptFile(scheme, List.of("lm_head"))
+                                .toString())
+                        .path("quantization"))
                 .isEqualTo(json("{'quant_algo':'" + algorithm + "','kv_cache_quant_algo':null," + size
                         + "'exclude_modules':['lm_head']}"));
     }
 
     @Test
     void gptOss() {
-        assertThat(json(QuantizationConfig.of(Scheme.MXFP4, Layout.GPT_OSS, List.of("lm_head")).toString()))
+        assertThat(json(QuantizationConfig.of(Scheme.MXFP4, Layout.GPT_OSS, List.of("lm_head"))
+                        .toString()))
                 .isEqualTo(json("{'quant_method':'mxfp4','modules_to_not_convert':['lm_head']}"));
     }
 
@@ -120,7 +162,8 @@ class QuantizationConfigTest {
                 // Where ModelOpt has the same names, its weights are recognised as compressed-tensors'.
                 boolean alike = layout == Layout.MODELOPT && written != Scheme.NVFP4;
                 Layout found = alike ? Layout.COMPRESSED_TENSORS : layout;
-                assertThat(QuantizationConfig.contradiction(config, written, found)).isEmpty();
+                assertThat(QuantizationConfig.contradiction(config, written, found))
+                        .isEmpty();
                 for (Scheme other : Scheme.values()) {
                     if (other != written && layout == Layout.COMPRESSED_TENSORS) {
                         assertThat(QuantizationConfig.contradiction(config, other, layout))
@@ -138,7 +181,9 @@ class QuantizationConfigTest {
             ObjectNode config = JSON.createObjectNode();
             config.set("quantization_config", QuantizationConfig.of(scheme, Layout.COMPRESSED_TENSORS, List.of()));
             boolean fp6 = scheme == Scheme.MXFP6_E2M3 || scheme == Scheme.MXFP6_E3M2;
-            assertThat(QuantizationConfig.declaredScheme(config).filter(scheme::equals).isPresent())
+            assertThat(QuantizationConfig.declaredScheme(config)
+                            .filter(scheme::equals)
+                            .isPresent())
                     .isEqualTo(fp6);
         }
         assertThat(QuantizationConfig.declaredScheme(JSON.createObjectNode())).isEmpty();

@@ -6,7 +6,6 @@ import static dev.gust.quantization.Pipelines.gaussian;
 import static dev.gust.quantization.Pipelines.open;
 import static dev.gust.quantization.Pipelines.quantize;
 import static dev.gust.quantization.Pipelines.threads;
-import static dev.gust.quantization.Pipelines.values;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.formats.codec.FloatFormat;
@@ -58,7 +57,7 @@ class LogicalModelTest {
                             .collect(Collectors.toMap(
                                     LogicalTensor::name, t -> t.encoding().label() + t.shape())));
                     assertThat(opened.model().quantizations()).containsExactly(scheme.label());
-                    read.add(values(opened.model(), LAYER + "self_attn.v_proj.weight"));
+                    read.add(Pipelines.values(opened.model(), LAYER + "self_attn.v_proj.weight"));
                 }
             }
             assertThat(seen.getFirst()).containsEntry(LAYER + "self_attn.k_proj.weight", scheme.label() + "[16, 128]");
@@ -79,14 +78,18 @@ class LogicalModelTest {
                 .write(dir.resolve("in.safetensors"));
         Path out = dir.resolve("out");
         var request = QuantizationRequest.of(
-                scheme.label(), Optional.empty(), Optional.empty(), new TensorSelection(List.of("*experts*"), List.of()), out);
+                scheme.label(),
+                Optional.empty(),
+                Optional.empty(),
+                new TensorSelection(List.of("*experts*"), List.of()),
+                out);
         Pipelines.run(in, threads(2), (i, m) -> QuantizationPlanner.plan(i, m, request, out));
         try (var opened = open(out)) {
             var experts = opened.model().find("experts.gate_up_proj").orElseThrow();
             assertThat(experts.encoding().label()).isEqualTo(scheme.label());
             assertThat(experts.shape()).isEqualTo(Shape.of(3, 130, 128));
             float[] original = gaussian(1, 3 * 130 * 128);
-            float[] restored = values(opened.model(), "experts.gate_up_proj");
+            float[] restored = Pipelines.values(opened.model(), "experts.gate_up_proj");
             for (int i = 0; i < original.length; i++) {
                 assertThat(restored[i]).isCloseTo(original[i], org.assertj.core.data.Offset.offset(0.1f));
             }
@@ -115,7 +118,7 @@ class LogicalModelTest {
     void deepSeeksInverseMultiplies() {
         Path path = ones("w.weight_scale_inv", new float[] {2, 3, 4, 5}, 130, 256, 2, 2);
         assertScheme(path, Scheme.FP8_BLOCK);
-        float[] values = values(path, "w.weight");
+        float[] values = Pipelines.values(path, "w.weight");
         assertThat(values[0]).isEqualTo(2);
         assertThat(values[128]).isEqualTo(3);
         assertThat(values[128 * 256]).isEqualTo(4);
@@ -127,12 +130,12 @@ class LogicalModelTest {
         for (long[] shape : new long[][] {{}, {1}, {1, 1}}) {
             Path path = ones("w.weight_scale", new float[] {3}, 4, 16, shape);
             assertScheme(path, Scheme.FP8_TENSOR);
-            assertThat(values(path, "w.weight")).containsOnly(3);
+            assertThat(Pipelines.values(path, "w.weight")).containsOnly(3);
         }
         for (long[] shape : new long[][] {{4}, {4, 1}}) {
             Path path = ones("w.weight_scale", new float[] {3, 4, 5, 6}, 4, 16, shape);
             assertScheme(path, Scheme.FP8);
-            assertThat(values(path, "w.weight")).startsWith(3).endsWith(6);
+            assertThat(Pipelines.values(path, "w.weight")).startsWith(3).endsWith(6);
         }
     }
 
@@ -141,7 +144,7 @@ class LogicalModelTest {
         // [1, 4] over four blocks of columns, though there are four rows as well.
         Path path = ones("w.weight_scale", new float[] {3, 4, 5, 6}, 4, 512, 1, 4);
         assertScheme(path, Scheme.FP8_BLOCK);
-        assertThat(values(path, "w.weight")[511]).isEqualTo(6);
+        assertThat(Pipelines.values(path, "w.weight")[511]).isEqualTo(6);
         // One block of 128 columns and one row: [1, 1] either way; [M, 1] are rows.
         assertScheme(ones("w.weight_scale", new float[] {3}, 100, 128, 1, 1), Scheme.FP8_BLOCK);
         assertScheme(ones("w.weight_scale", new float[] {3, 4, 5, 6}, 4, 512, 4, 1), Scheme.FP8);
@@ -177,7 +180,8 @@ class LogicalModelTest {
             assertThat(model.quantizations()).containsExactly(scheme);
             assertThat(model.find("w.weight").orElseThrow().shape()).isEqualTo(Shape.of(4, 128));
         }
-        assertThat(fake(Map.of(LogicalModel.SCHEME_KEY, "nonsense"), parts).quantizations()).isEmpty();
+        assertThat(fake(Map.of(LogicalModel.SCHEME_KEY, "nonsense"), parts).quantizations())
+                .isEmpty();
     }
 
     @Test
@@ -215,8 +219,16 @@ class LogicalModelTest {
         for (int round = 0; round < 3000; round++) {
             var tensors = new ArrayList<TensorInfo>();
             for (String name : List.of(
-                    "w.weight", "w.weight_packed", "w.weight_scale", "w.weight_scale_2", "w.weight_global_scale",
-                    "w.weight_shape", "w.weight_scale_inv", "w_blocks", "w_scales", "w.scale")) {
+                    "w.weight",
+                    "w.weight_packed",
+                    "w.weight_scale",
+                    "w.weight_scale_2",
+                    "w.weight_global_scale",
+                    "w.weight_shape",
+                    "w.weight_scale_inv",
+                    "w_blocks",
+                    "w_scales",
+                    "w.scale")) {
                 DType[] types = {DType.U8, DType.I8, DType.I32, DType.F8_E4M3, DType.F8_E5M2, DType.F32, DType.NVFP4};
                 DType dtype = types[random.nextInt(types.length)];
                 long[] dims = random.ints(random.nextInt(5), 0, sizes.length)
@@ -236,7 +248,10 @@ class LogicalModelTest {
                 }
             }
             var model = fake(Map.of(), tensors.toArray(TensorInfo[]::new));
-            assertThat(model.tensors().stream().mapToLong(t -> t.stored().size()).sum()).isEqualTo(tensors.size());
+            assertThat(model.tensors().stream()
+                            .mapToLong(t -> t.stored().size())
+                            .sum())
+                    .isEqualTo(tensors.size());
         }
         assertThat(fake(Map.of(), tensor("w_blocks", DType.U8, 0, huge, 16), tensor("w_scales", DType.U8, 0, huge))
                         .tensors())
@@ -245,7 +260,8 @@ class LogicalModelTest {
 
     @Test
     void aModelsFloatTypeIsThatOfMostElements() {
-        assertThat(fake(Map.of(), tensor("a", DType.BF16, 10), tensor("b", DType.F32, 9)).floatType())
+        assertThat(fake(Map.of(), tensor("a", DType.BF16, 10), tensor("b", DType.F32, 9))
+                        .floatType())
                 .isEqualTo(DType.BF16);
         assertThat(fake(Map.of(), tensor("a", DType.I64, 10)).floatType()).isEqualTo(DType.F32);
     }

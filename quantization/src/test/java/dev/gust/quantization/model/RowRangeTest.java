@@ -24,7 +24,11 @@ class RowRangeTest {
     @Test
     void piecesCoverEachRowOnceAndKeepBlocksAndMatricesWhole() {
         for (Shape shape : List.of(
-                Shape.of(1, 7), Shape.of(3000, 129), Shape.of(5, 131, 1024), Shape.of(2, 3, 1000, 300), Shape.of(300, 1 << 20))) {
+                Shape.of(1, 7),
+                Shape.of(3000, 129),
+                Shape.of(5, 131, 1024),
+                Shape.of(2, 3, 1000, 300),
+                Shape.of(300, 1 << 20))) {
             for (int block : new int[] {1, 128}) {
                 long next = 0;
                 for (RowRange range : RowRange.cut(shape, block)) {

@@ -9,7 +9,6 @@ import static dev.gust.quantization.Pipelines.names;
 import static dev.gust.quantization.Pipelines.open;
 import static dev.gust.quantization.Pipelines.quantize;
 import static dev.gust.quantization.Pipelines.threads;
-import static dev.gust.quantization.Pipelines.values;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -81,12 +80,12 @@ class PipelineTest {
         float[] v = gaussian(4, 130 * 128);
         float shared = amax(q, gaussian(3, 16 * 128), v);
         boolean shares = scheme == Scheme.NVFP4;
-        assertThat(values(large, LAYER + "self_attn.q_proj.weight"))
+        assertThat(Pipelines.values(large, LAYER + "self_attn.q_proj.weight"))
                 .isEqualTo(throughScheme(scheme, q, Shape.of(MANY_ROWS, 128), shares ? shared : amax(q)));
-        assertThat(values(large, LAYER + "self_attn.v_proj.weight"))
+        assertThat(Pipelines.values(large, LAYER + "self_attn.v_proj.weight"))
                 .isEqualTo(throughScheme(scheme, v, Shape.of(130, 128), shares ? shared : amax(v)));
-        assertThat(values(large, LAYER + "self_attn.o_proj.weight")).containsOnly(0f);
-        assertThat(values(large, "lm_head.weight")).isEqualTo(gaussian(9, 10 * 128));
+        assertThat(Pipelines.values(large, LAYER + "self_attn.o_proj.weight")).containsOnly(0f);
+        assertThat(Pipelines.values(large, "lm_head.weight")).isEqualTo(gaussian(9, 10 * 128));
         try (var opened = open(large)) {
             assertThat(opened.model().quantizations()).isEmpty();
             assertThat(opened.input().source().metadata()).doesNotContainKey("gust.scheme");
@@ -99,10 +98,10 @@ class PipelineTest {
 
     @Test
     void whatNoBlockDividesIsCopiedAndSaysWhy() {
-        var outcomes = quantize(
-                Pipelines.folder(dir.resolve("in")), dir.resolve("out"), "nvfp4", threads(1));
+        var outcomes = quantize(Pipelines.folder(dir.resolve("in")), dir.resolve("out"), "nvfp4", threads(1));
         var reasons = outcomes.stream()
-                .collect(Collectors.toMap(o -> o.task().source().name(), o -> o.task().reason()));
+                .collect(Collectors.toMap(
+                        o -> o.task().source().name(), o -> o.task().reason()));
         assertThat(reasons)
                 .containsEntry(LAYER + "mlp.down_proj.weight", "K = 7 is not a multiple of 16")
                 .containsEntry("model.empty.weight", "no elements")
@@ -110,7 +109,8 @@ class PipelineTest {
                 .containsEntry("lm_head.weight", "output head")
                 .containsEntry("positions", "not a float tensor")
                 .containsEntry(LAYER + "self_attn.q_proj.weight", "");
-        assertThat(values(dir.resolve("out"), LAYER + "mlp.down_proj.weight")).isEqualTo(gaussian(7, 35));
+        assertThat(Pipelines.values(dir.resolve("out"), LAYER + "mlp.down_proj.weight"))
+                .isEqualTo(gaussian(7, 35));
     }
 
     @ParameterizedTest
@@ -152,12 +152,18 @@ class PipelineTest {
                 }
             }
             // K = 128 is half a block of 256: the next larger type without such blocks takes it.
-            String q = opened.model().find(LAYER + "self_attn.q_proj.weight").orElseThrow().encoding().label();
-            assertThat(q).isEqualTo(switch (scheme) {
-                case "q4_k" -> "Q5_0";
-                case "q6_k" -> "Q8_0";
-                default -> scheme.toUpperCase(java.util.Locale.ROOT);
-            });
+            String q = opened.model()
+                    .find(LAYER + "self_attn.q_proj.weight")
+                    .orElseThrow()
+                    .encoding()
+                    .label();
+            assertThat(q)
+                    .isEqualTo(
+                            switch (scheme) {
+                                case "q4_k" -> "Q5_0";
+                                case "q6_k" -> "Q8_0";
+                                default -> scheme.toUpperCase(java.util.Locale.ROOT);
+                            });
             assertThat(opened.input().source().metadata()).containsEntry("general.quantization_version", "2");
         }
     }
@@ -201,10 +207,10 @@ class PipelineTest {
         Path modelOpt = dir.resolve("mo");
         quantize(in, tensors, "nvfp4", threads(2));
         quantize(in, modelOpt, "nvfp4", Layout.MODELOPT, threads(2));
-        float expected = 448f * 6
-                / amax(gaussian(2, MANY_ROWS * 128), gaussian(3, 16 * 128), gaussian(4, 130 * 128));
+        float expected = 448f * 6 / amax(gaussian(2, MANY_ROWS * 128), gaussian(3, 16 * 128), gaussian(4, 130 * 128));
         for (String layer : List.of("q_proj", "k_proj", "v_proj")) {
-            assertThat(values(tensors, LAYER + "self_attn." + layer + ".weight")).isNotEmpty();
+            assertThat(Pipelines.values(tensors, LAYER + "self_attn." + layer + ".weight"))
+                    .isNotEmpty();
             assertThat(stored(tensors, LAYER + "self_attn." + layer + ".weight_global_scale"))
                     .containsExactly(expected);
             assertThat(stored(modelOpt, LAYER + "self_attn." + layer + ".weight_scale_2"))
@@ -268,7 +274,8 @@ class PipelineTest {
                 .hasMessageContaining("[1, 1]");
         assertThat(names(dir)).containsExactly("in.safetensors");
         Pipelines.dequantize(in, dir.resolve("wide"), DType.BF16);
-        assertThat(values(dir.resolve("wide"), "a.weight")[33]).isEqualTo(1e9f, org.assertj.core.data.Offset.offset(4e6f));
+        assertThat(Pipelines.values(dir.resolve("wide"), "a.weight")[33])
+                .isEqualTo(1e9f, org.assertj.core.data.Offset.offset(4e6f));
     }
 
     @Test
@@ -281,9 +288,11 @@ class PipelineTest {
                 .floats("a.weight", gaussian(2, 256), 2, 128)
                 .write(dir.resolve("in.safetensors"));
         quantize(in, dir.resolve("out.safetensors"), "int8", threads(1));
-        assertThat(values(dir.resolve("out.safetensors"), "norm.weight")).isEqualTo(norm);
+        assertThat(Pipelines.values(dir.resolve("out.safetensors"), "norm.weight"))
+                .isEqualTo(norm);
         Pipelines.dequantize(in, dir.resolve("f16.safetensors"), DType.F16);
-        assertThat(values(dir.resolve("f16.safetensors"), "norm.weight")[5]).isNaN();
+        assertThat(Pipelines.values(dir.resolve("f16.safetensors"), "norm.weight")[5])
+                .isNaN();
     }
 
     @Test
@@ -367,13 +376,12 @@ class PipelineTest {
         try (var opened = open(in)) {
             Path out = dir.resolve("out");
             OutputPlan plan = QuantizationPlanner.plan(
-                    opened.input(),
-                    opened.model(),
-                    Pipelines.request("mxfp4", Layout.COMPRESSED_TENSORS, out),
-                    out);
+                    opened.input(), opened.model(), Pipelines.request("mxfp4", Layout.COMPRESSED_TENSORS, out), out);
             long piece = 4L * 4 * RowRangeBytes.ELEMENTS;
-            assertThat(MemoryBudget.limit(threads(8), plan, "in", 3 * piece).threads()).isEqualTo(3);
-            assertThat(MemoryBudget.limit(threads(2), plan, "in", 100 * piece).threads()).isEqualTo(2);
+            assertThat(MemoryBudget.limit(threads(8), plan, "in", 3 * piece).threads())
+                    .isEqualTo(3);
+            assertThat(MemoryBudget.limit(threads(2), plan, "in", 100 * piece).threads())
+                    .isEqualTo(2);
             assertThatThrownBy(() -> MemoryBudget.limit(threads(1), plan, "in", piece - 1))
                     .isInstanceOf(InputException.class)
                     .hasMessageContaining("q_proj");
@@ -390,8 +398,8 @@ class PipelineTest {
         var seen = new java.util.HashSet<String>();
         for (ScaleRule rule : ScaleRule.values()) {
             Path out = dir.resolve(rule.name());
-            var request = QuantizationRequest.of(
-                    "mxfp4", Optional.of(rule), Optional.empty(), TensorSelection.STANDARD, out);
+            var request =
+                    QuantizationRequest.of("mxfp4", Optional.of(rule), Optional.empty(), TensorSelection.STANDARD, out);
             Pipelines.run(in, threads(2), (i, m) -> QuantizationPlanner.plan(i, m, request, out));
             seen.add(contents(out).get("model.safetensors"));
         }

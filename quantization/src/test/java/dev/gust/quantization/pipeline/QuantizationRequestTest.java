@@ -55,7 +55,9 @@ class QuantizationRequestTest {
     @ParameterizedTest
     @CsvSource({"q4_0, out", "int4, out.gguf", "q3_k, out.gguf", "nonsense, out", "'', out"})
     void contradictionsAreRefused(String scheme, String out) {
-        assertThatThrownBy(() -> of(scheme, out)).isInstanceOf(UsageException.class).hasMessageContaining(scheme);
+        assertThatThrownBy(() -> of(scheme, out))
+                .isInstanceOf(UsageException.class)
+                .hasMessageContaining(scheme);
     }
 
     @ParameterizedTest
@@ -77,7 +79,11 @@ class QuantizationRequestTest {
         for (Layout layout : Layout.values()) {
             for (Scheme scheme : Scheme.values()) {
                 org.assertj.core.api.ThrowableAssert.ThrowingCallable call = () -> QuantizationRequest.of(
-                        scheme.label(), Optional.empty(), Optional.of(layout), TensorSelection.STANDARD, Path.of("out"));
+                        scheme.label(),
+                        Optional.empty(),
+                        Optional.of(layout),
+                        TensorSelection.STANDARD,
+                        Path.of("out"));
                 if (layout.stores(scheme) && layout != Layout.DEEPSEEK) {
                     org.assertj.core.api.Assertions.assertThatCode(call).doesNotThrowAnyException();
                 } else {

@@ -38,7 +38,8 @@ class StagedOutputTest {
         Path out = dir.resolve(name);
         quantize(model(), out, "fp8", threads(1));
         assertThat(out).exists();
-        assertThat(names(out.getParent())).doesNotContain(out.getFileName() + ".partial");
+        assertThat(names(java.util.Objects.requireNonNull(out.getParent())))
+                .doesNotContain(out.getFileName() + ".partial");
         assertThat(Pipelines.values(out, "a.weight")).hasSize(256);
     }
 
@@ -98,8 +99,8 @@ class StagedOutputTest {
         Path in = model();
         try (var first = StagedOutput.open(out, false, false)) {
             for (boolean resume : new boolean[] {false, true}) {
-                assertThatThrownBy(() -> quantize(
-                                in, out, "fp8", new RunOptions(1, resume, true, () -> false, Progress.NONE)))
+                assertThatThrownBy(() ->
+                                quantize(in, out, "fp8", new RunOptions(1, resume, true, () -> false, Progress.NONE)))
                         .isInstanceOf(OutputException.class)
                         .hasMessageContaining("another process");
             }

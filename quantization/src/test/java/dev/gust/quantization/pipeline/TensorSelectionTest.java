@@ -72,7 +72,8 @@ class TensorSelectionTest {
 
     @Test
     void onlyFloatMatricesAreQuantized() {
-        assertThat(TensorSelection.STANDARD.exemption(tensor("w", DType.F32, 4))).contains("fewer than two dimensions");
+        assertThat(TensorSelection.STANDARD.exemption(tensor("w", DType.F32, 4)))
+                .contains("fewer than two dimensions");
         assertThat(TensorSelection.STANDARD.exemption(tensor("w", DType.F32))).contains("fewer than two dimensions");
         assertThat(TensorSelection.STANDARD.exemption(tensor("w", DType.F32, 2, 4, 4)))
                 .contains("more than two dimensions");
@@ -89,7 +90,8 @@ class TensorSelectionTest {
     @Test
     void globsIncludeAndExclude() {
         var selection = new TensorSelection(List.of("*experts*", "lm_head.?eight"), List.of("*.q_proj.*", "*secret*"));
-        assertThat(selection.exemption(tensor("mlp.experts.up", DType.BF16, 2, 4, 4))).isEmpty();
+        assertThat(selection.exemption(tensor("mlp.experts.up", DType.BF16, 2, 4, 4)))
+                .isEmpty();
         assertThat(selection.exemption(matrix("lm_head.weight"))).isEmpty();
         assertThat(selection.exemption(matrix("lm_head.wweight"))).contains("output head");
         assertThat(selection.exemption(matrix("a.q_proj.weight"))).contains("excluded by name");
