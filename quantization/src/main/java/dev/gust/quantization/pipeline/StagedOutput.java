@@ -19,6 +19,9 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,10 +35,14 @@ final class StagedOutput implements AutoCloseable {
     private final Path partial;
     private final FileChannel lockFile;
 
-    private StagedOutput(Path target, Path partial, FileChannel lockFile) {
+    /** Folders above the target that were not there before, the innermost first. */
+    private final List<Path> created;
+
+    private StagedOutput(Path target, Path partial, FileChannel lockFile, List<Path> created) {
         this.target = target;
         this.partial = partial;
         this.lockFile = lockFile;
+        this.created = created;
     }
 
     /**
@@ -59,7 +66,7 @@ final class StagedOutput implements AutoCloseable {
         Path partial = absolute.resolveSibling(name + ".partial");
         FileChannel lockFile = null;
         try {
-            Files.createDirectories(absolute.getParent());
+            List<Path> created = createParents(absolute);
             if (Files.exists(partial, LinkOption.NOFOLLOW_LINKS)
                     && !Files.isRegularFile(partial.resolve(LOCK), LinkOption.NOFOLLOW_LINKS)) {
                 throw OutputException.of(
@@ -71,7 +78,7 @@ final class StagedOutput implements AutoCloseable {
                 lockFile.close();
                 throw OutputException.of(target.toString(), "another process is writing it", "wait for it or stop it");
             }
-            var staged = new StagedOutput(absolute, partial, lockFile);
+            var staged = new StagedOutput(absolute, partial, lockFile, created);
             staged.restoreReplaced();
             if (!resume) {
                 delete(staged.content());
@@ -98,6 +105,17 @@ final class StagedOutput implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             return false; // held by this very process
         }
+    }
+
+    private static List<Path> createParents(Path absolute) throws IOException {
+        var missing = new ArrayList<Path>();
+        Path parent = absolute.getParent();
+        while (parent != null && !Files.exists(parent)) {
+            missing.add(parent);
+            parent = parent.getParent();
+        }
+        Files.createDirectories(Objects.requireNonNull(absolute.getParent()));
+        return missing;
     }
 
     private static boolean isEmptyFolder(Path path) {
@@ -163,8 +181,11 @@ final class StagedOutput implements AutoCloseable {
             Files.deleteIfExists(partial.resolve(LOCK));
             close();
             Files.delete(partial);
+            for (Path folder : created) {
+                Files.deleteIfExists(folder); // not if the output is in it
+            }
         } catch (DirectoryNotEmptyException e) {
-            // Another run has begun here since.
+            // Something else has come here since, or the output.
         } catch (IOException e) {
             throw failure(target, e);
         }

@@ -142,7 +142,10 @@ class StagedOutputTest {
         Files.createSymbolicLink(staged.content().resolve("link"), Files.createDirectory(dir.resolve("kept")));
         Files.writeString(dir.resolve("kept/file"), "kept");
         staged.discard();
+        StagedOutput.open(dir.resolve("deep/er/out"), false, false).discard();
+        StagedOutput.open(dir.resolve("kept/deep/out"), false, false).discard();
         assertThat(names(dir)).containsExactly("kept");
+        assertThat(names(dir.resolve("kept"))).containsExactly("file");
         assertThat(dir.resolve("kept/file")).hasContent("kept");
     }
 }
