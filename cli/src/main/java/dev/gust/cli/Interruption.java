@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 final class Interruption {
     private static final AtomicBoolean REQUESTED = new AtomicBoolean();
+    private static final AtomicBoolean WATCHING = new AtomicBoolean();
     private static final CountDownLatch FINISHED = new CountDownLatch(1);
     private static final long PATIENCE_SECONDS = 20;
 
@@ -17,6 +18,9 @@ final class Interruption {
 
     /** From now on, an interruption is a request that {@link #isRequested} tells of. */
     static void watch() {
+        if (!WATCHING.compareAndSet(false, true)) {
+            return;
+        }
         Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
             REQUESTED.set(true);
             try {
