@@ -1,6 +1,7 @@
 package dev.gust.quantization.audit;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.InputException;
 import dev.gust.formats.codec.Codecs;
@@ -26,6 +27,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -101,10 +103,10 @@ public final class ModelAudit {
     }
 
     private void checkConfig() {
-        if (config.isEmpty()) {
-            return;
+        if (config.isEmpty() && !model.source().format().equals("huggingface")) {
+            return; // a file of its own has none
         }
-        JsonNode declared = config.get().path("quantization_config");
+        JsonNode declared = config.map(c -> c.path("quantization_config")).orElse(MissingNode.getInstance());
         List<LogicalTensor> weights = model.tensors().stream()
                 .filter(t -> t.encoding() instanceof TensorEncoding.Quantized)
                 .toList();
@@ -119,35 +121,26 @@ public final class ModelAudit {
             findings.add(
                     new Finding("", "config.json declares a quantization, but no weight is stored in a known scheme"));
         }
-        String format = declared.path("format").asText("");
         for (LogicalTensor weight : weights) {
-            var scheme = ((TensorEncoding.Quantized) weight.encoding()).scheme();
-            if (!format.isEmpty()
-                    && !format.equals("mixed-precision")
-                    && !format.equals(QuantizationConfig.format(scheme))) {
-                findings.add(new Finding(
-                        weight.name(), "is stored as " + scheme.label() + ", but config.json says " + format));
-            }
+            var stored = (TensorEncoding.Quantized) weight.encoding();
+            QuantizationConfig.contradiction(declared, stored.scheme(), stored.layout())
+                    .ifPresent(said -> findings.add(new Finding(
+                            weight.name(),
+                            "is stored as " + stored.scheme().label() + " in the "
+                                    + stored.layout().label() + " layout, but config.json says " + said)));
         }
         checkIgnored(declared);
     }
 
     private void checkIgnored(JsonNode declared) {
         JsonNode ignore = declared.has("ignore") ? declared.path("ignore") : declared.path("modules_to_not_convert");
-        for (JsonNode entry : ignore) {
-            String module = entry.asText();
-            boolean quantized = model.find(module + ".weight")
-                    .map(t -> t.encoding() instanceof TensorEncoding.Quantized)
-                    .orElse(false);
-            if (quantized) {
-                findings.add(
-                        new Finding(module + ".weight", "is quantized, but config.json tells engines to ignore it"));
-            }
-        }
         Set<String> layersQuantized = new HashSet<>();
         for (LogicalTensor t : model.tensors()) {
             if (t.encoding() instanceof TensorEncoding.Quantized) {
                 layersQuantized.add(lastPart(t.name()));
+                if (isIgnored(ignore, module(t.name()))) {
+                    findings.add(new Finding(t.name(), "is quantized, but config.json tells engines to ignore it"));
+                }
             }
         }
         for (LogicalTensor t : model.tensors()) {
@@ -156,14 +149,18 @@ public final class ModelAudit {
                     && t.shape().rank() == 2
                     && t.name().endsWith(".weight")
                     && layersQuantized.contains(lastPart(t.name()))
-                    && !isIgnored(ignore, t.name().substring(0, t.name().length() - ".weight".length()))) {
+                    && !isIgnored(ignore, module(t.name()))) {
                 findings.add(new Finding(t.name(), "is not quantized, and config.json does not list it under ignore"));
             }
         }
     }
 
+    private static String module(String name) {
+        return name.endsWith(".weight") ? name.substring(0, name.length() - ".weight".length()) : name;
+    }
+
     private static String lastPart(String name) {
-        String module = name.endsWith(".weight") ? name.substring(0, name.length() - ".weight".length()) : name;
+        String module = module(name);
         return module.substring(module.lastIndexOf('.') + 1);
     }
 
@@ -171,8 +168,12 @@ public final class ModelAudit {
         for (JsonNode entry : ignore) {
             String pattern = entry.asText();
             try {
+                // A pattern needs to match the beginning only, as Python's re.match does.
                 if (pattern.equals(module)
-                        || pattern.startsWith("re:") && Pattern.matches(pattern.substring(3), module)) {
+                        || (pattern.startsWith("re:")
+                                && Pattern.compile(pattern.substring(3))
+                                        .matcher(module)
+                                        .lookingAt())) {
                     return true;
                 }
             } catch (PatternSyntaxException e) {
@@ -184,14 +185,21 @@ public final class ModelAudit {
 
     private void checkOrphans() {
         for (LogicalTensor tensor : model.tensors()) {
-            if (tensor.encoding() instanceof TensorEncoding.Plain
-                    && PART_NAME.matcher(tensor.name()).matches()) {
+            if (tensor.encoding() instanceof TensorEncoding.Plain(var dtype)
+                    && (PART_NAME.matcher(tensor.name()).matches() || isCodes(tensor, dtype))) {
                 findings.add(new Finding(
                         tensor.name(),
                         "looks like part of a quantized weight, but its other parts are missing or do not fit (type "
                                 + tensor.encoding().label() + ", shape " + tensor.shape() + ")"));
             }
         }
+    }
+
+    /** A matrix of weights in a type that is of no use without scales. */
+    private static boolean isCodes(LogicalTensor tensor, DType dtype) {
+        return tensor.shape().rank() >= 2
+                && tensor.name().endsWith(".weight")
+                && (dtype == DType.F8_E4M3 || dtype == DType.F8_E5M2 || dtype == DType.I8 || dtype == DType.U8);
     }
 
     private void checkSharedScales() {
@@ -201,7 +209,7 @@ public final class ModelAudit {
         var fused = new FusedWeights(weights);
         for (LogicalTensor weight : weights) {
             LogicalTensor first = fused.of(weight).getFirst();
-            if (globalScale(weight) != globalScale(first)) {
+            if (Float.compare(globalScale(weight), globalScale(first)) != 0) {
                 findings.add(new Finding(
                         weight.name(), "must share its global scale with " + first.name() + ", which has another"));
             }
@@ -238,11 +246,10 @@ public final class ModelAudit {
 
     private void checkShape(LogicalTensor weight, TensorInfo info) {
         try (Tensor shape = model.source().open(info.name())) {
-            long rows = shape.data().get(I64, 0);
-            long columns = shape.data().get(I64, Long.BYTES);
-            if (rows != weight.shape().rows() || columns != weight.shape().columns()) {
+            long[] said = shape.data().toArray(I64);
+            if (!Arrays.equals(said, weight.shape().dims())) {
                 findings.add(new Finding(
-                        info.name(), "says [" + rows + ", " + columns + "], but the codes are of " + weight.shape()));
+                        info.name(), "says " + Arrays.toString(said) + ", but the codes are of " + weight.shape()));
             }
         }
     }

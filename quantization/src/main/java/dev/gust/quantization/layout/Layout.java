@@ -1,5 +1,6 @@
 package dev.gust.quantization.layout;
 
+import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.quantization.scheme.Part;
@@ -30,11 +31,13 @@ public enum Layout {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final String label;
+
+    @SuppressWarnings("ImmutableEnumChecker") // a copy that nothing can change
     private final Set<Scheme> schemes;
 
     Layout(String label, Set<Scheme> schemes) {
         this.label = label;
-        this.schemes = schemes;
+        this.schemes = Set.copyOf(schemes);
     }
 
     /** The name on the command line. */
@@ -65,9 +68,7 @@ public enum Layout {
                 switch (kind) {
                     case "_packed" -> new TensorInfo(weight, part.dtype(), part.shape());
                     case "_global_scale" -> new TensorInfo(weight + "_scale_2", part.dtype(), Shape.of());
-                    case "_scale" ->
-                        new TensorInfo(
-                                weight + kind, part.dtype(), part.shape().rank() == 1 ? Shape.of() : part.shape());
+                    case "_scale" -> new TensorInfo(weight + kind, part.dtype(), modelOptScale(part));
                     default -> new TensorInfo(weight + kind, part.dtype(), part.shape());
                 };
             case GPT_OSS ->
@@ -87,6 +88,13 @@ public enum Layout {
         if (this == MODELOPT && part.suffix().equals("weight_global_scale")) {
             bytes.set(F32, 0, 1 / bytes.get(F32, 0));
         }
+    }
+
+    /** Plain numbers lose their dimension of size 1, as ModelOpt squeezes them: [1] is a scalar there, [M, 1] is [M]. */
+    private static Shape modelOptScale(Part part) {
+        boolean isPlain = part.dtype() == DType.F32 || part.dtype() == DType.F16 || part.dtype() == DType.BF16;
+        long[] dims = part.shape().dims();
+        return isPlain && part.shape().columns() == 1 ? Shape.of(Arrays.copyOf(dims, dims.length - 1)) : part.shape();
     }
 
     private static Shape blocksOf16(Shape packed) {

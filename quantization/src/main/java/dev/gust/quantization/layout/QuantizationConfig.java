@@ -1,5 +1,6 @@
 package dev.gust.quantization.layout;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -16,6 +17,10 @@ import java.util.Optional;
  */
 public final class QuantizationConfig {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
+    /** What of a group's arguments decides how bytes are read. */
+    private static final List<String> GEOMETRY =
+            List.of("num_bits", "type", "strategy", "group_size", "block_structure");
 
     private QuantizationConfig() {}
 
@@ -62,11 +67,76 @@ public final class QuantizationConfig {
         };
     }
 
+    /**
+     * What a {@code quantization_config} says that weights of a scheme and layout are not; empty if it describes them,
+     * or says nothing of either. Only what decides how bytes are read is compared: other producers' configurations
+     * have more in them.
+     */
+    public static Optional<String> contradiction(JsonNode declared, Scheme scheme, Layout layout) {
+        String method = declared.path("quant_method").asText("");
+        if (!methods(scheme, layout).contains(method)) {
+            return Optional.of("quant_method '" + method + "'");
+        }
+        String format = declared.path("format").asText("");
+        if (!format.isEmpty() && !format.equals("mixed-precision") && !format.equals(format(scheme))) {
+            return Optional.of("format '" + format + "'");
+        }
+        String algorithm = declared.path("quant_algo").asText("");
+        if (!algorithm.isEmpty()
+                && !algorithm.equals("MIXED_PRECISION")
+                && !modelOptAlgorithms(scheme).contains(algorithm)) {
+            return Optional.of("quant_algo '" + algorithm + "'");
+        }
+        JsonNode groups = declared.path("config_groups");
+        if (groups.isEmpty()) {
+            return Optional.empty();
+        }
+        ObjectNode expected = weights(scheme);
+        for (JsonNode group : groups) {
+            JsonNode weights = group.path("weights");
+            if (GEOMETRY.stream().allMatch(key -> agree(weights.path(key), expected.path(key)))) {
+                return Optional.empty();
+            }
+        }
+        return Optional.of("other weights in every one of config_groups");
+    }
+
+    /** A number or word that only one of them has is the other's default. */
+    private static boolean agree(JsonNode a, JsonNode b) {
+        return a.isMissingNode() || a.isNull() || b.isMissingNode() || a.equals(b);
+    }
+
+    private static List<String> methods(Scheme scheme, Layout layout) {
+        return switch (layout) {
+            // FP8 has the same names and types with all of them: nothing else tells who wrote it.
+            case COMPRESSED_TENSORS, MODELOPT ->
+                switch (scheme) {
+                    case FP8, FP8_TENSOR -> List.of("compressed-tensors", "modelopt", "fp8");
+                    case MXFP8 -> List.of("compressed-tensors", "modelopt");
+                    case NVFP4 -> List.of(layout.label());
+                    default -> List.of(isKnown(scheme) ? "compressed-tensors" : "gust");
+                };
+            case GPT_OSS -> List.of("mxfp4");
+            case DEEPSEEK -> List.of("fp8");
+        };
+    }
+
+    private static List<String> modelOptAlgorithms(Scheme scheme) {
+        return switch (scheme) {
+            case NVFP4 -> List.of("NVFP4", "W4A16_NVFP4", "NVFP4_AWQ", "NVFP4_SVD");
+            case FP8, FP8_TENSOR, MXFP8 -> List.of(modelOptAlgorithm(scheme));
+            default -> List.of();
+        };
+    }
+
+    /** An engine must refuse what it does not know rather than read one type as another. */
+    private static boolean isKnown(Scheme scheme) {
+        return scheme != Scheme.MXFP6_E2M3 && scheme != Scheme.MXFP6_E3M2 && scheme != Scheme.FP8_E5M2;
+    }
+
     private static ObjectNode compressedTensors(Scheme scheme, List<String> ignored) {
         ObjectNode config = JSON.objectNode();
-        // An engine must refuse what it does not know rather than read one type as another.
-        boolean known = scheme != Scheme.MXFP6_E2M3 && scheme != Scheme.MXFP6_E3M2 && scheme != Scheme.FP8_E5M2;
-        config.put("quant_method", known ? "compressed-tensors" : "gust");
+        config.put("quant_method", isKnown(scheme) ? "compressed-tensors" : "gust");
         config.put("format", format(scheme));
         config.put("quantization_status", "compressed");
         config.putNull("global_compression_ratio");

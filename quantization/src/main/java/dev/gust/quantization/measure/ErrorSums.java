@@ -66,10 +66,10 @@ public record ErrorSums(long count, double signal, double restored, double produ
             // Bits without the sign are ordered as the magnitudes are, and an integer maximum is one instruction.
             worst = worst.max(d.reinterpretAsLongs().and(Long.MAX_VALUE));
         }
-        double signalSum = signal.reduceLanes(VectorOperators.ADD);
-        double energySum = energy.reduceLanes(VectorOperators.ADD);
-        double productSum = product.reduceLanes(VectorOperators.ADD);
-        double errorSum = error.reduceLanes(VectorOperators.ADD);
+        double signalSum = sum(signal);
+        double energySum = sum(energy);
+        double productSum = sum(product);
+        double errorSum = sum(error);
         double worstAbs = Double.longBitsToDouble(worst.reduceLanes(VectorOperators.MAX));
         for (; at < bytes; at += Float.BYTES) {
             double s = original.get(FLOAT, at);
@@ -82,6 +82,18 @@ public record ErrorSums(long count, double signal, double restored, double produ
             worstAbs = Math.max(worstAbs, Math.abs(d));
         }
         return new ErrorSums(bytes / Float.BYTES, signalSum, energySum, productSum, errorSum, worstAbs);
+    }
+
+    /**
+     * The lanes, added from the first to the last. {@code reduceLanes(ADD)} leaves the order open, and compiled code
+     * takes another than the interpreter: figures would depend on when a method was compiled.
+     */
+    private static double sum(DoubleVector lanes) {
+        double sum = 0;
+        for (double lane : lanes.toArray()) {
+            sum += lane;
+        }
+        return sum;
     }
 
     private static DoubleVector widen(MemorySegment floats, long at) {

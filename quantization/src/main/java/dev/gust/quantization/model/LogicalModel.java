@@ -46,8 +46,10 @@ public final class LogicalModel implements AutoCloseable {
         Set<String> taken = new HashSet<>();
         for (TensorInfo info : stored.values()) {
             recognition.weightLedBy(info).ifPresent(w -> {
-                found.put(info.name(), w);
-                w.stored().forEach(t -> taken.add(t.name()));
+                if (w.stored().stream().noneMatch(t -> taken.contains(t.name()))) {
+                    found.put(info.name(), w);
+                    w.stored().forEach(t -> taken.add(t.name()));
+                }
             });
         }
         var tensors = new LinkedHashMap<String, LogicalTensor>();

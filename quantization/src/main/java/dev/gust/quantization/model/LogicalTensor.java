@@ -1,5 +1,6 @@
 package dev.gust.quantization.model;
 
+import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.TensorInfo;
 import java.util.List;
@@ -24,7 +25,6 @@ public record LogicalTensor(String name, Shape shape, TensorEncoding encoding, L
 
     /** Whether its values are stored as something else than plain numbers. */
     public boolean isQuantized() {
-        return !(encoding instanceof TensorEncoding.Plain(var dtype))
-                || dtype.kind() == dev.gust.formats.tensor.DType.Kind.BLOCK;
+        return !(encoding instanceof TensorEncoding.Plain(var dtype)) || dtype.kind() == DType.Kind.BLOCK;
     }
 }

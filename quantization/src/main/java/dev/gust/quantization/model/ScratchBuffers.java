@@ -30,6 +30,7 @@ public final class ScratchBuffers implements AutoCloseable {
         if (buffer.segment().byteSize() < bytes) {
             buffer.arena().close();
             Arena arena = Arena.ofShared();
+            slots.set(slot, new Buffer(arena, MemorySegment.NULL)); // in case the memory is not there
             buffer = new Buffer(arena, arena.allocate(bytes, ALIGNMENT));
             slots.set(slot, buffer);
         }

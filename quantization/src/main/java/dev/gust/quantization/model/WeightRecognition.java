@@ -14,6 +14,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiPredicate;
+import java.util.stream.Stream;
 
 /**
  * Finds the stored tensors that are parts of one quantized weight. A weight is led by its codes; the lead's type and
@@ -33,17 +35,23 @@ final class WeightRecognition {
         if (lead.dtype() == DType.NVFP4) {
             return withTensorScale(lead);
         }
-        for (Layout layout : Layout.values()) {
-            for (Scheme scheme : Scheme.values()) {
-                if (layout.stores(scheme)) {
-                    Optional<LogicalTensor> weight = match(lead, layout, scheme);
-                    if (weight.isPresent()) {
-                        return weight;
-                    }
-                }
-            }
+        if (lead.shape().elements() == 0) {
+            return Optional.empty(); // nothing to restore, and its other dimensions may be of any size
         }
-        return Optional.empty();
+        // A small weight's scales fit several schemes: first the one declared, then the shape that fits to the letter.
+        return Stream.concat(hint.stream(), Arrays.stream(Scheme.values()))
+                .flatMap(scheme -> firstMatch(lead, scheme, Shape::equals).stream())
+                .findFirst()
+                .or(() -> Arrays.stream(Scheme.values())
+                        .flatMap(scheme -> firstMatch(lead, scheme, WeightRecognition::alike).stream())
+                        .findFirst());
+    }
+
+    private Optional<LogicalTensor> firstMatch(TensorInfo lead, Scheme scheme, BiPredicate<Shape, Shape> fits) {
+        return Arrays.stream(Layout.values())
+                .filter(layout -> layout.stores(scheme))
+                .flatMap(layout -> match(lead, layout, scheme, fits).stream())
+                .findFirst();
     }
 
     /** llama.cpp keeps the tensor scale of {@code NAME.weight} in {@code NAME.scale}. */
@@ -62,7 +70,8 @@ final class WeightRecognition {
         return layer + ".scale";
     }
 
-    private Optional<LogicalTensor> match(TensorInfo lead, Layout layout, Scheme scheme) {
+    private Optional<LogicalTensor> match(
+            TensorInfo lead, Layout layout, Scheme scheme, BiPredicate<Shape, Shape> fits) {
         boolean eitherFp6 = scheme == Scheme.MXFP6_E2M3 || scheme == Scheme.MXFP6_E3M2;
         if (eitherFp6 && !hint.equals(Optional.of(scheme))) {
             return Optional.empty(); // same types and shapes for both: only the metadata tells
@@ -81,13 +90,18 @@ final class WeightRecognition {
         for (Part part : parts) {
             TensorInfo expected = layout.stored(name.get(), part);
             TensorInfo present = stored.get(expected.name());
-            if (present == null || present.dtype() != expected.dtype() || !alike(present.shape(), expected.shape())) {
+            if (present == null
+                    || present.dtype() != expected.dtype()
+                    || !fits.test(present.shape(), expected.shape())) {
                 return Optional.empty();
             }
             tensors.add(present);
         }
         if (!tensors.getFirst().equals(lead)) {
             return Optional.empty();
+        }
+        if (!name.get().equals(lead.name()) && stored.containsKey(name.get())) {
+            return Optional.empty(); // the weight is there a second time, unpacked: which one is meant is unknown
         }
         return Optional.of(new LogicalTensor(
                 name.get(), shape.get(), new TensorEncoding.Quantized(scheme, layout, quantizer, parts), tensors));
@@ -147,12 +161,20 @@ final class WeightRecognition {
         };
     }
 
-    /** Equal, or the same values under fewer dimensions of size 1, as producers differ on ([1] or [], [M] or [M, 1]). */
+    /**
+     * Equal, or the same values under fewer last dimensions of size 1, as producers differ on ([1] or [], [M] or
+     * [M, 1]). Only the last: [1, 8] are the scales of eight blocks, [8, 1] those of eight rows.
+     */
     private static boolean alike(Shape a, Shape b) {
         return trimmed(a).equals(trimmed(b));
     }
 
     private static Shape trimmed(Shape shape) {
-        return Shape.of(Arrays.stream(shape.dims()).filter(d -> d != 1).toArray());
+        long[] dims = shape.dims();
+        int rank = dims.length;
+        while (rank > 0 && dims[rank - 1] == 1) {
+            rank--;
+        }
+        return Shape.of(Arrays.copyOf(dims, rank));
     }
 }

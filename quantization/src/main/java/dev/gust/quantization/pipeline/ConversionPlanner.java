@@ -34,7 +34,7 @@ public final class ConversionPlanner {
         List<TensorTask> tasks = new ArrayList<>();
         for (LogicalTensor tensor : model.tensors()) {
             boolean number = tensor.isQuantized()
-                    || tensor.encoding() instanceof TensorEncoding.Plain(var type) && type.kind() == DType.Kind.FLOAT;
+                    || (tensor.encoding() instanceof TensorEncoding.Plain(var type) && type.kind() == DType.Kind.FLOAT);
             boolean same = tensor.encoding() instanceof TensorEncoding.Plain(var type) && type == dtype;
             tasks.add(number && !same ? EncodeTask.to(tensor, codec, "") : new CopyTask(tensor, ""));
         }

@@ -118,10 +118,11 @@ public record EncodeTask(
             }
             MemorySegment restored = scratch.get(11, floats.byteSize());
             codec.decode(bytes, 0, restored, 0, count);
-            if (codec.dtype() == DType.F16) {
-                FiniteCheck.overflow(location, source, rows, floats, restored);
+            ErrorSums error = ErrorSums.of(floats, scale == 1 ? restored : scaled(restored, scale, restored));
+            if (!Double.isFinite(error.error())) {
+                FiniteCheck.requireNoOverflow(location, source, rows, floats, restored, codec.dtype());
             }
-            return ErrorSums.of(floats, scale == 1 ? restored : scaled(restored, scale, restored));
+            return error;
         }
 
         private static MemorySegment scaled(MemorySegment floats, float factor, MemorySegment into) {

@@ -1,18 +1,22 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.quantization.measure.Magnitudes;
 import dev.gust.quantization.model.LogicalTensor;
 import dev.gust.quantization.model.RowRange;
 import java.lang.foreign.MemorySegment;
-import java.util.OptionalLong;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 
 /**
  * Refuses NaN and infinity. A block that holds one has no scale that means anything, and the tools that let it through
  * produce checkpoints whose whole block, or whole model, decodes to NaN.
  */
 final class FiniteCheck {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private FiniteCheck() {}
 
     /**
@@ -36,21 +40,37 @@ final class FiniteCheck {
     }
 
     /**
-     * Looks for values that were finite and are not any more, as F16 makes of everything from 65,520 up.
+     * Refuses finite values that are stored as something else: F16 ends at 65504, and so do the scales of GGUF's blocks.
+     * NaN and infinity that were there before may stay.
      *
-     * @throws InputException if there is one, naming its place
+     * @throws InputException naming the place of the largest such value
      */
-    static void overflow(
-            String location, LogicalTensor tensor, RowRange rows, MemorySegment before, MemorySegment after) {
-        long firstIndex = rows.first() * tensor.shape().columns();
-        OptionalLong lost = Magnitudes.scan(after, firstIndex).firstNonFinite();
-        if (lost.isPresent()
-                && Magnitudes.scan(before, firstIndex).firstNonFinite().isEmpty()) {
+    static void requireNoOverflow(
+            String location,
+            LogicalTensor tensor,
+            RowRange rows,
+            MemorySegment floats,
+            MemorySegment restored,
+            DType dtype) {
+        long largest = -1; // of a block all values are lost, but this one's fault it is
+        float magnitude = -1;
+        for (long i = 0; i < floats.byteSize() / Float.BYTES; i++) {
+            float value = floats.get(F32, i * Float.BYTES);
+            if (Float.isFinite(value)
+                    && Math.abs(value) > magnitude
+                    && !Float.isFinite(restored.get(F32, i * Float.BYTES))) {
+                largest = i;
+                magnitude = Math.abs(value);
+            }
+        }
+        if (largest >= 0) {
+            long index = rows.first() * tensor.shape().columns() + largest;
             throw InputException.ofTensor(
                     location,
                     tensor.name(),
-                    "the value at " + index(tensor.shape(), lost.getAsLong()) + " exceeds the range of F16",
-                    "use --dtype BF16 or F32");
+                    floats.get(F32, largest * Float.BYTES) + " at " + index(tensor.shape(), index)
+                            + " is too large for " + dtype,
+                    "choose a type with a wider range, such as BF16");
         }
     }
 

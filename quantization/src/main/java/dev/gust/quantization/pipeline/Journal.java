@@ -13,6 +13,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 
 /**
  * What an unfinished run has finished: a line of JSON for the run's fingerprint, then one for each tensor. A line is
@@ -27,7 +29,11 @@ final class Journal implements AutoCloseable {
      * @param length number of bytes
      * @param crc their CRC-32C
      */
-    record Write(String tensor, long offset, long length, long crc) {}
+    record Write(String tensor, long offset, long length, long crc) {
+        Write {
+            Objects.requireNonNull(tensor); // a damaged line can be JSON all the same
+        }
+    }
 
     /**
      * A finished task.
@@ -36,9 +42,19 @@ final class Journal implements AutoCloseable {
      * @param error the error made
      * @param writes what was written, in a fixed order
      */
-    record Entry(String tensor, ErrorSums error, List<Write> writes) {}
+    record Entry(String tensor, ErrorSums error, List<Write> writes) {
+        Entry {
+            Objects.requireNonNull(tensor);
+            Objects.requireNonNull(error);
+            writes = List.copyOf(writes);
+        }
+    }
 
-    private record Head(String fingerprint) {}
+    private record Head(String fingerprint) {
+        Head {
+            Objects.requireNonNull(fingerprint);
+        }
+    }
 
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -72,7 +88,11 @@ final class Journal implements AutoCloseable {
         try {
             List<String> lines = lines(path);
             var finished = new LinkedHashMap<String, Entry>();
-            if (lines.isEmpty() || !isHead(lines.getFirst(), fingerprint)) {
+            Optional<Head> head = lines.isEmpty() ? Optional.empty() : head(lines.getFirst());
+            if (head.isEmpty()) {
+                return begin(path, fingerprint); // killed before it had finished anything
+            }
+            if (!head.get().fingerprint().equals(fingerprint)) {
                 throw OutputException.of(
                         target,
                         "the unfinished run was made from another input or with other options",
@@ -81,10 +101,10 @@ final class Journal implements AutoCloseable {
             var kept = new StringBuilder(lines.getFirst()).append('\n');
             for (String line : lines.subList(1, lines.size())) {
                 try {
-                    Entry entry = JSON.readValue(line, Entry.class);
+                    Entry entry = Objects.requireNonNull(JSON.readValue(line, Entry.class));
                     finished.put(entry.tensor(), entry);
                     kept.append(line).append('\n');
-                } catch (JsonProcessingException e) {
+                } catch (JsonProcessingException | NullPointerException e) {
                     break; // the line at which the run was killed
                 }
             }
@@ -102,11 +122,11 @@ final class Journal implements AutoCloseable {
                 .toList();
     }
 
-    private static boolean isHead(String line, String fingerprint) {
+    private static Optional<Head> head(String line) {
         try {
-            return JSON.readValue(line, Head.class).equals(new Head(fingerprint));
+            return Optional.ofNullable(JSON.readValue(line, Head.class));
         } catch (JsonProcessingException e) {
-            return false;
+            return Optional.empty();
         }
     }
 

@@ -12,6 +12,8 @@ public final class MemoryBudget {
     private MemoryBudget() {}
 
     /**
+     * Limits a run.
+     *
      * @param run the run as asked for
      * @param plan what it is going to do
      * @param location the model, for the error

@@ -48,20 +48,27 @@ public final class ModelWriter {
     public static List<TensorOutcome> write(LogicalModel model, OutputPlan plan, RunOptions options) {
         var staged = StagedOutput.open(plan.target(), options.resume(), options.overwrite());
         try (staged) {
-            List<TensorOutcome> outcomes = new ModelWriter(model, plan, options).fill(staged);
-            staged.commit(plan.isFolder());
-            return outcomes;
-        } catch (InterruptedRunException e) {
-            throw e;
-        } catch (OutputException e) {
-            // A resumed run that turns out to be another one must not cost what the first had done.
-            if (!options.resume()) {
-                staged.discard();
+            try {
+                List<TensorOutcome> outcomes = new ModelWriter(model, plan, options).fill(staged);
+                staged.commit(plan.isFolder());
+                return outcomes;
+            } catch (RuntimeException | Error e) {
+                // A resumed run that turns out to be another one must not cost what the first had done.
+                boolean keep =
+                        e instanceof InterruptedRunException || (e instanceof OutputException && options.resume());
+                if (!keep) {
+                    discard(staged, e);
+                }
+                throw e;
             }
-            throw e;
-        } catch (RuntimeException | Error e) {
+        }
+    }
+
+    private static void discard(StagedOutput staged, Throwable reason) {
+        try {
             staged.discard();
-            throw e;
+        } catch (OutputException e) {
+            reason.addSuppressed(e);
         }
     }
 
@@ -199,8 +206,14 @@ public final class ModelWriter {
         boolean holds(List<Journal.Write> writes) {
             return writes.stream().allMatch(w -> {
                 LayoutWriter writer = byTensor.get(w.tensor());
-                return writer != null && writer.checksum(w.tensor(), w.offset(), w.length()) == w.crc();
+                return writer != null
+                        && isWithin(w, writer.placement(w.tensor()).tensor().byteSize())
+                        && writer.checksum(w.tensor(), w.offset(), w.length()) == w.crc();
             });
+        }
+
+        private static boolean isWithin(Journal.Write w, long size) {
+            return w.offset() >= 0 && w.length() >= 0 && w.length() <= size && w.offset() <= size - w.length();
         }
 
         void force() {

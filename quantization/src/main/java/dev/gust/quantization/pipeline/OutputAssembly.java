@@ -92,11 +92,12 @@ final class OutputAssembly {
         Map<String, String> metadata = plainMetadata();
         metadata.keySet().removeIf(k -> k.startsWith("gust."));
         Map<String, GgufValue> ggufMetadata = ggufMetadata();
+        ggufMetadata.keySet().removeIf(k -> k.startsWith("gust."));
         ggufMetadata.remove("general.quantization_version");
         ggufMetadata.put("general.file_type", GgufValue.u32(fileType(dtype)));
         ObjectNode config = config();
         config.remove("quantization_config");
-        config.put("torch_dtype", torchName(dtype));
+        config.put(config.has("dtype") ? "dtype" : "torch_dtype", torchName(dtype)); // renamed in newer versions
         return assemble(tasks, metadata, ggufMetadata, Map.of("config.json", json(config)), "dequantize " + dtype);
     }
 

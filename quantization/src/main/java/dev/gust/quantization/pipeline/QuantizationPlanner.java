@@ -7,11 +7,13 @@ import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.quantization.layout.Layout;
 import dev.gust.quantization.model.LogicalModel;
 import dev.gust.quantization.model.LogicalTensor;
 import dev.gust.quantization.model.TensorEncoding;
 import dev.gust.quantization.pipeline.QuantizationRequest.Aim;
 import dev.gust.quantization.scheme.Quantizers;
+import dev.gust.quantization.scheme.Scheme;
 import dev.gust.quantization.scheme.WeightQuantizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -82,7 +84,13 @@ public final class QuantizationPlanner {
     private TensorTask quantize(LogicalTensor tensor, FusedWeights fused) {
         return switch (request.aim()) {
             case Aim.Parts parts ->
-                QuantizeTask.of(tensor, parts.scheme(), quantizer(parts, tensor), parts.layout(), fused.of(tensor));
+                QuantizeTask.of(
+                        tensor,
+                        parts.scheme(),
+                        quantizer(parts, tensor),
+                        parts.layout(),
+                        // Engines take fused FP8 weights with a scale each; NVFP4's global scale they take only once.
+                        parts.scheme() == Scheme.NVFP4 ? fused.of(tensor) : List.of(tensor));
             case Aim.Blocks(var wanted) -> {
                 DType dtype = blockFor(wanted, tensor.shape()).orElseThrow();
                 String reason = dtype == wanted
@@ -100,8 +108,9 @@ public final class QuantizationPlanner {
 
     private static WeightQuantizer quantizer(Aim.Parts parts, LogicalTensor tensor) {
         DType type = tensor.encoding() instanceof TensorEncoding.Plain(var dtype) ? dtype : DType.F32;
-        // Plain scales take the model's own type, as llm-compressor stores them.
-        DType scaleType = type == DType.F16 || type == DType.BF16 ? type : DType.F32;
+        // Plain scales take the model's own type, as llm-compressor stores them; ModelOpt's are always F32.
+        boolean isNarrow = type == DType.F16 || type == DType.BF16;
+        DType scaleType = isNarrow && parts.layout() != Layout.MODELOPT ? type : DType.F32;
         return Quantizers.of(parts.scheme(), parts.rule(), scaleType);
     }
 

@@ -99,17 +99,17 @@ public record QuantizeTask(
                 bytes.add(scratch.get(8 + i, range.bytes()));
             }
             quantizer.quantize(floats, rows.count(), source.shape(), magnitude, bytes);
-            MemorySegment restored = scratch.get(8 + parts.size(), floats.byteSize());
-            quantizer.dequantize(bytes, rows.count(), columns, restored);
-            ErrorSums error = ErrorSums.of(floats, restored);
             for (int i = 0; i < parts.size(); i++) {
+                layout.convert(parts.get(i), bytes.get(i));
                 if (!parts.get(i).perWeight()
                         || rows.first() == 0) { // all pieces make the same one; the first writes it
-                    layout.convert(parts.get(i), bytes.get(i));
                     sink.write(outputs.get(i), ranges.get(i).offset(), bytes.get(i));
                 }
+                layout.convert(parts.get(i), bytes.get(i)); // the error is that of what a reader gets
             }
-            return error;
+            MemorySegment restored = scratch.get(8 + parts.size(), floats.byteSize());
+            quantizer.dequantize(bytes, rows.count(), columns, restored);
+            return ErrorSums.of(floats, restored);
         }
 
         @Override

@@ -7,15 +7,21 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,14 +29,20 @@ import org.jspecify.annotations.Nullable;
  * to its place in one step. One process at a time may work on a target.
  */
 final class StagedOutput implements AutoCloseable {
+    private static final String LOCK = "lock";
+
     private final Path target;
     private final Path partial;
     private final FileChannel lockFile;
 
-    private StagedOutput(Path target, Path partial, FileChannel lockFile) {
+    /** Folders above the target that were not there before, the innermost first. */
+    private final List<Path> created;
+
+    private StagedOutput(Path target, Path partial, FileChannel lockFile, List<Path> created) {
         this.target = target;
         this.partial = partial;
         this.lockFile = lockFile;
+        this.created = created;
     }
 
     /**
@@ -54,19 +66,20 @@ final class StagedOutput implements AutoCloseable {
         Path partial = absolute.resolveSibling(name + ".partial");
         FileChannel lockFile = null;
         try {
-            Files.createDirectories(absolute.getParent());
+            List<Path> created = createParents(absolute);
             if (Files.exists(partial, LinkOption.NOFOLLOW_LINKS)
-                    && !Files.isRegularFile(partial.resolve("lock"), LinkOption.NOFOLLOW_LINKS)) {
+                    && !Files.isRegularFile(partial.resolve(LOCK), LinkOption.NOFOLLOW_LINKS)) {
                 throw OutputException.of(
                         partial.toString(), "is in the way and was not made by Gust", "move or remove it");
             }
             Files.createDirectories(partial);
-            lockFile = FileChannel.open(partial.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            lockFile = FileChannel.open(partial.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             if (!tryLock(lockFile)) {
                 lockFile.close();
                 throw OutputException.of(target.toString(), "another process is writing it", "wait for it or stop it");
             }
-            var staged = new StagedOutput(target, partial, lockFile);
+            var staged = new StagedOutput(absolute, partial, lockFile, created);
+            staged.restoreReplaced();
             if (!resume) {
                 delete(staged.content());
                 Files.deleteIfExists(staged.journal());
@@ -78,6 +91,13 @@ final class StagedOutput implements AutoCloseable {
         }
     }
 
+    /** A run that was killed while it replaced the output may have left no output at all. */
+    private void restoreReplaced() throws IOException {
+        if (Files.exists(replaced(), LinkOption.NOFOLLOW_LINKS) && !Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+            Files.move(replaced(), target);
+        }
+    }
+
     private static boolean tryLock(FileChannel file) throws IOException {
         try {
             FileLock lock = file.tryLock();
@@ -85,6 +105,17 @@ final class StagedOutput implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             return false; // held by this very process
         }
+    }
+
+    private static List<Path> createParents(Path absolute) throws IOException {
+        var missing = new ArrayList<Path>();
+        Path parent = absolute.getParent();
+        while (parent != null && !Files.exists(parent)) {
+            missing.add(parent);
+            parent = parent.getParent();
+        }
+        Files.createDirectories(Objects.requireNonNull(absolute.getParent()));
+        return missing;
     }
 
     private static boolean isEmptyFolder(Path path) {
@@ -103,6 +134,11 @@ final class StagedOutput implements AutoCloseable {
         return partial.resolve("content");
     }
 
+    /** Where the output that is being replaced waits until the new one is in its place. */
+    private Path replaced() {
+        return partial.resolve("replaced");
+    }
+
     Path journal() {
         return partial.resolve("journal.jsonl");
     }
@@ -114,7 +150,7 @@ final class StagedOutput implements AutoCloseable {
      */
     void commit(boolean isFolder) {
         Path finished = isFolder ? content() : content().resolve(target.getFileName());
-        Path replaced = partial.resolve("replaced");
+        Path replaced = replaced();
         try {
             delete(replaced);
             if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
@@ -136,11 +172,20 @@ final class StagedOutput implements AutoCloseable {
         discard();
     }
 
-    /** Removes everything, as if the run had never begun. */
+    /** Removes everything, as if the run had never begun; the lock last, so that nobody else is at work meanwhile. */
     void discard() {
-        close();
         try {
-            delete(partial);
+            delete(content());
+            Files.deleteIfExists(journal());
+            delete(replaced());
+            Files.deleteIfExists(partial.resolve(LOCK));
+            close();
+            Files.delete(partial);
+            for (Path folder : created) {
+                Files.deleteIfExists(folder); // not if the output is in it
+            }
+        } catch (DirectoryNotEmptyException e) {
+            // Something else has come here since, or the output.
         } catch (IOException e) {
             throw failure(target, e);
         }
@@ -181,6 +226,8 @@ final class StagedOutput implements AutoCloseable {
     private static OutputException failure(Path path, IOException e) {
         String reason = switch (e) {
             case AccessDeniedException _ -> "permission denied";
+            case FileAlreadyExistsException f -> f.getFile() + " is a file, not a folder";
+            case NoSuchFileException f -> f.getFile() + " cannot be created";
             case FileSystemException f when f.getReason() != null -> f.getReason();
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         };

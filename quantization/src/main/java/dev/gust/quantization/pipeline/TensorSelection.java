@@ -55,14 +55,17 @@ public record TensorSelection(List<String> include, List<String> exclude) {
     }
 
     private static Optional<String> byRole(String name) {
-        String[] parts = SEPARATOR.split(name);
-        String last = parts[parts.length - 1];
-        if (last.equals("bias") || last.endsWith("_bias")) {
-            return Optional.of("bias");
-        }
+        String[] parts = SEPARATOR.split(name, -1);
         for (String part : parts) {
             String p = part.toLowerCase(Locale.ROOT);
-            if (p.contains("embed") || p.equals("wte") || p.equals("wpe") || p.endsWith("_embd")) {
+            if (p.equals("bias") || p.endsWith("_bias")) {
+                return Optional.of("bias");
+            }
+            if (p.contains("embed")
+                    || p.equals("wte")
+                    || p.equals("wpe")
+                    || p.endsWith("_embd")
+                    || p.equals("token_types")) {
                 return Optional.of("embedding");
             }
             if (p.contains("norm") || p.equals("ln") || p.startsWith("ln_")) {
@@ -80,13 +83,13 @@ public record TensorSelection(List<String> include, List<String> exclude) {
 
     private static boolean matches(String glob, String name) {
         var regex = new StringBuilder();
-        for (char c : glob.toCharArray()) {
+        glob.codePoints().forEach(c -> {
             switch (c) {
                 case '*' -> regex.append(".*");
                 case '?' -> regex.append('.');
-                default -> regex.append(Pattern.quote(String.valueOf(c)));
+                default -> regex.append(Pattern.quote(Character.toString(c)));
             }
-        }
-        return Pattern.matches(regex.toString(), name);
+        });
+        return Pattern.compile(regex.toString(), Pattern.DOTALL).matcher(name).matches();
     }
 }

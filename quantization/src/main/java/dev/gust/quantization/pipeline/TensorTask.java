@@ -64,6 +64,8 @@ public sealed interface TensorTask permits CopyTask, EncodeTask, QuantizeTask {
     /** Takes the bytes of stored tensors. Safe to share between threads. */
     interface Sink {
         /**
+         * Stores some bytes of a tensor.
+         *
          * @param tensor which stored tensor
          * @param offset byte within it
          * @param bytes what to store there

@@ -3,6 +3,7 @@ package dev.gust.quantization.report;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /** A report as one page that needs nothing beside it: no script, no font, no network. */
 public final class ReportHtml {
@@ -24,13 +25,16 @@ public final class ReportHtml {
             svg .bar { fill: var(--bar); } svg .bar2 { fill: var(--bar2); } svg line { stroke: var(--line); }
             """;
 
+    /** What no page may contain, however it is written: control characters and halves of pairs. */
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cc}\\p{Cs}\uFFFE\uFFFF]");
+
     private ReportHtml() {}
 
     /** The page. */
     public static String render(QuantizationReport report) {
         var page = new StringBuilder();
-        page.append("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
-                .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>")
+        page.append("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>")
+                .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/><title>")
                 .append(escape(report.verb() + " " + report.output()))
                 .append("</title><style>\n")
                 .append(STYLE)
@@ -66,8 +70,8 @@ public final class ReportHtml {
                 .forEach((key, value) -> page.append(escape(key))
                         .append(" <b>")
                         .append(escape(value))
-                        .append("</b> &nbsp; "));
-        page.append("<br>output <b>").append(escape(report.output())).append("</b></p>\n");
+                        .append("</b> &#160; "));
+        page.append("<br/>output <b>").append(escape(report.output())).append("</b></p>\n");
     }
 
     private static void fact(StringBuilder page, String value, String label) {
@@ -133,7 +137,9 @@ public final class ReportHtml {
 
     /** Names come from model files: nothing in one may become markup. */
     static String escape(String text) {
-        return text.replace("&", "&amp;")
+        return CONTROL.matcher(text)
+                .replaceAll("\uFFFD")
+                .replace("&", "&amp;")
                 .replace("<", "&lt;")
                 .replace(">", "&gt;")
                 .replace("\"", "&quot;")

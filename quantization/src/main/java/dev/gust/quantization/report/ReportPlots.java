@@ -67,7 +67,7 @@ final class ReportPlots {
 
     /** The model before and after, the part that was stored anew told apart. */
     static String sizes(QuantizationReport.Totals totals) {
-        double scale = (WIDTH - 280) / Math.max(1.0, Math.max(totals.bytesBefore(), totals.bytesAfter()));
+        double scale = (WIDTH - 280) / Math.max(1.0, (double) Math.max(totals.bytesBefore(), totals.bytesAfter()));
         var svg = open(64);
         size(svg, 4, "before", totals.bytesBefore(), totals.changedBytesBefore(), scale);
         size(svg, 32, "after", totals.bytesAfter(), totals.changedBytesAfter(), scale);

@@ -94,6 +94,11 @@ final class ExponentSearch {
             DoubleVector high = (DoubleVector) difference.convertShape(VectorOperators.F2D, DOUBLES, 1);
             sum = high.fma(high, low.fma(low, sum));
         }
-        return sum.reduceLanes(VectorOperators.ADD);
+        // In a fixed order, which reduceLanes does not promise: on a tie the last digit would choose the scale.
+        double total = 0;
+        for (double lane : sum.toArray()) {
+            total += lane;
+        }
+        return total;
     }
 }
