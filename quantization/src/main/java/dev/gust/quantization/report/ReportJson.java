@@ -56,17 +56,21 @@ public final class ReportJson {
         return root;
     }
 
-    /** Adds sqnr_db, mse, max_abs and cosine; an infinite ratio is null, as JSON has no infinity. */
+    /** Adds sqnr_db, mse, max_abs and cosine; what is infinite or no number is null, as JSON has neither. */
     public static void addError(ObjectNode node, Optional<ErrorFigures> error) {
         error.ifPresent(e -> {
-            if (Double.isInfinite(e.sqnrDb())) {
-                node.putNull("sqnr_db");
-            } else {
-                node.put("sqnr_db", e.sqnrDb());
-            }
-            node.put("mse", e.mse());
-            node.put("max_abs", e.maxAbs());
-            node.put("cosine", e.cosine());
+            put(node, "sqnr_db", e.sqnrDb());
+            put(node, "mse", e.mse());
+            put(node, "max_abs", e.maxAbs());
+            put(node, "cosine", e.cosine());
         });
+    }
+
+    private static void put(ObjectNode node, String key, double value) {
+        if (Double.isFinite(value)) {
+            node.put(key, value);
+        } else {
+            node.putNull(key);
+        }
     }
 }
