@@ -14,6 +14,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.ForeignAllocation;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.vector.BaseFixedWidthVector;
+import org.apache.arrow.vector.ExtensionTypeVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
@@ -28,7 +29,8 @@ import org.apache.arrow.vector.types.pojo.Field;
  *
  * <p>Nothing is copied where the memory allows: a tensor of the given {@link TensorAllocator}, or a view of one, is
  * shared and stays alive until both sides have let go. A mapped file or other memory has an owner who cannot be asked to
- * wait, so such a tensor is copied. Arrow wants a validity bit per element, which costs n/8 bytes.
+ * wait, so such a tensor is copied. Arrow's vectors keep a validity bit per element, which costs n/8 bytes; an export
+ * through the C data interface does without.
  *
  * @see <a href="https://arrow.apache.org/docs/format/CDataInterface.html">The Arrow C data interface</a>
  */
@@ -88,18 +90,14 @@ public final class ArrowTensors {
      * @throws InputException if the column has nulls or holds no numbers
      */
     public static Tensor tensor(TensorAllocator allocator, FieldVector vector) {
-        return tensor(allocator, vector, false);
-    }
-
-    private static Tensor tensor(TensorAllocator allocator, FieldVector vector, boolean readOnly) {
         TensorInfo info = ArrowColumn.of(vector.getField()).info(CImport.COLUMN, vector.getValueCount());
         FieldVector values = vector;
         while (true) {
             if (values.getNullCount() != 0) {
                 throw InputException.ofTensor(CImport.COLUMN, info.name(), "has nulls", "fill them in first");
             }
-            if (values instanceof FixedShapeTensorVector tensors) {
-                values = tensors.getUnderlyingVector();
+            if (values instanceof ExtensionTypeVector<?> extension) {
+                values = (FieldVector) extension.getUnderlyingVector();
             } else if (values instanceof FixedSizeListVector list) {
                 values = list.getDataVector();
             } else {
@@ -112,7 +110,7 @@ public final class ArrowTensors {
                     CImport.COLUMN, info.name(), info.byteSize() + " bytes on a buffer of " + data.capacity(), "");
         }
         data.getReferenceManager().retain();
-        return allocator.adopt(info, data, readOnly);
+        return allocator.adopt(info, data, false);
     }
 
     /**

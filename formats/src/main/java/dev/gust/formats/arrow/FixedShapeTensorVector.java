@@ -1,6 +1,7 @@
 package dev.gust.formats.arrow;
 
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.util.hash.ArrowBufHasher;
 import org.apache.arrow.vector.ExtensionTypeVector;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -37,7 +38,7 @@ public final class FixedShapeTensorVector extends ExtensionTypeVector<FixedSizeL
     }
 
     @Override
-    public int hashCode(int index, org.apache.arrow.memory.util.hash.ArrowBufHasher hasher) {
+    public int hashCode(int index, ArrowBufHasher hasher) {
         return getUnderlyingVector().hashCode(index, hasher);
     }
 }

@@ -1,5 +1,6 @@
 package dev.gust.formats.codec;
 
+import dev.gust.formats.codec.block.BlockCodecs;
 import dev.gust.formats.tensor.DType;
 import java.util.Optional;
 
@@ -20,7 +21,7 @@ public final class Codecs {
             case FLOAT, INT, UINT, BOOL -> Optional.of(plain(dtype));
             // One number to an element is what a codec converts; a complex one has two.
             case COMPLEX -> Optional.empty();
-            case BLOCK -> Optional.empty();
+            case BLOCK -> BlockCodecs.of(dtype);
         };
     }
 

@@ -113,7 +113,7 @@ public final class ModelFiles {
     }
 
     private static Optional<ObjectNode> derivedConfig(TensorSource source) {
-        return source instanceof OnnxFile onnx ? BertConfig.of(onnx) : Optional.empty();
+        return source instanceof OnnxFile onnx ? BertConfig.derive(onnx) : Optional.empty();
     }
 
     private static Map<String, Path> byName(List<Path> files) {

@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.flatbuffers.FlatBufferBuilder;
 import com.sun.management.ThreadMXBean;
 import dev.gust.formats.InputException;
 import dev.gust.formats.arrow.IpcFixture.Claims;
@@ -29,10 +30,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.apache.arrow.flatbuf.KeyValue;
+import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -116,8 +121,7 @@ class ArrowHostileTest {
 
     @Test
     void overlappingBuffersOfTwoColumnsAreFine() {
-        byte[] two = schema(
-                field(I32), new org.apache.arrow.vector.types.pojo.Field("y", FieldType.notNullable(I32), List.of()));
+        byte[] two = schema(field(I32), new Field("y", FieldType.notNullable(I32), List.of()));
         Claims claims = Claims.honest()
                 .nodes(4L, 4L)
                 .buffers(0L, 0L, 0L, 16L, 0L, 0L, 4L, 16L)
@@ -147,7 +151,7 @@ class ArrowHostileTest {
                 Arguments.of("values where", honest.nodes(3L)),
                 Arguments.of("values where", honest.nodes(-1L)),
                 Arguments.of("does not match", honest.nodes(4L, 4L)),
-                Arguments.of("does not match", honest.nodes()),
+                Arguments.of("does not match", honest.nodes(new Long[0])),
                 Arguments.of("nulls", honest.nulls(1L)),
                 Arguments.of("nulls", honest.nulls(-1L)),
                 Arguments.of("does not match", honest.buffers(0L, 16L)),
@@ -194,7 +198,7 @@ class ArrowHostileTest {
 
     @ParameterizedTest
     @MethodSource("strangeColumns")
-    void columnsThatAreNoTensorsAreRefused(String reason, org.apache.arrow.vector.types.pojo.Field column) {
+    void columnsThatAreNoTensorsAreRefused(String reason, Field column) {
         assertThatThrownBy(() -> parse(schema(column)).close())
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining(reason);
@@ -209,6 +213,24 @@ class ArrowHostileTest {
     }
 
     @Test
+    void aSmallFlatbufferDoesNotUnfoldIntoAHugeOne() {
+        var builder = new FlatBufferBuilder();
+        int text = builder.createString("x".repeat(100_000));
+        int pair = KeyValue.createKeyValue(builder, text, text);
+        var shared = new int[100_000];
+        Arrays.fill(shared, pair);
+        int metadata = Schema.createCustomMetadataVector(builder, shared);
+        int fields = Schema.createFieldsVector(builder, new int[0]);
+        int schema = Schema.createSchema(builder, (short) 0, fields, metadata, 0);
+        builder.finish(Message.createMessage(builder, MetadataVersion.V5, MessageHeader.Schema, schema, 0, 0));
+        byte[] message = builder.sizedByteArray();
+        // 20 GB of text if each reference were followed.
+        assertThatThrownBy(() -> parse(join(ints(-1, message.length), message)).close())
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("malformed");
+    }
+
+    @Test
     void partsMustBeCompleteAndInOrder() {
         for (List<String> parts : List.of(
                 List.of("0/2"),
@@ -218,15 +240,14 @@ class ArrowHostileTest {
                 List.of("0/2", "0/2"),
                 List.of("x"),
                 List.of("0/2", "1/2", "2/2"))) {
-            var fields = new org.apache.arrow.vector.types.pojo.Field[parts.size()];
+            var fields = new Field[parts.size()];
             for (int i = 0; i < fields.length; i++) {
                 var metadata = Map.of(
                         ArrowColumn.TENSOR, "t",
                         ArrowColumn.PART, parts.get(i),
                         ArrowColumn.DTYPE, "I32",
                         ArrowColumn.SHAPE, "[0]");
-                fields[i] = new org.apache.arrow.vector.types.pojo.Field(
-                        "x" + i, new FieldType(false, I32, null, metadata), List.of());
+                fields[i] = new Field("x" + i, new FieldType(false, I32, null, metadata), List.of());
             }
             assertThatThrownBy(() -> parse(schema(fields)).close())
                     .as("%s", parts)
@@ -237,7 +258,7 @@ class ArrowHostileTest {
     @Test
     void partsThatShareTheirBytesDoNotMultiplyThem() {
         int parts = 1000;
-        var fields = new org.apache.arrow.vector.types.pojo.Field[parts];
+        var fields = new Field[parts];
         var nodes = new Long[parts];
         var buffers = new Long[4 * parts];
         int size = 1 << 20;
@@ -251,8 +272,7 @@ class ArrowHostileTest {
                     "I8",
                     ArrowColumn.SHAPE,
                     "[" + (long) parts * size + "]");
-            fields[i] = new org.apache.arrow.vector.types.pojo.Field(
-                    "x" + i, new FieldType(false, new ArrowType.Int(8, true), null, metadata), List.of());
+            fields[i] = new Field("x" + i, new FieldType(false, new ArrowType.Int(8, true), null, metadata), List.of());
             nodes[i] = (long) size;
             Arrays.fill(buffers, 4 * i, 4 * i + 3, 0L);
             buffers[4 * i + 3] = (long) size;

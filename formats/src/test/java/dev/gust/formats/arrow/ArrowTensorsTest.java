@@ -1,6 +1,7 @@
 package dev.gust.formats.arrow;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -14,19 +15,25 @@ import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.memory.util.hash.ArrowBufHasher;
+import org.apache.arrow.vector.ExtensionTypeVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.Float4Vector;
+import org.apache.arrow.vector.TinyIntVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -255,8 +262,7 @@ class ArrowTensorsTest {
                 assertThat(tensor.info()).isEqualTo(new TensorInfo("x", DType.F32, Shape.of(1000)));
                 assertThat(tensor.data().address()).isEqualTo(vector.getDataBufferAddress());
                 assertThat(tensor.hasHeaderRoom()).isTrue();
-                assertThat(tensor.data().getAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, 999))
-                        .isEqualTo(999f);
+                assertThat(tensor.data().getAtIndex(JAVA_FLOAT, 999)).isEqualTo(999f);
             }
             vector.setNull(3);
             assertThatThrownBy(() -> ArrowTensors.tensor(allocator, vector))
@@ -283,6 +289,47 @@ class ArrowTensorsTest {
             try (Tensor tensor = ArrowTensors.tensor(allocator, list)) {
                 assertThat(tensor.info()).isEqualTo(new TensorInfo("m", DType.F32, Shape.of(2, 3)));
             }
+        }
+    }
+
+    @Test
+    void otherExtensionsOfNumbersAreTheirNumbers() {
+        try (var allocator = TensorAllocator.unlimited();
+                var vector = new Bool8(new TinyIntVector("b", ArrowTensors.buffers(allocator)))) {
+            try (Tensor empty = ArrowTensors.tensor(allocator, vector)) {
+                assertThat(empty.info()).isEqualTo(new TensorInfo("b", DType.I8, Shape.of(0)));
+                assertThat(empty.data().byteSize()).isZero();
+            }
+            vector.getUnderlyingVector().allocateNew(2);
+            vector.getUnderlyingVector().set(0, 1);
+            vector.getUnderlyingVector().set(1, 0);
+            vector.setValueCount(2);
+            try (Tensor tensor = ArrowTensors.tensor(allocator, vector)) {
+                assertThat(tensor.info()).isEqualTo(new TensorInfo("b", DType.I8, Shape.of(2)));
+                assertThat(tensor.data().toArray(JAVA_BYTE)).containsExactly(1, 0);
+            }
+        }
+    }
+
+    /** Somebody else's extension type, whose field says what it is stored as. */
+    private static final class Bool8 extends ExtensionTypeVector<TinyIntVector> {
+        Bool8(TinyIntVector storage) {
+            super(storage.getName(), storage.getAllocator(), storage);
+        }
+
+        @Override
+        public Object getObject(int index) {
+            return getUnderlyingVector().get(index) != 0;
+        }
+
+        @Override
+        public int hashCode(int index) {
+            return getUnderlyingVector().hashCode(index);
+        }
+
+        @Override
+        public int hashCode(int index, ArrowBufHasher hasher) {
+            return getUnderlyingVector().hashCode(index, hasher);
         }
     }
 
@@ -322,17 +369,16 @@ class ArrowTensorsTest {
     void aColumnThatContradictsItsMetadataIsRefused() {
         ArrowType bytes = new ArrowType.Int(8, false);
         for (var metadata : List.of(
-                java.util.Map.of(ArrowColumn.DTYPE, "F32", ArrowColumn.SHAPE, "[4]"),
-                java.util.Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[5]"),
-                java.util.Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[-4]"),
-                java.util.Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[4.0]"),
-                java.util.Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "{}"),
-                java.util.Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "["),
-                java.util.Map.of(ArrowColumn.DTYPE, "U8"),
-                java.util.Map.of(ArrowColumn.DTYPE, "Q4_0", ArrowColumn.SHAPE, "[4]"),
-                java.util.Map.of(
-                        ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[4611686018427387904,4611686018427387904]"),
-                java.util.Map.of(ArrowColumn.DTYPE, "F9", ArrowColumn.SHAPE, "[4]"))) {
+                Map.of(ArrowColumn.DTYPE, "F32", ArrowColumn.SHAPE, "[4]"),
+                Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[5]"),
+                Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[-4]"),
+                Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[4.0]"),
+                Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "{}"),
+                Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "["),
+                Map.of(ArrowColumn.DTYPE, "U8"),
+                Map.of(ArrowColumn.DTYPE, "Q4_0", ArrowColumn.SHAPE, "[4]"),
+                Map.of(ArrowColumn.DTYPE, "U8", ArrowColumn.SHAPE, "[4611686018427387904,4611686018427387904]"),
+                Map.of(ArrowColumn.DTYPE, "F9", ArrowColumn.SHAPE, "[4]"))) {
             var column = new ArrowColumn("c", bytes, List.of(4), metadata);
             assertThatThrownBy(() -> column.info("here", 1))
                     .as("%s", metadata)
@@ -367,9 +413,8 @@ class ArrowTensorsTest {
     void theFieldIsReadBackByArrowAsItWas() {
         var info = new TensorInfo("w", DType.F8_E4M3, Shape.of(2, 3));
         var field = ArrowTensors.field(info);
-        var schema = new org.apache.arrow.vector.types.pojo.Schema(List.of(field));
-        var back = org.apache.arrow.vector.types.pojo.Schema.deserializeMessage(
-                java.nio.ByteBuffer.wrap(schema.serializeAsMessage()));
+        var schema = new Schema(List.of(field));
+        var back = Schema.deserializeMessage(ByteBuffer.wrap(schema.serializeAsMessage()));
         assertThat(back.getFields().getFirst().getType()).isEqualTo(new FixedShapeTensorType(2, 3));
         try (var root = new RootAllocator();
                 FieldVector vector = back.getFields().getFirst().createVector(root)) {

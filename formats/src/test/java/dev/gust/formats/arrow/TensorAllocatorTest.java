@@ -1,7 +1,9 @@
 package dev.gust.formats.arrow;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -12,9 +14,14 @@ import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.ArrayList;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
@@ -141,6 +148,32 @@ class TensorAllocatorTest {
         try (var root = new RootAllocator()) {
             assertThatThrownBy(() -> memory.create(root, 1L << 60)).isInstanceOf(OutOfMemoryException.class);
         }
+    }
+
+    @Test
+    void windowsWantsTheSizeFirst() throws Exception {
+        var lookup = MethodHandles.lookup();
+        var type = MethodType.methodType(MemorySegment.class, long.class, long.class);
+        try (var arena = Arena.ofConfined()) {
+            // Answers with its arguments, so that the address tells what was asked for.
+            MemorySegment allocate = Linker.nativeLinker()
+                    .upcallStub(
+                            lookup.findStatic(TensorAllocatorTest.class, "echo", type),
+                            FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG),
+                            arena);
+            Map<String, MemorySegment> windows = Map.of(
+                    "_aligned_malloc", allocate,
+                    "_aligned_free", MemorySegment.ofAddress(1),
+                    "free", MemorySegment.ofAddress(1));
+            AlignedHeap heap = AlignedHeap.CLibrary.find(
+                            Linker.nativeLinker(), name -> Optional.ofNullable(windows.get(name)))
+                    .orElseThrow();
+            assertThat(heap.allocate(640).orElseThrow().address()).isEqualTo(640_064);
+        }
+    }
+
+    static MemorySegment echo(long size, long alignment) {
+        return MemorySegment.ofAddress(1000 * size + alignment);
     }
 
     @Test

@@ -34,7 +34,6 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class OnnxFileTest {
     @TempDir
@@ -236,12 +235,12 @@ class OnnxFileTest {
                 Arguments.of(new ProtoBuilder().raw((byte) 0).build(), "field number 0"),
                 Arguments.of(
                         new ProtoBuilder().raw(ProtoBuilder.varint(1L << 35)).build(), "field number"),
-                Arguments.of(new ProtoBuilder().raw((byte) (9 << 3 | 3)).build(), "wire type 3"),
-                Arguments.of(new ProtoBuilder().raw((byte) (9 << 3 | 4)).build(), "wire type 4"),
-                Arguments.of(new ProtoBuilder().raw((byte) (9 << 3 | 6)).build(), "wire type 6"),
-                Arguments.of(new ProtoBuilder().raw((byte) (9 << 3 | 7)).build(), "wire type 7"),
+                Arguments.of(new ProtoBuilder().raw((byte) ((9 << 3) | 3)).build(), "wire type 3"),
+                Arguments.of(new ProtoBuilder().raw((byte) ((9 << 3) | 4)).build(), "wire type 4"),
+                Arguments.of(new ProtoBuilder().raw((byte) ((9 << 3) | 6)).build(), "wire type 6"),
+                Arguments.of(new ProtoBuilder().raw((byte) ((9 << 3) | 7)).build(), "wire type 7"),
                 Arguments.of(
-                        new ProtoBuilder().raw((byte) (9 << 3 | 1), (byte) 0).build(), "7 bytes too early"),
+                        new ProtoBuilder().raw((byte) ((9 << 3) | 1), (byte) 0).build(), "7 bytes too early"),
                 Arguments.of(new ProtoBuilder().raw((byte) 8, (byte) 0x80).build(), "1 bytes too early"),
                 Arguments.of(
                         new ProtoBuilder()
@@ -301,7 +300,7 @@ class OnnxFileTest {
     void refusesMillionsOfEmptyNodes() throws IOException {
         byte[] nodes = new byte[3 << 20];
         for (int i = 0; i < nodes.length; i += 2) {
-            nodes[i] = 1 << 3 | 2;
+            nodes[i] = (1 << 3) | 2;
         }
         assertRefused(write(model(new ProtoBuilder().raw(nodes))), "more than 1048576 nodes");
     }
@@ -385,9 +384,8 @@ class OnnxFileTest {
         assertRefused(weights(external("a", "x.data", key, value)), reason);
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"survives", "and again"})
-    void survivesDamage(String seed) throws IOException {
+    @Test
+    void survivesDamage() throws IOException {
         Files.write(folder.resolve("x.data"), ProtoBuilder.floats(0, 1, 2, 3, 4, 5));
         ProtoBuilder body = graph(
                 List.of(node("MatMul", "/b/MatMul", List.of("x", "inner"), "z")), List.of(counting("inner", 2, 2)));
@@ -412,7 +410,7 @@ class OnnxFileTest {
                         tensor("listed", OnnxType.INT8, 4).packed(5, 1, -2, 3, 4),
                         tensor("doubles", OnnxType.DOUBLE, 2).fixed64(10, 1).fixed64(10, 2),
                         external("ext", "x.data", "offset", "8"))));
-        int refused = ParserFuzz.run(good, folder.resolve("bad.onnx"), seed.hashCode(), 2000, 2 << 20, OnnxFile::open);
+        int refused = ParserFuzz.run(good, folder.resolve("bad.onnx"), 20261122, 2000, 2 << 20, OnnxFile::open);
         assertThat(refused).isBetween(800, 1999);
     }
 }

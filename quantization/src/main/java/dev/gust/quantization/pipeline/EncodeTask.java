@@ -118,6 +118,9 @@ public record EncodeTask(
             }
             MemorySegment restored = scratch.get(11, floats.byteSize());
             codec.decode(bytes, 0, restored, 0, count);
+            if (codec.dtype() == DType.F16) {
+                FiniteCheck.overflow(location, source, rows, floats, restored);
+            }
             return ErrorSums.of(floats, scale == 1 ? restored : scaled(restored, scale, restored));
         }
 

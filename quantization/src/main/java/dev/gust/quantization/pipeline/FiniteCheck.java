@@ -6,6 +6,7 @@ import dev.gust.quantization.measure.Magnitudes;
 import dev.gust.quantization.model.LogicalTensor;
 import dev.gust.quantization.model.RowRange;
 import java.lang.foreign.MemorySegment;
+import java.util.OptionalLong;
 
 /**
  * Refuses NaN and infinity. A block that holds one has no scale that means anything, and the tools that let it through
@@ -32,6 +33,25 @@ final class FiniteCheck {
                     "repair the model, or leave the tensor as it is with --exclude");
         }
         return magnitudes;
+    }
+
+    /**
+     * Looks for values that were finite and are not any more, as F16 makes of everything from 65,520 up.
+     *
+     * @throws InputException if there is one, naming its place
+     */
+    static void overflow(
+            String location, LogicalTensor tensor, RowRange rows, MemorySegment before, MemorySegment after) {
+        long firstIndex = rows.first() * tensor.shape().columns();
+        OptionalLong lost = Magnitudes.scan(after, firstIndex).firstNonFinite();
+        if (lost.isPresent()
+                && Magnitudes.scan(before, firstIndex).firstNonFinite().isEmpty()) {
+            throw InputException.ofTensor(
+                    location,
+                    tensor.name(),
+                    "the value at " + index(tensor.shape(), lost.getAsLong()) + " exceeds the range of F16",
+                    "use --dtype BF16 or F32");
+        }
     }
 
     /** A flat index as one per dimension. */

@@ -21,8 +21,8 @@ final class Iq4XsCodec extends BlockCodec.DecodeOnly {
             float d = Lanes.half(stored, from);
             int high = stored.get(Lanes.I16, from + 2);
             for (int s = 0; s < 8; s++) {
-                int low = (stored.get(Lanes.I8, from + 4 + s / 2) & 0xFF) >> s % 2 * 4 & 15;
-                int scale = low | (high >> 2 * s & 3) << 4;
+                int low = ((stored.get(Lanes.I8, from + 4 + s / 2) & 0xFF) >> (s % 2 * 4)) & 15;
+                int scale = low | (((high >> (2 * s)) & 3) << 4);
                 Iq4NlCodec.decode32(stored, from + 8 + 16L * s, d * (scale - 32), floats, to + 128L * s);
             }
         }

@@ -46,7 +46,7 @@ final class Mxfp4Codec extends BlockCodec {
                 for (int j = 0; j < BLOCK / 2; j++) {
                     int low = Fp4Lanes.nearest(floats.get(Lanes.F32, from + 4L * j), halvedScale(e));
                     int high = Fp4Lanes.nearest(floats.get(Lanes.F32, from + 2 * BLOCK + 4L * j), halvedScale(e));
-                    stored.set(Lanes.I8, to + 1 + j, (byte) (low | high << 4));
+                    stored.set(Lanes.I8, to + 1 + j, (byte) (low | (high << 4)));
                 }
                 continue;
             }

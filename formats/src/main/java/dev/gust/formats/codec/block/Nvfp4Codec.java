@@ -74,7 +74,7 @@ final class Nvfp4Codec extends BlockCodec {
                         Lanes.storeBytes(Fp4Lanes.encode(Lanes.floats(floats, sub + 4L * j), d), codes, j);
                     }
                 }
-                long packed = codes.get(Lanes.I64, 0) | codes.get(Lanes.I64, 8) << 4;
+                long packed = codes.get(Lanes.I64, 0) | (codes.get(Lanes.I64, 8) << 4);
                 stored.set(Lanes.I64, to + 4 + 8L * s, packed);
             }
         }
@@ -94,7 +94,7 @@ final class Nvfp4Codec extends BlockCodec {
             return Math.min((int) (x * 512 + 0.5f), 7);
         }
         // Mantissa and exponent round as one number: a carry out of the mantissa raises the exponent.
-        int code = (exponent << 3 | bits >>> 20 & 7) + (bits >>> 19 & 1);
+        int code = ((exponent << 3) | ((bits >>> 20) & 7)) + ((bits >>> 19) & 1);
         return exponent >= 15 || code >= 15 << 3 ? 0x7E : code;
     }
 
@@ -102,7 +102,7 @@ final class Nvfp4Codec extends BlockCodec {
     private static float[] halvedScales() {
         float[] table = new float[256];
         for (int code = 0; code < 256; code++) {
-            int exponent = code >> 3 & 15;
+            int exponent = (code >> 3) & 15;
             int mantissa = code & 7;
             float value = exponent == 0 ? Math.scalb((float) mantissa, -9) : Math.scalb(8f + mantissa, exponent - 10);
             table[code] = code == 0x7F ? 0 : value / 2;

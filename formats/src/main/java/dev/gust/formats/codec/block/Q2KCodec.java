@@ -30,7 +30,7 @@ final class Q2KCodec extends BlockCodec.DecodeOnly {
                 int pair = stored.get(Lanes.I8, from + s) & 0xFF;
                 FloatVector scale = FloatVector.broadcast(F, d * (pair & 15));
                 FloatVector min = FloatVector.broadcast(F, dmin * (pair >> 4));
-                long codes = from + 16 + 32 * (s / 8) + SUB * (s % 2);
+                long codes = from + 16 + 32L * (s / 8) + 16L * (s % 2);
                 for (int j = 0; j < SUB; j += LANES) {
                     Lanes.toFloat(Lanes.unsignedBytes(stored, codes + j)
                                     .lanewise(VectorOperators.LSHR, s / 2 % 4 * 2)

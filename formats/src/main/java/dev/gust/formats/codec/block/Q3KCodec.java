@@ -31,7 +31,7 @@ final class Q3KCodec extends BlockCodec.DecodeOnly {
                 FloatVector scale = FloatVector.broadcast(F, d * (scale(stored, from + SCALES, s) - 32));
                 int column = SUB * (s % 2);
                 for (int j = 0; j < SUB; j += LANES) {
-                    IntVector low = Lanes.unsignedBytes(stored, from + 32 + 32 * (s / 8) + column + j)
+                    IntVector low = Lanes.unsignedBytes(stored, from + 32 + 32L * (s / 8) + column + j)
                             .lanewise(VectorOperators.LSHR, s / 2 % 4 * 2)
                             .and(3);
                     IntVector high = Lanes.unsignedBytes(stored, from + column + j)
@@ -48,8 +48,8 @@ final class Q3KCodec extends BlockCodec.DecodeOnly {
 
     /** Low nibbles of scales 0–7 and 8–15 share bytes 0–7; bytes 8–11 hold their top two bits, one column of pairs each. */
     private static int scale(MemorySegment stored, long at, int s) {
-        int low = (stored.get(Lanes.I8, at + s % 8) & 0xFF) >> s / 8 * 4 & 15;
-        int high = (stored.get(Lanes.I8, at + 8 + s % 4) & 0xFF) >> s / 4 * 2 & 3;
-        return low | high << 4;
+        int low = ((stored.get(Lanes.I8, at + s % 8) & 0xFF) >> (s / 8 * 4)) & 15;
+        int high = ((stored.get(Lanes.I8, at + 8 + s % 4) & 0xFF) >> (s / 4 * 2)) & 3;
+        return low | (high << 4);
     }
 }

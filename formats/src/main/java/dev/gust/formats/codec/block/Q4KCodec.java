@@ -31,7 +31,7 @@ final class Q4KCodec extends BlockCodec {
             for (int s = 0; s < SUB_BLOCKS; s++) {
                 FloatVector scale = FloatVector.broadcast(F, d * SixBitPairs.scale(stored, from + 4, s));
                 FloatVector min = FloatVector.broadcast(F, dmin * SixBitPairs.min(stored, from + 4, s));
-                long codes = from + 16 + SUB * (s / 2);
+                long codes = from + 16 + 32L * (s / 2);
                 for (int j = 0; j < SUB; j += LANES) {
                     IntVector q = Lanes.unsignedBytes(stored, codes + j)
                             .lanewise(VectorOperators.LSHR, 4 * (s & 1))
@@ -102,7 +102,7 @@ final class Q4KCodec extends BlockCodec {
         for (int pair = 0; pair < SUB_BLOCKS / 2; pair++) {
             for (int i = 0; i < SUB; i++) {
                 int at = i * search.subBlocks + first + 2 * pair;
-                stored.set(Lanes.I8, to + SUB * pair + i, (byte) (search.codes[at] | search.codes[at + 1] << 4));
+                stored.set(Lanes.I8, to + 32L * pair + i, (byte) (search.codes[at] | (search.codes[at + 1] << 4)));
             }
         }
     }

@@ -28,7 +28,7 @@ final class Q5KCodec extends BlockCodec.DecodeOnly {
                 FloatVector scale = FloatVector.broadcast(F, d * SixBitPairs.scale(stored, from + 4, s));
                 FloatVector min = FloatVector.broadcast(F, dmin * SixBitPairs.min(stored, from + 4, s));
                 for (int j = 0; j < SUB; j += LANES) {
-                    IntVector low = Lanes.unsignedBytes(stored, from + 48 + SUB * (s / 2) + j)
+                    IntVector low = Lanes.unsignedBytes(stored, from + 48 + 32L * (s / 2) + j)
                             .lanewise(VectorOperators.LSHR, 4 * (s & 1))
                             .and(15);
                     IntVector fifth = Lanes.unsignedBytes(stored, from + 16 + j)

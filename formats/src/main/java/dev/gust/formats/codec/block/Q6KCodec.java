@@ -35,8 +35,8 @@ final class Q6KCodec extends BlockCodec {
                 int quarter = s / 2 % 4;
                 int column = s % 2 * SUB;
                 FloatVector scale = FloatVector.broadcast(F, d * stored.get(Lanes.I8, from + SCALES + s));
-                long low = from + 64 * half + 32 * (quarter & 1) + column;
-                long high = from + HIGH + 32 * half + column;
+                long low = from + 64L * half + 32L * (quarter & 1) + column;
+                long high = from + HIGH + 32L * half + column;
                 for (int j = 0; j < SUB; j += LANES) {
                     IntVector q = Lanes.unsignedBytes(stored, low + j)
                             .lanewise(VectorOperators.LSHR, 4 * (quarter >> 1))
@@ -107,10 +107,10 @@ final class Q6KCodec extends BlockCodec {
                 int q1 = codes[at + 2];
                 int q2 = codes[at + 4];
                 int q3 = codes[at + 6];
-                stored.set(Lanes.I8, to + 64 * half + i, (byte) (q0 & 15 | q2 << 4));
-                stored.set(Lanes.I8, to + 64 * half + 32 + i, (byte) (q1 & 15 | q3 << 4));
-                int top = q0 >> 4 | q1 >> 4 << 2 | q2 >> 4 << 4 | q3 >> 4 << 6;
-                stored.set(Lanes.I8, to + HIGH + 32 * half + i, (byte) top);
+                stored.set(Lanes.I8, to + 64L * half + i, (byte) ((q0 & 15) | (q2 << 4)));
+                stored.set(Lanes.I8, to + 64L * half + 32 + i, (byte) ((q1 & 15) | (q3 << 4)));
+                int top = (q0 >> 4) | (q1 >> 4 << 2) | (q2 >> 4 << 4) | (q3 >> 4 << 6);
+                stored.set(Lanes.I8, to + HIGH + 32L * half + i, (byte) top);
             }
         }
     }

@@ -13,20 +13,20 @@ final class SixBitPairs {
     static int scale(MemorySegment segment, long at, int j) {
         return j < 4
                 ? unsigned(segment, at + j) & 63
-                : unsigned(segment, at + j + 4) & 15 | unsigned(segment, at + j - 4) >> 6 << 4;
+                : (unsigned(segment, at + j + 4) & 15) | (unsigned(segment, at + j - 4) >> 6 << 4);
     }
 
     static int min(MemorySegment segment, long at, int j) {
         return j < 4
                 ? unsigned(segment, at + j + 4) & 63
-                : unsigned(segment, at + j + 4) >> 4 | unsigned(segment, at + j) >> 6 << 4;
+                : (unsigned(segment, at + j + 4) >> 4) | (unsigned(segment, at + j) >> 6 << 4);
     }
 
     static void store(MemorySegment segment, long at, int[] scales, int[] mins) {
         for (int j = 0; j < 4; j++) {
-            segment.set(Lanes.I8, at + j, (byte) (scales[j] | scales[j + 4] >> 4 << 6));
-            segment.set(Lanes.I8, at + j + 4, (byte) (mins[j] | mins[j + 4] >> 4 << 6));
-            segment.set(Lanes.I8, at + j + 8, (byte) (scales[j + 4] & 15 | (mins[j + 4] & 15) << 4));
+            segment.set(Lanes.I8, at + j, (byte) (scales[j] | (scales[j + 4] >> 4 << 6)));
+            segment.set(Lanes.I8, at + j + 4, (byte) (mins[j] | (mins[j + 4] >> 4 << 6)));
+            segment.set(Lanes.I8, at + j + 8, (byte) ((scales[j + 4] & 15) | ((mins[j + 4] & 15) << 4)));
         }
     }
 

@@ -1,0 +1,52 @@
+package dev.gust.benchmarks;
+
+import java.util.Locale;
+import java.util.TreeMap;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+
+/**
+ * Runs a benchmark with the methods {@code encode}, {@code decode} and {@code copy}, and prints bytes moved per second
+ * beside those of the copy, medians all.
+ */
+final class BandwidthTable {
+    private BandwidthTable() {}
+
+    static void print(Class<?> benchmark, String parameter, String... values) throws RunnerException {
+        ChainedOptionsBuilder options = new OptionsBuilder().include(benchmark.getName() + "\\.");
+        if (values.length > 0) {
+            options = options.param(parameter, values);
+        }
+        var medians = new TreeMap<String, double[]>(); // milliseconds of encode, decode, copy
+        for (RunResult result : new Runner(options.build()).run()) {
+            double median = result.getPrimaryResult().getStatistics().getPercentile(50);
+            int column = switch (result.getPrimaryResult().getLabel()) {
+                case "encode" -> 0;
+                case "decode" -> 1;
+                default -> 2;
+            };
+            medians.computeIfAbsent(result.getParams().getParam(parameter), _ -> new double[3])[column] = median;
+        }
+        System.out.printf(
+                "%n%-12s %10s %9s %10s %9s %10s%n", parameter, "encode", "of copy", "decode", "of copy", "copy GB/s");
+        medians.forEach((value, ms) -> {
+            double bytes =
+                    benchmark == CodecBenchmark.class ? CodecBenchmark.bytes(value) : SchemeBenchmark.bytes(value);
+            double copy = 2.0 * Floats.ELEMENTS * Float.BYTES / ms[2] / 1e6;
+            double encode = bytes / ms[0] / 1e6;
+            double decode = bytes / ms[1] / 1e6;
+            System.out.printf(
+                    Locale.ROOT,
+                    "%-12s %5.2f GB/s %8.0f%% %5.2f GB/s %8.0f%% %10.2f%n",
+                    value,
+                    encode,
+                    100 * encode / copy,
+                    decode,
+                    100 * decode / copy,
+                    copy);
+        });
+    }
+}
