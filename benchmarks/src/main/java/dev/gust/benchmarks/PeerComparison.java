@@ -20,7 +20,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 
 /**
  * Our encoders beside llama.cpp's {@code ggml_quantize_chunk}, same data, same process, one thread each, taking turns
@@ -29,17 +28,27 @@ import java.util.Map;
 final class PeerComparison {
     private static final int ROUNDS = 9;
 
-    /** ggml's numbers of its types. */
-    private static final Map<DType, Integer> TYPES = Map.of(
-            DType.Q4_0, 2,
-            DType.Q4_1, 3,
-            DType.Q5_0, 6,
-            DType.Q5_1, 7,
-            DType.Q8_0, 8,
-            DType.Q4_K, 12,
-            DType.Q6_K, 14,
-            DType.MXFP4, 39,
-            DType.NVFP4, 40);
+    /** ggml's number of Q8_0. */
+    private static final int Q8_0 = 8;
+
+    /**
+     * A type both sides encode.
+     *
+     * @param dtype ours
+     * @param type ggml's number of it
+     */
+    private record Shared(DType dtype, int type) {}
+
+    private static final List<Shared> TYPES = List.of(
+            new Shared(DType.Q8_0, Q8_0),
+            new Shared(DType.MXFP4, 39),
+            new Shared(DType.NVFP4, 40),
+            new Shared(DType.Q4_0, 2),
+            new Shared(DType.Q4_1, 3),
+            new Shared(DType.Q5_0, 6),
+            new Shared(DType.Q5_1, 7),
+            new Shared(DType.Q4_K, 12),
+            new Shared(DType.Q6_K, 14));
 
     private PeerComparison() {}
 
@@ -62,17 +71,9 @@ final class PeerComparison {
             MemorySegment theirs = arena.allocate(elements * Float.BYTES, 64);
             MemorySegment ours = arena.allocate(elements * Float.BYTES, 64);
             System.out.printf("%-18s %12s %12s %8s%n", "encoder", "ours", "llama.cpp", "ratio");
-            for (DType dtype : List.of(
-                    DType.Q8_0,
-                    DType.MXFP4,
-                    DType.NVFP4,
-                    DType.Q4_0,
-                    DType.Q4_1,
-                    DType.Q5_0,
-                    DType.Q5_1,
-                    DType.Q4_K,
-                    DType.Q6_K)) {
-                int type = TYPES.get(dtype);
+            for (Shared shared : TYPES) {
+                DType dtype = shared.dtype();
+                int type = shared.type();
                 TensorCodec codec = Codecs.of(dtype).orElseThrow();
                 Step peer = () -> {
                     long written = (long) quantizeChunk.invokeExact(
@@ -88,13 +89,12 @@ final class PeerComparison {
                 }
             }
             // ggml has no FP8: its nearest, the 8-bit block type, stands in.
-            int q8 = TYPES.get(DType.Q8_0);
             row(
                     "fp8 (peer Q8_0)",
                     parts(Scheme.FP8, arena, floats, elements),
                     () -> {
                         long written = (long) quantizeChunk.invokeExact(
-                                q8, floats, theirs, 0L, elements / Floats.COLUMNS, Floats.COLUMNS, MemorySegment.NULL);
+                                Q8_0, floats, theirs, 0L, elements / Floats.COLUMNS, Floats.COLUMNS, MemorySegment.NULL);
                         if (written <= 0) {
                             throw new IllegalStateException("Q8_0: wrote " + written);
                         }

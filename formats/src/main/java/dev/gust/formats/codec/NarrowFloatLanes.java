@@ -1,5 +1,6 @@
 package dev.gust.formats.codec;
 
+import dev.gust.formats.codec.FloatFormat.Specials;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -13,8 +14,9 @@ import jdk.incubator.vector.VectorOperators;
  * a constant record, after which each conversion is a dozen vector instructions without a branch.
  *
  * @param format any format but those with float32's exponent range (BF16: see {@link BFloat16Lanes})
+ * @param limits the format's
  */
-public record NarrowFloatLanes(FloatFormat format) {
+public record NarrowFloatLanes(FloatFormat format, Limits limits) {
     public static final NarrowFloatLanes E4M3FN = new NarrowFloatLanes(FloatFormat.E4M3FN);
     public static final NarrowFloatLanes E5M2 = new NarrowFloatLanes(FloatFormat.E5M2);
     public static final NarrowFloatLanes E4M3FNUZ = new NarrowFloatLanes(FloatFormat.E4M3FNUZ);
@@ -25,14 +27,48 @@ public record NarrowFloatLanes(FloatFormat format) {
     public static final NarrowFloatLanes F16 = new NarrowFloatLanes(FloatFormat.F16);
 
     private static final int FLOAT_EXPONENT = 0x7f80_0000;
+    private static final int FLOAT_NAN = 0x7fc0_0000;
     private static final int FLOAT_MAGNITUDE = 0x7fff_ffff;
 
     /**
+     * Codes that loops need of a format, worked out beforehand: the methods that choose among special values are too big
+     * to be inlined wherever a loop is compiled, and a call in a loop costs more than the conversion.
+     *
+     * @param max the greatest finite value's
+     * @param maxBits not a code, but the bits of that value as a float32
+     * @param nan what a positive NaN takes
+     * @param overflow what a positive value beyond the range takes
+     */
+    public record Limits(int max, int maxBits, int nan, int overflow) {
+        static Limits of(FloatFormat format) {
+            return new Limits(
+                    format.maxCode(),
+                    Float.floatToRawIntBits(format.max()),
+                    format.nanCode(false),
+                    format.overflowCode(false));
+        }
+    }
+
+    /**
+     * The lanes of a format.
+     *
      * @throws IllegalArgumentException if the exponent range is too wide for float32 arithmetic to round in
+     */
+    public NarrowFloatLanes(FloatFormat format) {
+        this(format, Limits.of(format));
+    }
+
+    /**
+     * The lanes of a format, its limits given.
+     *
+     * @throws IllegalArgumentException as the other constructor, and if the limits are not the format's
      */
     public NarrowFloatLanes {
         if (format.exponentBits() > 5) {
             throw new IllegalArgumentException(format.name() + " has more than 5 exponent bits");
+        }
+        if (!limits.equals(Limits.of(format))) {
+            throw new IllegalArgumentException(limits + " are not those of " + format.name());
         }
     }
 
@@ -41,9 +77,9 @@ public record NarrowFloatLanes(FloatFormat format) {
         IntVector bits = x.reinterpretAsInts();
         IntVector magnitude = bits.and(FLOAT_MAGNITUDE);
         // Integer order is float order here, and unlike a float minimum it costs one instruction and maps NaN to max.
-        IntVector clamped = magnitude.min(maxBits());
+        IntVector clamped = magnitude.min(limits.maxBits());
         IntVector code = round(clamped);
-        code = code.blend(format.nanCode(false), magnitude.compare(VectorOperators.GT, FLOAT_EXPONENT));
+        code = code.blend(limits.nan(), magnitude.compare(VectorOperators.GT, FLOAT_EXPONENT));
         return withSign(code, bits);
     }
 
@@ -52,9 +88,9 @@ public record NarrowFloatLanes(FloatFormat format) {
         IntVector bits = x.reinterpretAsInts();
         IntVector magnitude = bits.and(FLOAT_MAGNITUDE);
         // One binade of headroom shows which values round beyond the maximum.
-        IntVector code = round(magnitude.min(maxBits() + (1 << 23)));
-        code = code.blend(format.overflowCode(false), code.compare(VectorOperators.GT, format.maxCode()));
-        code = code.blend(format.nanCode(false), magnitude.compare(VectorOperators.GT, FLOAT_EXPONENT));
+        IntVector code = round(magnitude.min(limits.maxBits() + (1 << 23)));
+        code = code.blend(limits.overflow(), code.compare(VectorOperators.GT, limits.max()));
+        code = code.blend(limits.nan(), magnitude.compare(VectorOperators.GT, FLOAT_EXPONENT));
         return withSign(code, bits);
     }
 
@@ -85,18 +121,18 @@ public record NarrowFloatLanes(FloatFormat format) {
                 normal.add(1 << 23).reinterpretAsFloats().sub(Float.intBitsToFloat((format.emin() + 127) << 23));
         VectorMask<Integer> isSubnormal = magnitude.compare(VectorOperators.LT, 1 << mantissaBits);
         IntVector value = normal.blend(subnormal.reinterpretAsInts(), isSubnormal);
-        switch (format.specials()) {
-            case IEEE -> {
-                VectorMask<Integer> isInfinite = magnitude.compare(VectorOperators.EQ, format.maxCode() + 1);
-                VectorMask<Integer> isNaN = magnitude.compare(VectorOperators.GT, format.maxCode() + 1);
-                value = value.blend(FLOAT_EXPONENT, isInfinite).blend(0x7fc0_0000, isNaN);
-            }
-            case FINITE_WITH_NAN ->
-                value = value.blend(0x7fc0_0000, magnitude.compare(VectorOperators.GT, format.maxCode()));
-            case FNUZ ->
-                value = value.blend(
-                        0x7fc0_0000, codes.and(2 * format.signBit() - 1).compare(VectorOperators.EQ, format.signBit()));
-            case FINITE -> {}
+        // Comparisons and not a switch, which goes through a table that the JIT compiler does not take for constant.
+        if (format.specials() == Specials.IEEE) {
+            VectorMask<Integer> isInfinite = magnitude.compare(VectorOperators.EQ, limits.max() + 1);
+            value = value.blend(FLOAT_EXPONENT, isInfinite);
+        }
+        if (format.specials() == Specials.FNUZ) {
+            VectorMask<Integer> isNaN =
+                    codes.and(2 * format.signBit() - 1).compare(VectorOperators.EQ, format.signBit());
+            value = value.blend(FLOAT_NAN, isNaN);
+        } else if (format.hasNaN()) {
+            int greatest = format.specials() == Specials.IEEE ? limits.max() + 1 : limits.max();
+            value = value.blend(FLOAT_NAN, magnitude.compare(VectorOperators.GT, greatest));
         }
         return value.or(sign).reinterpretAsFloats();
     }
@@ -127,10 +163,5 @@ public record NarrowFloatLanes(FloatFormat format) {
             return code.or(sign);
         }
         return code.lanewise(VectorOperators.OR, sign, code.compare(VectorOperators.NE, 0));
-    }
-
-    private int maxBits() {
-        int code = format.maxCode();
-        return (code << (23 - format.mantissaBits())) + ((127 - format.bias()) << 23);
     }
 }

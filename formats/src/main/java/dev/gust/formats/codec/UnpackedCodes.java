@@ -23,6 +23,9 @@ public final class UnpackedCodes {
     private final PlainCodec overflowing;
     private final StochasticEncoder stochastic;
 
+    /** For bulk stochastic rounding; E8M0, which has none, goes one by one. */
+    private final Optional<FloatFormat> format;
+
     private interface StochasticEncoder {
         int encode(float x, boolean saturate, long random);
     }
@@ -32,6 +35,7 @@ public final class UnpackedCodes {
         this.saturating = saturating;
         this.overflowing = overflowing;
         this.stochastic = stochastic;
+        this.format = FloatFormat.of(dtype);
     }
 
     /** The conversion for a floating-point type of at most 16 bits; empty for any other type. */
@@ -116,7 +120,10 @@ public final class UnpackedCodes {
             case Rounding.Even even ->
                 (saturate ? saturating : overflowing).encode(floats, floatsOffset, codes, codesOffset, count);
             case Rounding.Stochastic random -> {
-                for (long i = 0; i < count; i++) {
+                long whole = format.isPresent() ? count - count % CodeLanes.LENGTH : 0;
+                format.ifPresent(f -> StochasticLoop.encode(
+                        f, random, saturate, floats, floatsOffset, codes, codesOffset, whole, firstElement));
+                for (long i = whole; i < count; i++) {
                     float x = floats.get(FLOAT, floatsOffset + 4 * i);
                     int code = stochastic.encode(x, saturate, random.bitsAt(firstElement + i));
                     if (codeType() == DType.U8) {

@@ -19,7 +19,7 @@ record MavenLocation(String group, String artifact, String version, Optional<Str
     static final String PREFIX = "maven:";
 
     /** What repositories allow in a coordinate, less what a command or a file system could take for something else. */
-    private static final String COORDINATE = "([A-Za-z0-9_](?:[A-Za-z0-9_+-]|\\.(?!\\.))*)";
+    private static final String COORDINATE = "((?![^:!]*\\.\\.)[A-Za-z0-9_][A-Za-z0-9_.+-]*)";
 
     private static final Pattern LOCATION = Pattern.compile(PREFIX + COORDINATE + ":" + COORDINATE + ":" + COORDINATE
             + "(?::" + COORDINATE + ")?!/*([^/\\p{Cntrl}][^\\p{Cntrl}]*[^/\\p{Cntrl}]|[^/\\p{Cntrl}])");

@@ -72,12 +72,22 @@ public final class MavenSource implements AutoCloseable {
         try {
             return fetch(parsed, maven, folder);
         } catch (IOException e) {
-            delete(folder);
-            throw InputException.of(location, "cannot be fetched: " + e.getMessage(), "check Maven and the disk", e);
+            throw deleting(
+                    folder,
+                    InputException.of(location, "cannot be fetched: " + e.getMessage(), "check Maven and the disk", e));
         } catch (RuntimeException e) {
-            delete(folder);
-            throw e;
+            throw deleting(folder, e);
         }
+    }
+
+    /** What went wrong first is what the user should hear of. */
+    private static RuntimeException deleting(Path folder, RuntimeException reason) {
+        try {
+            delete(folder);
+        } catch (OutputException e) {
+            reason.addSuppressed(e);
+        }
+        return reason;
     }
 
     private static MavenSource fetch(MavenLocation location, MavenCommand maven, Path folder) throws IOException {

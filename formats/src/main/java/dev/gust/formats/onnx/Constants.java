@@ -15,6 +15,9 @@ final class Constants {
     /** Shapes and settings; anything longer is a weight. */
     private static final int MAX_ELEMENTS = 16;
 
+    /** A message far longer than such a constant is no such constant, and reading it again and again would take long. */
+    private static final long MAX_MESSAGE_BYTES = 4096;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -26,11 +29,17 @@ final class Constants {
     Constants(Graph graph, MemorySegment file, String location) {
         this.file = file;
         this.location = location;
-        graph.initialisers().forEach(proto -> values.put(proto.name(), proto));
+        graph.initialisers().forEach(proto -> put(proto.name(), proto));
         graph.nodes().stream()
                 .filter(node -> node.op().equals("Constant") && node.outputs().size() == 1)
-                .forEach(node -> node.value()
-                        .ifPresent(proto -> values.put(node.outputs().getFirst(), proto)));
+                .forEach(node ->
+                        node.value().ifPresent(proto -> put(node.outputs().getFirst(), proto)));
+    }
+
+    private void put(String name, TensorProto proto) {
+        if (proto.message().length() <= MAX_MESSAGE_BYTES) {
+            values.put(name, proto);
+        }
     }
 
     /** The elements of an INT64 constant; empty if there is no such value or it is something else. */

@@ -51,6 +51,10 @@ final class Transposition {
      * @param elementBytes 1, 2, 4 or 8
      */
     static void transpose(MemorySegment from, long rows, long columns, int elementBytes, MemorySegment to) {
+        // No columns of very many rows are no elements, but would take very many steps.
+        if (rows == 0 || columns == 0) {
+            return;
+        }
         Tile tile = switch (elementBytes) {
             case 1 -> new Bytes();
             case 2 -> new Shorts();

@@ -2,7 +2,10 @@ package dev.gust.formats.safetensors;
 
 import dev.gust.formats.tensor.DType;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The number types that safetensors knows. Their names there are those of {@link DType}. */
 final class SafetensorsTypes {
@@ -34,15 +37,21 @@ final class SafetensorsTypes {
             DType.I64,
             DType.U64);
 
+    // Both are asked for every tensor, and models of a hundred thousand experts exist.
+    private static final Map<String, DType> BY_NAME =
+            ASCENDING.stream().collect(Collectors.toUnmodifiableMap(DType::name, Function.identity()));
+    private static final Map<DType, Integer> RANKS =
+            ASCENDING.stream().collect(Collectors.toUnmodifiableMap(Function.identity(), ASCENDING::indexOf));
+
     private SafetensorsTypes() {}
 
     /** The type of that name, if the format has it. */
     static Optional<DType> byName(String name) {
-        return DType.byName(name).filter(ASCENDING::contains);
+        return Optional.ofNullable(BY_NAME.get(name));
     }
 
     /** Place in the writer's order, or −1 if the format lacks the type. */
     static int rank(DType dtype) {
-        return ASCENDING.indexOf(dtype);
+        return RANKS.getOrDefault(dtype, -1);
     }
 }

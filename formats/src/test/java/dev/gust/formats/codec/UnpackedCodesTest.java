@@ -132,6 +132,32 @@ class UnpackedCodesTest {
 
     @ParameterizedTest
     @FieldSource("TYPES")
+    void stochasticRoundingInBulkIsAsOneByOne(DType dtype) {
+        UnpackedCodes codes = UnpackedCodes.of(dtype).orElseThrow();
+        var random = new Random(25);
+        var rounding = new Rounding.Stochastic(4);
+        long first = Long.MAX_VALUE - 70_000;
+        float[] x = new float[1 << 16];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = i % 2 == 0 ? FloatFormat.BF16.decode(i) : Float.intBitsToFloat(random.nextInt());
+        }
+        for (boolean saturate : new boolean[] {false, true}) {
+            int[] got = encode(codes, x, first, rounding, saturate);
+            for (int i = 0; i < x.length; i++) {
+                float value = x[i];
+                long bits = rounding.bitsAt(first + i);
+                int expected = FloatFormat.of(dtype)
+                        .map(f -> f.encodeStochastic(value, saturate, bits))
+                        .orElseGet(() -> E8M0.encodeStochastic(value, saturate, bits));
+                if (got[i] != expected) {
+                    assertThat(got[i]).as("%s of %s", dtype, value).isEqualTo(expected);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @FieldSource("TYPES")
     void stochasticRoundingDependsOnSeedAndIndexOnly(DType dtype) {
         UnpackedCodes codes = UnpackedCodes.of(dtype).orElseThrow();
         float[] x = new float[1000];

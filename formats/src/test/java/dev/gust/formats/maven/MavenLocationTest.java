@@ -21,6 +21,16 @@ class MavenLocationTest {
         assertThat(classified.artifactWithPackaging()).isEqualTo("g:a:1:jar:int8");
     }
 
+    @Test
+    void readsVeryLongOnes() {
+        String name = "n".repeat(200_000);
+        assertThat(MavenLocation.parse("maven:" + name + ":" + name + ":1!/" + name)
+                        .entry())
+                .isEqualTo(name);
+        assertThatExceptionOfType(UsageException.class)
+                .isThrownBy(() -> MavenLocation.parse("maven:" + name + ":" + name));
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

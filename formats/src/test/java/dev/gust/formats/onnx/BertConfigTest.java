@@ -10,6 +10,7 @@ import static dev.gust.formats.onnx.ProtoBuilder.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gust.formats.file.ParserFuzz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -93,6 +94,17 @@ class BertConfigTest {
     }
 
     @Test
+    void doesNotReadWeightsAsShapes() throws IOException {
+        nodes.add(constant("huge", tensor("", OnnxType.INT64, 4).packed(7, new long[5000])));
+        nodes.add(reshape("huge"));
+        nodes.add(constant("lying", tensor("", OnnxType.INT64, 4).packed(7, new long[40])));
+        nodes.add(reshape("lying"));
+        nodes.add(constant("broken", tensor("", OnnxType.INT64, 4).bytes(9, new byte[7])));
+        nodes.add(reshape("broken"));
+        assertThat(derive().orElseThrow().has("num_attention_heads")).isFalse();
+    }
+
+    @Test
     void doesNotChooseBetweenLayersThatDisagree() throws IOException {
         nodes.add(constant("two", tensor("", OnnxType.INT64, 4).packed(7, 0, -1, 2, 2)));
         nodes.add(constant("four", tensor("", OnnxType.INT64, 4).packed(7, 0, -1, 4, 1)));
@@ -122,6 +134,31 @@ class BertConfigTest {
                 "a",
                 attribute("epsilon").fixed32(2, 1e-6f)));
         assertThat(derive().orElseThrow().path("layer_norm_eps").asDouble()).isEqualTo(1e-6);
+    }
+
+    @Test
+    void survivesDamage() throws IOException {
+        nodes.add(constant("two", tensor("", OnnxType.INT64).packed(7, 2)));
+        nodes.add(node("Concat", "", List.of("b", "t", "two", "two"), "shape"));
+        nodes.add(reshape("shape"));
+        nodes.add(constant("eps", tensor("", OnnxType.FLOAT).fixed32(4, 1e-12f)));
+        nodes.add(node("Add", "", List.of("v", "eps"), "sum"));
+        nodes.add(node("Sqrt", "", List.of("sum"), "root"));
+        ObjectNode config = derive().orElseThrow();
+        assertThat(config.path("num_attention_heads").asInt()).isEqualTo(2);
+        assertThat(config.path("layer_norm_eps").asDouble()).isEqualTo(1e-12);
+        byte[] good = Files.readAllBytes(folder.resolve("x.onnx"));
+        int refused = ParserFuzz.run(good, folder.resolve("bad.onnx"), 3, 500, 4 << 20, path -> {
+            OnnxFile source = OnnxFile.open(path);
+            try {
+                BertConfig.derive(source);
+                return source;
+            } catch (RuntimeException e) {
+                source.close();
+                throw e;
+            }
+        });
+        assertThat(refused).isBetween(50, 499);
     }
 
     @Test

@@ -29,9 +29,18 @@ class TranspositionTest {
         }
     }
 
+    /** Ends at once: 2^62 rows of nothing fit into a file of a hundred bytes. */
+    @Test
+    void hasNothingToDoWithoutElements() {
+        MemorySegment none = MemorySegment.ofArray(new byte[0]);
+        Transposition.transpose(none, 1L << 62, 0, 4, none);
+        Transposition.transpose(none, 0, 1L << 62, 4, none);
+        assertThat(none.byteSize()).isZero();
+    }
+
     @Test
     void refusesOtherWidths() {
-        MemorySegment none = MemorySegment.ofArray(new byte[0]);
-        assertThatIllegalArgumentException().isThrownBy(() -> Transposition.transpose(none, 0, 0, 3, none));
+        MemorySegment some = MemorySegment.ofArray(new byte[3]);
+        assertThatIllegalArgumentException().isThrownBy(() -> Transposition.transpose(some, 1, 1, 3, some));
     }
 }

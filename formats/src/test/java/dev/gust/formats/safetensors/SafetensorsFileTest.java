@@ -24,6 +24,8 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -272,6 +274,12 @@ class SafetensorsFileTest {
     void refusesWhatIsNoFile() {
         assertRefused(folder, "is a folder");
         assertRefused(folder.resolve("none"), "does not exist");
+    }
+
+    @Test
+    @EnabledOnOs({OS.LINUX, OS.MAC})
+    void refusesDevices() {
+        assertRefused(Path.of("/dev/zero"), "is not a regular file");
     }
 
     @Test

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -26,6 +27,7 @@ public record ErrorSums(long count, double signal, double restored, double produ
     public static final ErrorSums NONE = new ErrorSums(0, 0, 0, 0, 0, 0);
 
     private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Long> LONGS = DOUBLES.withLanes(long.class);
     /** As many floats as there are double lanes, so that one load widens to one vector. */
     private static final VectorSpecies<Float> FLOATS =
             VectorSpecies.of(float.class, VectorShape.forBitSize(Math.max(64, DOUBLES.vectorBitSize() / 2)));
@@ -50,7 +52,7 @@ public record ErrorSums(long count, double signal, double restored, double produ
         DoubleVector energy = DoubleVector.zero(DOUBLES);
         DoubleVector product = DoubleVector.zero(DOUBLES);
         DoubleVector error = DoubleVector.zero(DOUBLES);
-        DoubleVector worst = DoubleVector.zero(DOUBLES);
+        LongVector worst = LongVector.zero(LONGS);
         long step = FLOATS.vectorByteSize();
         long at = 0;
         for (; at <= bytes - step; at += step) {
@@ -61,13 +63,14 @@ public record ErrorSums(long count, double signal, double restored, double produ
             energy = r.fma(r, energy);
             product = s.fma(r, product);
             error = d.fma(d, error);
-            worst = worst.max(d.abs());
+            // Bits without the sign are ordered as the magnitudes are, and an integer maximum is one instruction.
+            worst = worst.max(d.reinterpretAsLongs().and(Long.MAX_VALUE));
         }
         double signalSum = signal.reduceLanes(VectorOperators.ADD);
         double energySum = energy.reduceLanes(VectorOperators.ADD);
         double productSum = product.reduceLanes(VectorOperators.ADD);
         double errorSum = error.reduceLanes(VectorOperators.ADD);
-        double worstAbs = worst.reduceLanes(VectorOperators.MAX);
+        double worstAbs = Double.longBitsToDouble(worst.reduceLanes(VectorOperators.MAX));
         for (; at < bytes; at += Float.BYTES) {
             double s = original.get(FLOAT, at);
             double r = restored.get(FLOAT, at);

@@ -20,6 +20,7 @@ public record Magnitudes(float max, OptionalLong firstNonFinite) {
     public static final Magnitudes NONE = new Magnitudes(0, OptionalLong.empty());
 
     private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int ABS = 0x7FFF_FFFF;
     private static final int INFINITY = 0x7F80_0000;
@@ -73,7 +74,7 @@ public record Magnitudes(float max, OptionalLong firstNonFinite) {
      * all finite ones, and an integer maximum is one instruction where Java's float maximum is several.
      */
     private static int maxBits(MemorySegment floats, long start, long end) {
-        IntVector max = IntVector.zero(VectorSpecies.ofPreferred(int.class));
+        IntVector max = IntVector.zero(INTS);
         long i = start;
         for (; i <= end - FLOATS.length(); i += FLOATS.length()) {
             max = max.max(FloatVector.fromMemorySegment(FLOATS, floats, i * Float.BYTES, ByteOrder.LITTLE_ENDIAN)

@@ -1,5 +1,8 @@
 package dev.gust.quantization.pipeline;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.InputException;
@@ -41,6 +44,11 @@ final class OutputAssembly {
 
     /** llama.cpp's number for the layout of its quantized blocks. */
     private static final int QUANTIZATION_VERSION = 2;
+
+    /** Python writes Infinity and NaN bare into config.json (Mamba's have them) and reads a quoted one as a string. */
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS)
+            .build();
 
     private final ModelInput input;
     private final LogicalModel model;
@@ -254,7 +262,12 @@ final class OutputAssembly {
     }
 
     private static byte[] json(ObjectNode node) {
-        return (node.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
+        try {
+            return (JSON.writerWithDefaultPrettyPrinter().writeValueAsString(node) + "\n")
+                    .getBytes(StandardCharsets.UTF_8);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e); // a tree can always be written
+        }
     }
 
     private static String torchName(DType dtype) {

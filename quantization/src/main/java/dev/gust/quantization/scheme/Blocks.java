@@ -90,13 +90,11 @@ final class Blocks {
     /** Writes blocks, each divided by its divisor, to the beginning of {@code quotients}. */
     static void divide(
             MemorySegment floats, long offset, int blocks, int size, float[] divisors, MemorySegment quotients) {
-        long at = 0;
-        for (int b = 0; b < blocks; b++) {
-            FloatVector divisor = FloatVector.broadcast(FLOATS, divisors[b]);
-            for (int i = 0; i < size; i += LENGTH) {
-                storeFloats(loadFloats(floats, offset + at).div(divisor), quotients, at);
-                at += FLOATS.vectorByteSize();
-            }
+        int elements = blocks * size;
+        int shift = Integer.numberOfTrailingZeros(size);
+        for (int i = 0; i < elements; i += LENGTH) {
+            FloatVector divisor = FloatVector.broadcast(FLOATS, divisors[i >> shift]);
+            storeFloats(loadFloats(floats, offset + 4L * i).div(divisor), quotients, 4L * i);
         }
     }
 
@@ -109,13 +107,11 @@ final class Blocks {
             float[] factors,
             MemorySegment products,
             long productsOffset) {
-        long at = 0;
-        for (int b = 0; b < blocks; b++) {
-            FloatVector factor = FloatVector.broadcast(FLOATS, factors[b]);
-            for (int i = 0; i < size; i += LENGTH) {
-                storeFloats(loadFloats(floats, offset + at).mul(factor), products, productsOffset + at);
-                at += FLOATS.vectorByteSize();
-            }
+        int elements = blocks * size;
+        int shift = Integer.numberOfTrailingZeros(size);
+        for (int i = 0; i < elements; i += LENGTH) {
+            FloatVector factor = FloatVector.broadcast(FLOATS, factors[i >> shift]);
+            storeFloats(loadFloats(floats, offset + 4L * i).mul(factor), products, productsOffset + 4L * i);
         }
     }
 

@@ -34,7 +34,23 @@ final class ReferenceScheme {
     }
 
     /** The stored bytes of a weight [rows, columns], and the values that they stand for. */
-    record Result(List<byte[]> parts, float[] restored) {}
+    static final class Result {
+        private final List<byte[]> parts;
+        private final float[] restored;
+
+        Result(List<byte[]> parts, float[] restored) {
+            this.parts = parts;
+            this.restored = restored;
+        }
+
+        List<byte[]> parts() {
+            return parts;
+        }
+
+        float[] restored() {
+            return restored;
+        }
+    }
 
     Result quantize(float[] weight, int rows, int columns) {
         return switch (scheme) {
@@ -59,7 +75,7 @@ final class ReferenceScheme {
             double fraction = (code & ((1 << mantissaBits) - 1)) / (double) (1 << mantissaBits);
             values[code] = exponent == 0 ? Math.scalb(fraction, 1 - bias) : Math.scalb(1 + fraction, exponent - bias);
         }
-        if (values[codes - 1] > Math.scalb(2, (1 << exponentBits) - bias)) {
+        if (values[codes - 1] > Math.scalb(2.0, (1 << exponentBits) - bias)) {
             throw new AssertionError("more codes than the format has");
         }
         return values;
@@ -102,13 +118,13 @@ final class ReferenceScheme {
                         amax = Math.max(amax, Math.abs(weight[r * columns + c]));
                     }
                 }
-                double scale = scale(amax, range, values == INTEGERS ? 128 : range);
+                double scale = scale(amax, range, values.length == 0 ? 128 : range);
                 scales.add(scale);
                 for (int r = r0; r < Math.min(rows, r0 + tileRows); r++) {
                     for (int c = c0; c < Math.min(columns, c0 + tileColumns); c++) {
                         int i = r * columns + c;
                         float quotient = (float) (weight[i] / scale);
-                        if (values == INTEGERS) {
+                        if (values.length == 0) {
                             codes[i] = (byte) Math.max(-128, Math.min(127, Math.rint(quotient)));
                             restored[i] = (float) (codes[i] * scale);
                         } else {
@@ -168,12 +184,10 @@ final class ReferenceScheme {
             return -127;
         }
         int floor = Math.getExponent(amax);
-        // Above the significand's mbits bits, as compressed-tensors has it: those of FP4 for FP8 too.
-        int mantissaBits = values == E2M1 || values == E4M3 ? 1 : values == E2M3 ? 3 : 2;
         int exponent = switch (rule) {
             case FLOOR, MSE -> floor - emax;
             case EVEN -> {
-                double unit = Math.scalb(1.0, floor - mantissaBits);
+                double unit = Math.scalb(1.0, floor - evenMantissaBits(max));
                 yield Math.getExponent(Math.floor(amax / unit + 0.5) * unit) - emax;
             }
             case CEIL -> floor - emax + (amax > Math.scalb(1.0, floor) ? 1 : 0);
@@ -195,6 +209,11 @@ final class ReferenceScheme {
             }
         }
         return best;
+    }
+
+    /** Significand bits that EVEN rounds to: of E4M3 those of FP4, after compressed-tensors. */
+    private static int evenMantissaBits(double max) {
+        return max == 7.5 ? 3 : max == 28 ? 2 : 1;
     }
 
     private static int clamp(int exponent, int emax) {

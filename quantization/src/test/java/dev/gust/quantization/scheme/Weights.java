@@ -46,7 +46,7 @@ final class Weights {
     private static float one(Kind kind, Random random) {
         double gaussian = random.nextGaussian();
         return switch (kind) {
-            case GAUSSIAN -> (float) (0.02 * gaussian);
+            case GAUSSIAN -> (float) gaussian;
             case LAPLACE -> (float) (Math.signum(gaussian) * -Math.log(1 - random.nextDouble()));
             case STUDENT_T3 -> {
                 double chi = 0;
