@@ -7,7 +7,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** {@code gust devices}. */
-@Command(name = "devices", mixinStandardHelpOptions = true, versionProvider = Version.class, description = "Lists the devices that can compute.")
+@Command(
+        name = "devices",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        description = "Lists the devices that can compute.")
 final class DevicesCommand implements Callable<Integer> {
     @Mixin
     CommonOptions common = new CommonOptions();

@@ -28,36 +28,61 @@ class ArchitectureTest {
 
     @Test
     void onlyTheCommandLinePrints() {
-        noClasses().that().resideOutsideOfPackage("dev.gust.cli..").should().accessField(System.class, "out")
-                .orShould().accessField(System.class, "err")
-                .orShould().callMethod(Throwable.class, "printStackTrace")
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.gust.cli..")
+                .should()
+                .accessField(System.class, "out")
+                .orShould()
+                .accessField(System.class, "err")
+                .orShould()
+                .callMethod(Throwable.class, "printStackTrace")
                 .check(GUST);
     }
 
     @Test
     void onlyTheCommandLineExits() {
-        noClasses().that().resideOutsideOfPackage("dev.gust.cli..").should().callMethod(System.class, "exit", int.class)
-                .orShould().callMethod(Runtime.class, "exit", int.class)
-                .orShould().callMethod(Runtime.class, "halt", int.class)
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.gust.cli..")
+                .should()
+                .callMethod(System.class, "exit", int.class)
+                .orShould()
+                .callMethod(Runtime.class, "exit", int.class)
+                .orShould()
+                .callMethod(Runtime.class, "halt", int.class)
                 .check(GUST);
-        noClasses().that().doNotHaveSimpleName("Main").should().callMethod(System.class, "exit", int.class)
-                .orShould().callMethod(Runtime.class, "exit", int.class)
-                .orShould().callMethod(Runtime.class, "halt", int.class)
+        noClasses()
+                .that()
+                .doNotHaveSimpleName("Main")
+                .should()
+                .callMethod(System.class, "exit", int.class)
+                .orShould()
+                .callMethod(Runtime.class, "exit", int.class)
+                .orShould()
+                .callMethod(Runtime.class, "halt", int.class)
                 .check(GUST);
     }
 
     @Test
     void nothingUsesTheCommandLine() {
-        noClasses().that().resideOutsideOfPackage("dev.gust.cli..")
-                .should().dependOnClassesThat(resideInAPackage("dev.gust.cli.."))
-                .orShould().dependOnClassesThat(resideInAPackage("picocli.."))
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.gust.cli..")
+                .should()
+                .dependOnClassesThat(resideInAPackage("dev.gust.cli.."))
+                .orShould()
+                .dependOnClassesThat(resideInAPackage("picocli.."))
                 .check(GUST);
     }
 
     @Test
     void theCommandLineUsesQuantizationAndFormatsOnly() {
-        noClasses().that().resideInAPackage("dev.gust.cli..").should().dependOnClassesThat(
-                resideInAPackage("dev.gust..")
+        noClasses()
+                .that()
+                .resideInAPackage("dev.gust.cli..")
+                .should()
+                .dependOnClassesThat(resideInAPackage("dev.gust..")
                         .and(not(resideInAPackage("dev.gust.cli..")))
                         .and(not(resideInAPackage("dev.gust.quantization..")))
                         .and(not(resideInAPackage("dev.gust.formats..")))

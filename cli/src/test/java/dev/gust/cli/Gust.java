@@ -70,7 +70,8 @@ final class Gust {
     static Result run(Object... args) {
         var out = new StringWriter();
         var err = new StringWriter();
-        int code = Main.run(new PrintWriter(out), new PrintWriter(err), strings(args).toArray(String[]::new));
+        int code = Main.run(
+                new PrintWriter(out), new PrintWriter(err), strings(args).toArray(String[]::new));
         return new Result(code, out.toString(), err.toString());
     }
 

@@ -12,7 +12,8 @@ import java.util.concurrent.TimeUnit;
 
 /** Runs the command as a process of its own, with the flags that the launcher gives it. */
 final class GustProcess {
-    private static final String JAVA = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    private static final String JAVA =
+            Path.of(System.getProperty("java.home"), "bin", "java").toString();
     private static final long PATIENCE_SECONDS = 120;
 
     private GustProcess() {}

@@ -146,7 +146,8 @@ class HostileInputTest {
         Path out = folder.resolve("out");
         for (float evil : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
             values[128 * 3 + 5] = evil;
-            Path in = new SampleModel(1).weight("fine.weight", DType.F32, 64, 64)
+            Path in = new SampleModel(1)
+                    .weight("fine.weight", DType.F32, 64, 64)
                     .values("evil.weight", DType.F32, values, 128, 128)
                     .safetensors(folder.resolve("in.safetensors"));
             for (String scheme : List.of("fp8", "fp8-tensor", "fp8-block", "mxfp4", "nvfp4", "int8")) {
@@ -172,19 +173,31 @@ class HostileInputTest {
                 .weight("scalar", DType.F32)
                 .safetensors(folder.resolve("in.safetensors"));
         for (String scheme : List.of(
-                "fp8", "fp8-tensor", "fp8-block", "fp8-e5m2", "mxfp8", "mxfp6-e2m3", "mxfp6-e3m2", "mxfp4", "nvfp4",
-                "int8", "int4")) {
+                "fp8",
+                "fp8-tensor",
+                "fp8-block",
+                "fp8-e5m2",
+                "mxfp8",
+                "mxfp6-e2m3",
+                "mxfp6-e3m2",
+                "mxfp4",
+                "nvfp4",
+                "int8",
+                "int4")) {
             Path out = folder.resolve(scheme);
             Gust.run("quantize", in, out, "--scheme", scheme, "--quiet").isDone();
             Gust.run("verify", out).isDone();
-            assertThat(Gust.run("compare", in, out, "--min-sqnr", 15).isDone().out()).contains("zeros.weight");
-            Gust.run("dequantize", out, folder.resolve(scheme + ".arrow"), "--dtype", "f32").isDone();
+            assertThat(Gust.run("compare", in, out, "--min-sqnr", 15).isDone().out())
+                    .contains("zeros.weight");
+            Gust.run("dequantize", out, folder.resolve(scheme + ".arrow"), "--dtype", "f32")
+                    .isDone();
         }
     }
 
     @Test
     void nothingToQuantize() {
-        Path in = new SampleModel(1).weight("odd.weight", DType.F32, 3, 7).safetensors(folder.resolve("in.safetensors"));
+        Path in =
+                new SampleModel(1).weight("odd.weight", DType.F32, 3, 7).safetensors(folder.resolve("in.safetensors"));
         Path out = folder.resolve("out.safetensors");
         Gust.Result result = Gust.run("quantize", in, out, "--scheme", "mxfp4").isDone();
         assertThat(result.out()).contains("0 tensors", "copied 1", "K = 7");
@@ -214,7 +227,8 @@ class HostileInputTest {
         if (format.equals("onnx")) {
             Files.write(file, onnx());
         } else {
-            new SampleModel(5).weight("a.weight", DType.F32, 32, 32)
+            new SampleModel(5)
+                    .weight("a.weight", DType.F32, 32, 32)
                     .weight("b.weight", DType.BF16, 16, 32)
                     .weight("b.bias", DType.F32, 16)
                     .metadata("author", "someone")
@@ -226,7 +240,11 @@ class HostileInputTest {
     /** A model with one float initialiser of [32, 32]; field numbers are those of onnx.proto. */
     private static byte[] onnx() {
         byte[] tensor = joined(
-                varint(1, 32), varint(1, 32), varint(2, 1), bytes(8, text("a.weight")), bytes(9, new byte[32 * 32 * 4]));
+                varint(1, 32),
+                varint(1, 32),
+                varint(2, 1),
+                bytes(8, text("a.weight")),
+                bytes(9, new byte[32 * 32 * 4]));
         byte[] graph = joined(bytes(2, text("graph")), bytes(5, tensor));
         byte[] opset = varint(2, 17);
         return joined(varint(1, 8), bytes(7, graph), bytes(8, opset));
@@ -263,32 +281,48 @@ class HostileInputTest {
     static List<Path> liars(Path folder) throws IOException {
         var files = new ArrayList<Path>();
         String huge = "{\"w\":{\"dtype\":\"F32\",\"shape\":[1099511627776],\"data_offsets\":[0,4398046511104]}}";
-        files.add(Files.write(folder.resolve("length.safetensors"), little(1L << 60).array()));
+        files.add(Files.write(
+                folder.resolve("length.safetensors"), little(1L << 60).array()));
         files.add(Files.write(folder.resolve("negative.safetensors"), little(-1).array()));
         files.add(Files.write(
-                folder.resolve("shape.safetensors"), joined(little(huge.length()).array(), text(huge), new byte[8])));
+                folder.resolve("shape.safetensors"),
+                joined(little(huge.length()).array(), text(huge), new byte[8])));
         byte[] magic = joined(text("GGUF"), new byte[] {3, 0, 0, 0});
         files.add(Files.write(
-                folder.resolve("tensors.gguf"), joined(magic, little(1L << 60).array(), little(0).array())));
+                folder.resolve("tensors.gguf"),
+                joined(magic, little(1L << 60).array(), little(0).array())));
         files.add(Files.write(
-                folder.resolve("values.gguf"), joined(magic, little(0).array(), little(1L << 60).array())));
+                folder.resolve("values.gguf"),
+                joined(magic, little(0).array(), little(1L << 60).array())));
         files.add(Files.write(
                 folder.resolve("key.gguf"),
-                joined(magic, little(0).array(), little(1).array(), little(1L << 60).array(), new byte[60])));
+                joined(
+                        magic,
+                        little(0).array(),
+                        little(1).array(),
+                        little(1L << 60).array(),
+                        new byte[60])));
         byte[] arrayOfArrays = joined(
-                magic, little(0).array(), little(1).array(), little(1).array(), text("k"), new byte[] {9, 0, 0, 0},
-                new byte[] {4, 0, 0, 0}, little(1L << 40).array(), new byte[40]);
+                magic,
+                little(0).array(),
+                little(1).array(),
+                little(1).array(),
+                text("k"),
+                new byte[] {9, 0, 0, 0},
+                new byte[] {4, 0, 0, 0},
+                little(1L << 40).array(),
+                new byte[40]);
         files.add(Files.write(folder.resolve("array.gguf"), arrayOfArrays));
         byte[] arrow = joined(text("ARROW1\0\0"), new byte[64]);
         files.add(Files.write(
-                folder.resolve("footer.arrow"),
-                joined(arrow, new byte[] {-1, -1, -1, 0x7F}, text("ARROW1"))));
+                folder.resolve("footer.arrow"), joined(arrow, new byte[] {-1, -1, -1, 0x7F}, text("ARROW1"))));
         files.add(Files.write(
                 folder.resolve("stream.arrows"), joined(new byte[] {-1, -1, -1, -1, -1, -1, -1, 0x7F}, new byte[80])));
         files.add(Files.write(
-                folder.resolve("graph.onnx"), joined(varint(1, 8), number(7 << 3 | 2), number(1L << 42), new byte[80])));
-        byte[] tensor = joined(
-                varint(1, 1L << 40), varint(2, 1), bytes(8, text("w")), number(9 << 3 | 2), number(1L << 42));
+                folder.resolve("graph.onnx"),
+                joined(varint(1, 8), number(7 << 3 | 2), number(1L << 42), new byte[80])));
+        byte[] tensor =
+                joined(varint(1, 1L << 40), varint(2, 1), bytes(8, text("w")), number(9 << 3 | 2), number(1L << 42));
         files.add(Files.write(folder.resolve("tensor.onnx"), bytes(7, bytes(5, tensor))));
         return files;
     }

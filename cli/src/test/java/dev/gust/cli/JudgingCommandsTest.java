@@ -33,7 +33,10 @@ class JudgingCommandsTest {
                 .failed(ExitCodes.CHECK, "out.safetensors", "down_proj.weight", "dB", "--min-sqnr 90", "and 3 more");
         assertThat(below.out()).contains("overall");
         assertThat(Gust.run("compare", in, out, "--quiet").isDone().out()).isEmpty();
-        assertThat(Gust.run("compare", in, in, "--min-sqnr", "Infinity").isDone().out()).contains("exact");
+        assertThat(Gust.run("compare", in, in, "--min-sqnr", "Infinity")
+                        .isDone()
+                        .out())
+                .contains("exact");
     }
 
     @Test
@@ -44,29 +47,41 @@ class JudgingCommandsTest {
         JsonNode root = Gust.run("compare", in, out, "--json").isDone().json();
         assertThat(Gust.keys(root)).containsExactly("a", "b", "only_in_a", "only_in_b", "overall", "tensors");
         assertThat(Gust.keys(root.path("overall"))).containsExactly("cosine", "max_abs", "mse", "sqnr_db");
-        assertThat(root.path("tensors")).hasSize(9).allSatisfy(t -> assertThat(Gust.keys(t))
-                .containsExactly("a", "b", "cosine", "max_abs", "mse", "name", "sqnr_db"));
-        JsonNode failed = Gust.run("compare", in, out, "--json", "--min-sqnr", "300").failed(ExitCodes.CHECK).json();
+        assertThat(root.path("tensors"))
+                .hasSize(9)
+                .allSatisfy(t -> assertThat(Gust.keys(t))
+                        .containsExactly("a", "b", "cosine", "max_abs", "mse", "name", "sqnr_db"));
+        JsonNode failed = Gust.run("compare", in, out, "--json", "--min-sqnr", "300")
+                .failed(ExitCodes.CHECK)
+                .json();
         assertThat(failed).isEqualTo(root);
     }
 
     @Test
     void nanFailsEveryFloor() {
-        Path good = new SampleModel(1).values("w", DType.F32, new float[] {1, 2, 3, 4}, 2, 2)
+        Path good = new SampleModel(1)
+                .values("w", DType.F32, new float[] {1, 2, 3, 4}, 2, 2)
                 .safetensors(folder.resolve("good.safetensors"));
-        Path bad = new SampleModel(1).values("w", DType.F32, new float[] {1, Float.NaN, 3, 4}, 2, 2)
+        Path bad = new SampleModel(1)
+                .values("w", DType.F32, new float[] {1, Float.NaN, 3, 4}, 2, 2)
                 .safetensors(folder.resolve("bad.safetensors"));
         Gust.run("compare", good, bad, "--min-sqnr", "-Infinity").failed(ExitCodes.CHECK, "'w'");
         Gust.run("compare", bad, bad, "--min-sqnr", "-1000").failed(ExitCodes.CHECK, "'w'");
         // JSON has no NaN, and a quoted one is a trap for whoever expects a number.
-        JsonNode row = Gust.run("compare", good, bad, "--json").isDone().json().path("tensors").get(0);
+        JsonNode row = Gust.run("compare", good, bad, "--json")
+                .isDone()
+                .json()
+                .path("tensors")
+                .get(0);
         assertThat(row.path("sqnr_db").isNull()).isTrue();
         assertThat(row.path("mse").isNull()).isTrue();
     }
 
     @Test
     void tensorsThatOneModelLacks() {
-        Path both = new SampleModel(1).weight("x", DType.F32, 4, 4).weight("y", DType.F32, 4)
+        Path both = new SampleModel(1)
+                .weight("x", DType.F32, 4, 4)
+                .weight("y", DType.F32, 4)
                 .safetensors(folder.resolve("both.safetensors"));
         Path one = new SampleModel(1).weight("x", DType.F32, 4, 4).safetensors(folder.resolve("one.safetensors"));
         Path other = new SampleModel(1).weight("z", DType.F32, 4, 4).safetensors(folder.resolve("other.safetensors"));
@@ -96,10 +111,12 @@ class JudgingCommandsTest {
         Files.write(weights, bytes);
         Gust.Result damaged = Gust.run("verify", out).failed(ExitCodes.CHECK, "out", "tensor '");
         assertThat(damaged.out()).contains("NaN", "problems");
-        JsonNode json = Gust.run("verify", out, "--json").failed(ExitCodes.CHECK).json();
+        JsonNode json =
+                Gust.run("verify", out, "--json").failed(ExitCodes.CHECK).json();
         assertThat(json.path("sound").asBoolean()).isFalse();
-        assertThat(json.path("findings")).isNotEmpty().allSatisfy(f ->
-                assertThat(Gust.keys(f)).containsExactly("problem", "tensor"));
+        assertThat(json.path("findings"))
+                .isNotEmpty()
+                .allSatisfy(f -> assertThat(Gust.keys(f)).containsExactly("problem", "tensor"));
     }
 
     @Test
@@ -107,7 +124,10 @@ class JudgingCommandsTest {
         Path in = SampleModel.decoder(DType.F32).folder(folder.resolve("in"));
         Path out = folder.resolve("out");
         Gust.run("quantize", in, out, "--scheme", "nvfp4").isDone();
-        Files.copy(in.resolve("config.json"), out.resolve("config.json"), java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        Files.copy(
+                in.resolve("config.json"),
+                out.resolve("config.json"),
+                java.nio.file.StandardCopyOption.REPLACE_EXISTING);
         Gust.run("verify", out).failed(ExitCodes.CHECK, "quantization_config");
     }
 
@@ -127,8 +147,9 @@ class JudgingCommandsTest {
                 .contains("quantization  none", "author = someone", "BF16", "[256, 512]", "262,144", "9 tensors");
         JsonNode root = Gust.run("inspect", in, "--json").isDone().json();
         assertThat(Gust.keys(root)).containsExactly("bytes", "format", "input", "metadata", "quantization", "tensors");
-        assertThat(root.path("tensors")).hasSize(9).allSatisfy(t ->
-                assertThat(Gust.keys(t)).containsExactly("bytes", "dtype", "name", "shape"));
+        assertThat(root.path("tensors"))
+                .hasSize(9)
+                .allSatisfy(t -> assertThat(Gust.keys(t)).containsExactly("bytes", "dtype", "name", "shape"));
         assertThat(root.path("metadata").path("author").asText()).isEqualTo("someone");
         assertThat(Gust.run("inspect", in, "--quiet").isDone().out()).isEmpty();
     }
@@ -144,12 +165,16 @@ class JudgingCommandsTest {
     @Test
     void namesForgeNoLinesAndColourNoTerminal() throws IOException {
         String name = "w\ngust: all is well\u001b[31m\r\u0085\u2028x";
-        Path in = new SampleModel(1).weight(name, DType.F32, 32, 32)
+        Path in = new SampleModel(1)
+                .weight(name, DType.F32, 32, 32)
                 .metadata("key\n1", "value\u001b[2J\n2")
                 .safetensors(folder.resolve("in.safetensors"));
         Path out = folder.resolve("out.safetensors");
         Path other = folder.resolve("other.safetensors");
-        new SampleModel(1).weight("only", DType.F32, 2).weight(name, DType.F32, 32, 32).safetensors(other);
+        new SampleModel(1)
+                .weight("only", DType.F32, 2)
+                .weight(name, DType.F32, 32, 32)
+                .safetensors(other);
         for (List<Object> args : List.<List<Object>>of(
                 List.of("inspect", in),
                 List.of("quantize", in, out, "--scheme", "fp8", "--verbose"),

@@ -60,7 +60,9 @@ class LauncherTest {
 
     @Test
     void isValidBash() throws Exception {
-        Process bash = new ProcessBuilder("bash", "-n", SCRIPT.toString()).redirectErrorStream(true).start();
+        Process bash = new ProcessBuilder("bash", "-n", SCRIPT.toString())
+                .redirectErrorStream(true)
+                .start();
         assertThat(bash.inputReader().lines()).isEmpty();
         assertThat(bash.waitFor()).isZero();
         assertThat(Files.isExecutable(SCRIPT)).isTrue();
@@ -103,8 +105,8 @@ class LauncherTest {
     void placesAreLookedAtInOrder() throws Exception {
         Path home = Files.createDirectories(folder.resolve("home"));
         Path onPath = jdk(folder.resolve("onpath"), "25.0.9");
-        var environment = new HashMap<String, String>(Map.of(
-                "HOME", home.toString(), "PATH", tools + File.pathSeparator + onPath.resolve("bin")));
+        var environment = new HashMap<String, String>(
+                Map.of("HOME", home.toString(), "PATH", tools + File.pathSeparator + onPath.resolve("bin")));
         assertThat(chosen(run(environment))).isEqualTo(onPath);
 
         Path idea = jdk(home.resolve(".jdks/temurin-25"), "25.0.4");
@@ -127,13 +129,24 @@ class LauncherTest {
         Path jdk = jdk(folder.resolve("jdk"), "25");
         Gust.Result result = run(
                 Map.of("JAVA_HOME", jdk.toString(), "GUST_HEAP", "3g", "GUST_JAVA_OPTS", "-Da=b -Dc=d"),
-                "quantize", "a b", "", "*", "--include", "x'y\"z", "$HOME");
+                "quantize",
+                "a b",
+                "",
+                "*",
+                "--include",
+                "x'y\"z",
+                "$HOME");
         List<String> lines = result.out().lines().toList();
         int main = lines.indexOf("[dev.gust.cli.Main]");
         assertThat(lines.subList(main + 1, lines.size()))
                 .containsExactly("[quantize]", "[a b]", "[]", "[*]", "[--include]", "[x'y\"z]", "[$HOME]");
         assertThat(lines.subList(0, main))
-                .contains("[-Xmx3g]", "[-Da=b]", "[-Dc=d]", "[--add-modules=jdk.incubator.vector]", "[" + root.toRealPath() + "/lib/*]")
+                .contains(
+                        "[-Xmx3g]",
+                        "[-Da=b]",
+                        "[-Dc=d]",
+                        "[--add-modules=jdk.incubator.vector]",
+                        "[" + root.toRealPath() + "/lib/*]")
                 .doesNotContain("[-Dgust.stdout.tty=true]", "[-Dgust.stderr.tty=true]");
     }
 
@@ -155,11 +168,13 @@ class LauncherTest {
         run(environment, "inspect", "missing.safetensors").failed(ExitCodes.INPUT, "missing.safetensors");
         run(environment, "quantize", "a", "b").failed(ExitCodes.USAGE, "--scheme");
         run(environment, "verify", "missing\u001b[31m\nx").failed(ExitCodes.INPUT, "missing");
-        assertThat(run(environment, "devices", "--json").isDone().json().path("devices")).isNotEmpty();
+        assertThat(run(environment, "devices", "--json").isDone().json().path("devices"))
+                .isNotEmpty();
 
         // A cache of class data that fits no more makes the JVM talk, and it talks on stdout.
         Files.writeString(root.resolve("gust.aot"), "stale");
-        assertThat(run(environment, "devices", "--json").isDone().json().path("devices")).isNotEmpty();
+        assertThat(run(environment, "devices", "--json").isDone().json().path("devices"))
+                .isNotEmpty();
     }
 
     private Gust.Result run(Map<String, String> environment, String... args) throws Exception {

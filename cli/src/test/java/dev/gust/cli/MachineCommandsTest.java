@@ -9,7 +9,10 @@ import org.junit.jupiter.api.Test;
 class MachineCommandsTest {
     @Test
     void devicesListsTheJvm() {
-        assertThat(Gust.run("devices").isDone().out()).startsWith("id ").contains("jvm").contains("Vector API");
+        assertThat(Gust.run("devices").isDone().out())
+                .startsWith("id ")
+                .contains("jvm")
+                .contains("Vector API");
         assertThat(Gust.run("devices", "--quiet").isDone().out()).isEmpty();
     }
 

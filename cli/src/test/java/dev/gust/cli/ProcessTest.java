@@ -35,7 +35,8 @@ class ProcessTest {
     void killedAndResumed() throws Exception {
         Path in = largeModel(32, 32 << 20);
         Path whole = folder.resolve("whole.safetensors");
-        assertThat(GustProcess.run(folder, quantize("512m", in, whole)).isDone().out()).isEmpty();
+        assertThat(GustProcess.run(folder, quantize("512m", in, whole)).isDone().out())
+                .isEmpty();
 
         Path out = folder.resolve("out.safetensors");
         var random = new SplittableRandom(3);
@@ -69,14 +70,17 @@ class ProcessTest {
         command.addAll(quantize("512m", in, out));
         Process process = GustProcess.start(folder, command);
         assertThat(awaitJournal(process, out, 2)).as("still at work").isTrue();
-        new ProcessBuilder("kill", "-" + signal, String.valueOf(process.pid())).start().waitFor();
+        new ProcessBuilder("kill", "-" + signal, String.valueOf(process.pid()))
+                .start()
+                .waitFor();
         Gust.Result stopped = GustProcess.await(folder, process);
         stopped.failed(code, "out.safetensors", "interrupted", "--resume");
         assertThat(out).doesNotExist();
         assertThat(Gust.partial(out)).exists();
 
         // Another command does not go on with it, and does not destroy it either.
-        Gust.run("quantize", in, out, "--scheme", "fp8", "--resume").failed(ExitCodes.OTHER, "out.safetensors", "--resume");
+        Gust.run("quantize", in, out, "--scheme", "fp8", "--resume")
+                .failed(ExitCodes.OTHER, "out.safetensors", "--resume");
         assertThat(Gust.partial(out)).exists();
 
         Gust.run("quantize", in, out, "--resume", List.of(QUANTIZE)).isDone();
@@ -103,7 +107,10 @@ class ProcessTest {
         Path in = SampleModel.decoder(DType.F32).folder(folder.resolve("in"));
         for (String name : List.of("out", "out.safetensors", "out.arrow")) {
             Path out = folder.resolve(name);
-            GustProcess.shell(folder, "trap '' XFSZ; ulimit -f 64; exec \"$@\"", GustProcess.command("256m", "quantize", in, out, "--scheme", "fp8"))
+            GustProcess.shell(
+                            folder,
+                            "trap '' XFSZ; ulimit -f 64; exec \"$@\"",
+                            GustProcess.command("256m", "quantize", in, out, "--scheme", "fp8"))
                     .failed(ExitCodes.OTHER, name, "cannot be written");
             Gust.assertNothingLeft(out);
         }
@@ -113,7 +120,9 @@ class ProcessTest {
     void aReaderThatLeavesDoesNotHangTheCommand() throws Exception {
         Path in = SampleModel.decoder(DType.F32).safetensors(folder.resolve("in.safetensors"));
         Gust.Result closed = GustProcess.shell(
-                folder, "\"$@\" | head -c 0; exit ${PIPESTATUS[0]}", GustProcess.command("128m", "inspect", in, "--json"));
+                folder,
+                "\"$@\" | head -c 0; exit ${PIPESTATUS[0]}",
+                GustProcess.command("128m", "inspect", in, "--json"));
         assertThat(closed.code()).isIn(ExitCodes.DONE, ExitCodes.OTHER);
         assertThat(closed.errors()).hasSize(closed.code());
         GustProcess.shell(folder, "exec \"$@\" >/dev/full", GustProcess.command("128m", "inspect", in))
@@ -134,12 +143,14 @@ class ProcessTest {
     @Test
     void filesThatClaimTerabytesTakeLittleMemory() throws Exception {
         List<Path> liars = HostileInputTest.liars(folder);
-        Gust.Result result = GustProcess.run(
-                folder, GustProcess.java("128m", "dev.gust.cli.ManyRuns", liars)).isDone();
+        Gust.Result result = GustProcess.run(folder, GustProcess.java("128m", "dev.gust.cli.ManyRuns", liars))
+                .isDone();
         List<String> lines = result.out().lines().toList();
         assertThat(lines).hasSameSizeAs(liars);
         for (int i = 0; i < liars.size(); i++) {
-            assertThat(lines.get(i)).startsWith("3 gust: ").contains(liars.get(i).getFileName().toString());
+            assertThat(lines.get(i))
+                    .startsWith("3 gust: ")
+                    .contains(liars.get(i).getFileName().toString());
         }
     }
 
@@ -147,7 +158,8 @@ class ProcessTest {
     void theEnvironmentNamesADevice() throws Exception {
         Path in = SampleModel.decoder(DType.F32).safetensors(folder.resolve("in.safetensors"));
         List<String> verify = GustProcess.command("128m", "compare", in, in, "--quiet");
-        GustProcess.shell(folder, "GUST_DEVICE=tornado:0:0 exec \"$@\"", verify).failed(ExitCodes.DEVICE, "tornado:0:0");
+        GustProcess.shell(folder, "GUST_DEVICE=tornado:0:0 exec \"$@\"", verify)
+                .failed(ExitCodes.DEVICE, "tornado:0:0");
         GustProcess.shell(folder, "GUST_DEVICE=abacus exec \"$@\"", verify).failed(ExitCodes.USAGE, "abacus");
         GustProcess.shell(folder, "GUST_DEVICE= exec \"$@\"", verify).isDone();
         var named = new ArrayList<>(verify);
@@ -172,7 +184,8 @@ class ProcessTest {
     }
 
     /** Waits until a run has finished so many tensors; false if it ended before. */
-    private static boolean awaitJournal(Process process, Path out, int tensors) throws IOException, InterruptedException {
+    private static boolean awaitJournal(Process process, Path out, int tensors)
+            throws IOException, InterruptedException {
         Path journal = Gust.partial(out).resolve("journal.jsonl");
         while (!process.waitFor(2, TimeUnit.MILLISECONDS)) {
             if (Files.exists(journal)) {
@@ -194,7 +207,8 @@ class ProcessTest {
         long rows = bytes / weights / columns / Float.BYTES;
         var infos = new ArrayList<TensorInfo>();
         for (int i = 0; i < weights; i++) {
-            infos.add(new TensorInfo("model.layers." + i + ".mlp.down_proj.weight", DType.F32, Shape.of(rows, columns)));
+            infos.add(
+                    new TensorInfo("model.layers." + i + ".mlp.down_proj.weight", DType.F32, Shape.of(rows, columns)));
         }
         Path file = folder.resolve("large.safetensors");
         var random = new SplittableRandom(9);
@@ -203,7 +217,10 @@ class ProcessTest {
             tile[i] = (float) (random.nextDouble(-1, 1) + random.nextDouble(-1, 1)) / 50;
         }
         byte[] bytesOfTile = new byte[tile.length * Float.BYTES];
-        ByteBuffer.wrap(bytesOfTile).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().put(tile);
+        ByteBuffer.wrap(bytesOfTile)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asFloatBuffer()
+                .put(tile);
         MemorySegment data = MemorySegment.ofArray(bytesOfTile);
         try (var writer = LayoutWriter.open(file, SafetensorsLayout.of(infos, Map.of()))) {
             for (TensorInfo info : infos) {

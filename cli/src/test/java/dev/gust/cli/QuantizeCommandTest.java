@@ -21,7 +21,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** {@code quantize}. */
 class QuantizeCommandTest {
     private static final List<String> SCHEMES = List.of(
-            "fp8", "fp8-tensor", "fp8-block", "fp8-e5m2", "mxfp8", "mxfp6-e2m3", "mxfp6-e3m2", "mxfp4", "nvfp4", "int8",
+            "fp8",
+            "fp8-tensor",
+            "fp8-block",
+            "fp8-e5m2",
+            "mxfp8",
+            "mxfp6-e2m3",
+            "mxfp6-e3m2",
+            "mxfp4",
+            "nvfp4",
+            "int8",
             "int4");
     private static final List<String> BLOCKS =
             List.of("q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q6_k", "mxfp4", "nvfp4");
@@ -53,7 +62,8 @@ class QuantizeCommandTest {
         assertThat(result.out().lines().findFirst().orElseThrow())
                 .matches("tensor +shape +from +to +before +after +SQNR dB +note");
         assertThat(result.out())
-                .contains("model.layers.0.mlp.down_proj.weight", "[256, 512]", "BF16", "262,144", "4 tensors", "smaller")
+                .contains(
+                        "model.layers.0.mlp.down_proj.weight", "[256, 512]", "BF16", "262,144", "4 tensors", "smaller")
                 .containsPattern("(?m)^copied 2 \\(.*\\), ")
                 .containsPattern("(?m)^wrote .*" + name + ": .* -> .* in \\d+\\.\\d s$");
         assertThat(Gust.partial(out)).doesNotExist();
@@ -77,16 +87,32 @@ class QuantizeCommandTest {
         assertThat(root.path("planned").asBoolean()).isFalse();
         assertThat(Gust.keys(root.path("totals")))
                 .containsExactly(
-                        "bytes_after", "bytes_before", "changed", "changed_bytes_after", "changed_bytes_before",
-                        "cosine", "max_abs", "mse", "sqnr_db", "tensors");
+                        "bytes_after",
+                        "bytes_before",
+                        "changed",
+                        "changed_bytes_after",
+                        "changed_bytes_before",
+                        "cosine",
+                        "max_abs",
+                        "mse",
+                        "sqnr_db",
+                        "tensors");
         assertThat(root.path("tensors")).hasSize(9).allSatisfy(tensor -> {
             boolean changed = !tensor.path("from").equals(tensor.path("to"));
             assertThat(Gust.keys(tensor))
                     .containsExactlyElementsOf(
                             changed
                                     ? List.of(
-                                            "bytes_after", "bytes_before", "cosine", "from", "max_abs", "mse", "name",
-                                            "shape", "sqnr_db", "to")
+                                            "bytes_after",
+                                            "bytes_before",
+                                            "cosine",
+                                            "from",
+                                            "max_abs",
+                                            "mse",
+                                            "name",
+                                            "shape",
+                                            "sqnr_db",
+                                            "to")
                                     : List.of("bytes_after", "bytes_before", "from", "name", "reason", "shape", "to"));
         });
         assertThat(root.path("totals").path("changed").asInt()).isEqualTo(4);
@@ -96,21 +122,28 @@ class QuantizeCommandTest {
     @Test
     void planWritesNothing() {
         Path out = folder.resolve("deep/er/out");
-        Gust.Result plan = Gust.run("quantize", in, out, "--scheme", "mxfp4", "--plan").isDone();
+        Gust.Result plan =
+                Gust.run("quantize", in, out, "--scheme", "mxfp4", "--plan").isDone();
         assertThat(plan.out()).contains("would write", "mxfp4").doesNotContain("wrote");
-        JsonNode root = Gust.run("quantize", in, out, "--scheme", "mxfp4", "--plan", "--json").isDone().json();
+        JsonNode root = Gust.run("quantize", in, out, "--scheme", "mxfp4", "--plan", "--json")
+                .isDone()
+                .json();
         assertThat(root.path("planned").asBoolean()).isTrue();
         assertThat(folder.toFile().list()).containsExactly("in");
 
         // What the plan says of sizes is what the run then writes.
-        JsonNode run = Gust.run("quantize", in, out, "--scheme", "mxfp4", "--json").isDone().json();
-        assertThat(root.path("totals").path("bytes_after")).isEqualTo(run.path("totals").path("bytes_after"));
+        JsonNode run = Gust.run("quantize", in, out, "--scheme", "mxfp4", "--json")
+                .isDone()
+                .json();
+        assertThat(root.path("totals").path("bytes_after"))
+                .isEqualTo(run.path("totals").path("bytes_after"));
         assertThat(Gust.keys(root)).isEqualTo(Gust.keys(run));
     }
 
     @Test
     void quietPrintsNothing() {
-        Gust.Result result = Gust.run("quantize", in, folder.resolve("out"), "--scheme", "fp8", "--quiet").isDone();
+        Gust.Result result = Gust.run("quantize", in, folder.resolve("out"), "--scheme", "fp8", "--quiet")
+                .isDone();
         assertThat(result.out()).isEmpty();
         assertThat(folder.resolve("out/model.safetensors")).exists();
     }
@@ -118,8 +151,18 @@ class QuantizeCommandTest {
     @Test
     void includeAndExclude() {
         JsonNode root = Gust.run(
-                        "quantize", in, folder.resolve("out"), "--scheme", "fp8", "--json",
-                        "--include", "lm_head*", "--exclude", "*.q_proj.*", "--exclude", "*.k_proj.weight")
+                        "quantize",
+                        in,
+                        folder.resolve("out"),
+                        "--scheme",
+                        "fp8",
+                        "--json",
+                        "--include",
+                        "lm_head*",
+                        "--exclude",
+                        "*.q_proj.*",
+                        "--exclude",
+                        "*.k_proj.weight")
                 .isDone()
                 .json();
         var quantized = new ArrayList<String>();
@@ -130,7 +173,9 @@ class QuantizeCommandTest {
         }
         assertThat(quantized)
                 .containsExactlyInAnyOrder(
-                        "lm_head.weight", "model.layers.0.self_attn.v_proj.weight", "model.layers.0.mlp.down_proj.weight");
+                        "lm_head.weight",
+                        "model.layers.0.self_attn.v_proj.weight",
+                        "model.layers.0.mlp.down_proj.weight");
         assertThat(root.path("settings").path("exclude").asText()).isEqualTo("*.q_proj.* *.k_proj.weight");
         // What is left out is named to the engines that load the folder.
         assertThat(Gust.run("verify", folder.resolve("out")).isDone().out()).contains("sound");
@@ -138,8 +183,12 @@ class QuantizeCommandTest {
 
     @Test
     void verboseListsCopiesToo() {
-        String brief = Gust.run("quantize", in, folder.resolve("a"), "--scheme", "fp8").isDone().out();
-        String verbose = Gust.run("quantize", in, folder.resolve("b"), "--scheme", "fp8", "--verbose").isDone().out();
+        String brief = Gust.run("quantize", in, folder.resolve("a"), "--scheme", "fp8")
+                .isDone()
+                .out();
+        String verbose = Gust.run("quantize", in, folder.resolve("b"), "--scheme", "fp8", "--verbose")
+                .isDone()
+                .out();
         assertThat(brief).doesNotContain("lm_head.weight");
         assertThat(verbose).contains("lm_head.weight", "output head", "embedding", "not a float tensor");
     }
@@ -148,10 +197,15 @@ class QuantizeCommandTest {
     void reports() throws IOException {
         Path html = folder.resolve("reports/run.html");
         Path json = folder.resolve("reports/RUN.JSON");
-        Gust.run("quantize", in, folder.resolve("a"), "--scheme", "fp8", "--quiet", "--report", html).isDone();
-        Gust.Result second = Gust.run("quantize", in, folder.resolve("b"), "--scheme", "fp8", "--json", "--report", json)
+        Gust.run("quantize", in, folder.resolve("a"), "--scheme", "fp8", "--quiet", "--report", html)
                 .isDone();
-        assertThat(Files.readString(html)).startsWith("<!DOCTYPE html>").contains("down_proj").endsWith("</html>\n");
+        Gust.Result second = Gust.run(
+                        "quantize", in, folder.resolve("b"), "--scheme", "fp8", "--json", "--report", json)
+                .isDone();
+        assertThat(Files.readString(html))
+                .startsWith("<!DOCTYPE html>")
+                .contains("down_proj")
+                .endsWith("</html>\n");
         assertThat(Files.readString(json)).isEqualTo(second.out());
         assertThat(folder.resolve("reports").toFile().list()).containsExactlyInAnyOrder("run.html", "RUN.JSON");
     }
@@ -171,7 +225,8 @@ class QuantizeCommandTest {
     @ValueSource(strings = {"fp8", "fp8-tensor", "mxfp8", "nvfp4"})
     void modelOptLayout(String scheme) {
         Path out = folder.resolve("out");
-        Gust.run("quantize", in, out, "--scheme", scheme, "--layout", "modelopt").isDone();
+        Gust.run("quantize", in, out, "--scheme", scheme, "--layout", "modelopt")
+                .isDone();
         assertThat(out.resolve("hf_quant_config.json")).exists();
         assertThat(Gust.run("verify", out).isDone().out()).contains("sound");
         Gust.run("compare", in, out, "--min-sqnr", 16).isDone();
@@ -180,7 +235,8 @@ class QuantizeCommandTest {
     @Test
     void gptOssLayout() {
         Path out = folder.resolve("out");
-        Gust.run("quantize", in, out, "--scheme", "MXFP4", "--layout", "GPT-OSS").isDone();
+        Gust.run("quantize", in, out, "--scheme", "MXFP4", "--layout", "GPT-OSS")
+                .isDone();
         assertThat(Gust.run("verify", out).isDone().out()).contains("sound");
         Gust.run("compare", in, out, "--min-sqnr", 16).isDone();
     }
@@ -202,7 +258,8 @@ class QuantizeCommandTest {
             Path one = folder.resolve(scheme + "1.safetensors");
             Path seven = folder.resolve(scheme + "7.safetensors");
             Gust.run("quantize", in, one, "--scheme", scheme, "--threads", 1).isDone();
-            Gust.run("quantize", in, seven, "--scheme", scheme, "--threads", 7, "--max-memory", "64MiB").isDone();
+            Gust.run("quantize", in, seven, "--scheme", scheme, "--threads", 7, "--max-memory", "64MiB")
+                    .isDone();
             assertThat(Files.mismatch(one, seven)).isEqualTo(-1);
         }
     }
@@ -243,7 +300,8 @@ class QuantizeCommandTest {
         Gust.run("quantize", in, in, "--scheme", "fp8", "--overwrite").isDone();
         assertThat(Gust.run("verify", in).isDone().out()).contains("sound");
         assertThat(folder.toFile().list()).containsExactly("in");
-        Gust.run("quantize", in, folder.resolve("twice"), "--scheme", "fp8").failed(ExitCodes.INPUT, "quantized already");
+        Gust.run("quantize", in, folder.resolve("twice"), "--scheme", "fp8")
+                .failed(ExitCodes.INPUT, "quantized already");
         Gust.assertNothingLeft(folder.resolve("twice"));
     }
 
@@ -260,7 +318,6 @@ class QuantizeCommandTest {
     void carriesTheTokenizerAlong() {
         Path out = folder.resolve("out");
         Gust.run("quantize", in, out, "--scheme", "int4").isDone();
-        assertThat(out.toFile().list())
-                .containsExactlyInAnyOrder("config.json", "model.safetensors", "tokenizer.json");
+        assertThat(out.toFile().list()).containsExactlyInAnyOrder("config.json", "model.safetensors", "tokenizer.json");
     }
 }

@@ -54,8 +54,7 @@ class RewriteCommandsTest {
         Path in = mixed().folder(folder.resolve("in"));
         Path out = folder.resolve("out");
         Gust.run("convert", in, out).isDone();
-        assertThat(out.toFile().list())
-                .containsExactlyInAnyOrder("config.json", "model.safetensors", "tokenizer.json");
+        assertThat(out.toFile().list()).containsExactlyInAnyOrder("config.json", "model.safetensors", "tokenizer.json");
         assertThat(Files.readString(out.resolve("config.json"))).contains("\"hidden_size\" : 256");
     }
 
@@ -63,8 +62,12 @@ class RewriteCommandsTest {
     void aShardedFolderStaysSharded() throws Exception {
         Path in = mixed().folder(folder.resolve("in"));
         Files.delete(in.resolve("model.safetensors"));
-        new SampleModel(1).weight("a.weight", DType.F32, 32, 32).safetensors(in.resolve("model-00001-of-00002.safetensors"));
-        new SampleModel(2).weight("b.weight", DType.F32, 32, 32).safetensors(in.resolve("model-00002-of-00002.safetensors"));
+        new SampleModel(1)
+                .weight("a.weight", DType.F32, 32, 32)
+                .safetensors(in.resolve("model-00001-of-00002.safetensors"));
+        new SampleModel(2)
+                .weight("b.weight", DType.F32, 32, 32)
+                .safetensors(in.resolve("model-00002-of-00002.safetensors"));
         Files.writeString(in.resolve("model.safetensors.index.json"), """
                 {"metadata": {"total_size": 8192}, "weight_map": {
                 "a.weight": "model-00001-of-00002.safetensors", "b.weight": "model-00002-of-00002.safetensors"}}
@@ -72,7 +75,10 @@ class RewriteCommandsTest {
         Path out = folder.resolve("out");
         Gust.run("quantize", in, out, "--scheme", "mxfp4").isDone();
         assertThat(out.toFile().list())
-                .contains("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json");
+                .contains(
+                        "model-00001-of-00002.safetensors",
+                        "model-00002-of-00002.safetensors",
+                        "model.safetensors.index.json");
         assertThat(Gust.run("verify", out).isDone().out()).contains("2 quantized weights", "sound");
         Gust.run("convert", out, folder.resolve("one.arrow")).isDone();
         assertThat(SampleModel.stored(folder.resolve("one.arrow"))).isEqualTo(SampleModel.stored(out));
@@ -99,19 +105,28 @@ class RewriteCommandsTest {
         Gust.run("quantize", in, quantized, "--scheme", "int8").isDone();
         for (String name : CONTAINERS) {
             Path out = folder.resolve("plain").resolve(name);
-            Gust.run("dequantize", quantized, out, "--dtype", dtype.name().toLowerCase(java.util.Locale.ROOT)).isDone();
-            assertThat(SampleModel.stored(out)).hasSize(9).allSatisfy((tensor, stored) ->
-                    assertThat(stored.dtype()).isEqualTo(tensor.endsWith("positions") ? DType.I64 : dtype));
+            Gust.run("dequantize", quantized, out, "--dtype", dtype.name().toLowerCase(java.util.Locale.ROOT))
+                    .isDone();
+            assertThat(SampleModel.stored(out))
+                    .hasSize(9)
+                    .allSatisfy((tensor, stored) ->
+                            assertThat(stored.dtype()).isEqualTo(tensor.endsWith("positions") ? DType.I64 : dtype));
             Gust.run("compare", in, out, "--min-sqnr", 35).isDone();
-            Gust.run("compare", quantized, out, "--min-sqnr", dtype == DType.F32 ? "Infinity" : "45").isDone();
+            Gust.run("compare", quantized, out, "--min-sqnr", dtype == DType.F32 ? "Infinity" : "45")
+                    .isDone();
         }
-        assertThat(Gust.run("verify", folder.resolve("plain/m")).failed(ExitCodes.INPUT, "is not quantized").out()).isEmpty();
+        assertThat(Gust.run("verify", folder.resolve("plain/m"))
+                        .failed(ExitCodes.INPUT, "is not quantized")
+                        .out())
+                .isEmpty();
     }
 
     @Test
     void jsonHasTheKeysThatScriptsRelyOn() {
         Path in = mixed().safetensors(folder.resolve("in.safetensors"));
-        JsonNode converted = Gust.run("convert", in, folder.resolve("a.arrow"), "--json").isDone().json();
+        JsonNode converted = Gust.run("convert", in, folder.resolve("a.arrow"), "--json")
+                .isDone()
+                .json();
         JsonNode plain = Gust.run("dequantize", in, folder.resolve("b.arrow"), "--dtype", "F16", "--json")
                 .isDone()
                 .json();
@@ -140,8 +155,6 @@ class RewriteCommandsTest {
 
     /** Types that all four containers have. */
     private static SampleModel mixed() {
-        return SampleModel.decoder(DType.BF16)
-                .weight("f32", DType.F32, 3, 5)
-                .weight("f16", DType.F16, 2, 3, 5);
+        return SampleModel.decoder(DType.BF16).weight("f32", DType.F32, 3, 5).weight("f16", DType.F16, 2, 3, 5);
     }
 }

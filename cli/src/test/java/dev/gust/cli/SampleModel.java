@@ -132,7 +132,9 @@ final class SampleModel {
         String name = target.toString();
         return name.endsWith(".gguf")
                 ? gguf(target)
-                : name.endsWith(".arrow") ? arrow(target) : name.endsWith(".safetensors") ? safetensors(target) : folder(target);
+                : name.endsWith(".arrow")
+                        ? arrow(target)
+                        : name.endsWith(".safetensors") ? safetensors(target) : folder(target);
     }
 
     private List<TensorInfo> infos() {
@@ -153,7 +155,10 @@ final class SampleModel {
             for (TensorInfo info : input.source().tensors()) {
                 try (Tensor tensor = input.source().open(info.name())) {
                     byte[] bytes = tensor.data().toArray(ValueLayout.JAVA_BYTE);
-                    found.put(info.name(), new Stored(info.dtype(), info.shape(), HexFormat.of().formatHex(bytes)));
+                    found.put(
+                            info.name(),
+                            new Stored(
+                                    info.dtype(), info.shape(), HexFormat.of().formatHex(bytes)));
                 }
             }
         }

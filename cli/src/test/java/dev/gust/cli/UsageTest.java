@@ -16,8 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Arguments, right and wrong. */
 class UsageTest {
-    private static final List<String> VERBS = List.of(
-            "quantize", "dequantize", "convert", "compare", "verify", "inspect", "devices", "doctor");
+    private static final List<String> VERBS =
+            List.of("quantize", "dequantize", "convert", "compare", "verify", "inspect", "devices", "doctor");
 
     @TempDir
     Path folder;
@@ -27,10 +27,14 @@ class UsageTest {
     void everyVerbExplainsItself(String verb) {
         for (String flag : List.of("--help", "-h")) {
             Gust.Result result = Gust.run(verb, flag).isDone();
-            assertThat(result.out()).startsWith("Usage: gust " + verb).contains("--json", "--quiet", "--threads", "--debug");
+            assertThat(result.out())
+                    .startsWith("Usage: gust " + verb)
+                    .contains("--json", "--quiet", "--threads", "--debug");
         }
         assertThat(Gust.run("help", verb).isDone().out()).startsWith("Usage: gust " + verb);
-        assertThat(Gust.run(verb, "--version").isDone().out()).startsWith("gust ").hasLineCount(1);
+        assertThat(Gust.run(verb, "--version").isDone().out())
+                .startsWith("gust ")
+                .hasLineCount(1);
     }
 
     static Stream<String> verbs() {
@@ -74,9 +78,12 @@ class UsageTest {
                 Arguments.of("awq", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--layout", "awq")),
                 Arguments.of("deepseek", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--layout", "deepseek")),
                 Arguments.of("gpt-oss", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--layout", "gpt-oss")),
-                Arguments.of("--layout", List.of("quantize", "IN", "O.gguf", "--scheme", "q8_0", "--layout", "modelopt")),
-                Arguments.of("report.txt", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--report", "report.txt")),
-                Arguments.of("--plan", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--plan", "--report", "r.json")),
+                Arguments.of(
+                        "--layout", List.of("quantize", "IN", "O.gguf", "--scheme", "q8_0", "--layout", "modelopt")),
+                Arguments.of(
+                        "report.txt", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--report", "report.txt")),
+                Arguments.of(
+                        "--plan", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--plan", "--report", "r.json")),
                 Arguments.of("lots", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--max-memory", "lots")),
                 Arguments.of("size", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--max-memory", "0")),
                 Arguments.of("size", List.of("quantize", "IN", "OUT", "--scheme", "fp8", "--max-memory", "-1GB")),
@@ -98,7 +105,9 @@ class UsageTest {
         Path in = SampleModel.decoder(DType.F32).safetensors(folder.resolve("in.safetensors"));
         Path out = folder.resolve("out");
         List<String> there = args.stream()
-                .map(a -> a.equals("IN") ? in.toString() : a.startsWith("O") ? a.replaceFirst("^O(UT)?", out.toString()) : a)
+                .map(a -> a.equals("IN")
+                        ? in.toString()
+                        : a.startsWith("O") ? a.replaceFirst("^O(UT)?", out.toString()) : a)
                 .toList();
 
         Gust.Result result = Gust.run(there).failed(ExitCodes.USAGE, named);
