@@ -56,23 +56,10 @@ public final class Main {
     }
 
     private int execute(PrintWriter out, PrintWriter err, String... args) {
-        CommandLine commandLine = new CommandLine(this)
-                .setOut(out)
-                .setErr(err)
-                .setExpandAtFiles(false) // a name may begin with @
-                .setUsageHelpAutoWidth(false)
-                .setUsageHelpWidth(110)
-                .setCaseInsensitiveEnumValuesAllowed(true)
-                .setParameterExceptionHandler(ExitCodes::onParameterError)
-                .setExecutionExceptionHandler((e, _, _) -> ExitCodes.onFailure(e, err, debug));
-        if (args.length == 0) {
-            commandLine.usage(err);
-            return ExitCodes.USAGE;
-        }
         int code;
         try {
-            code = commandLine.execute(args);
-        } catch (Error e) { // out of memory, or a mapped file that was cut short under us
+            code = commandLine(out, err).execute(args);
+        } catch (RuntimeException | Error e) { // out of memory, or a mapped file that was cut short under us
             code = ExitCodes.onFailure(e, err, debug);
         }
         out.flush();
@@ -82,6 +69,18 @@ public final class Main {
         }
         err.flush();
         return code;
+    }
+
+    private CommandLine commandLine(PrintWriter out, PrintWriter err) {
+        return new CommandLine(this)
+                .setOut(out)
+                .setErr(err)
+                .setExpandAtFiles(false) // a name may begin with @
+                .setUsageHelpAutoWidth(false)
+                .setUsageHelpWidth(110)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler(ExitCodes::onParameterError)
+                .setExecutionExceptionHandler((e, _, _) -> ExitCodes.onFailure(e, err, debug));
     }
 
     /** What tells the running verb that the user wants it to stop. */

@@ -25,6 +25,6 @@ final class OneLine {
 
     /** Marks that reverse what follows, so that a name reads as another (embeddings, overrides, isolates). */
     private static boolean isDirection(int c) {
-        return c >= 0x202A && c <= 0x202E || c >= 0x2066 && c <= 0x2069;
+        return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
     }
 }

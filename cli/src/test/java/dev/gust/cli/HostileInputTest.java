@@ -265,7 +265,7 @@ class HostileInputTest {
     static byte[] number(long value) {
         var out = new ByteArrayOutputStream();
         for (; (value & ~0x7FL) != 0; value >>>= 7) {
-            out.write((int) (value & 0x7F | 0x80));
+            out.write((int) ((value & 0x7F) | 0x80));
         }
         out.write((int) value);
         return out.toByteArray();

@@ -200,7 +200,8 @@ class LauncherTest {
     private static Path chosen(Gust.Result result) {
         result.isDone();
         String java = result.out().lines().findFirst().orElseThrow();
-        return Path.of(java).getParent().getParent();
+        assertThat(java).endsWith("/bin/java");
+        return Path.of(java.substring(0, java.length() - "/bin/java".length()));
     }
 
     private static Path jdk(Path home, String version) throws IOException {
@@ -218,7 +219,7 @@ class LauncherTest {
     /** What the build puts into a distribution: jars, of which the project's own are packed here. */
     private static void install(Path lib) throws IOException {
         int number = 0;
-        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
             Path path = Path.of(entry);
             if (Files.isDirectory(path)) {
                 pack(path, lib.resolve("classes-" + number++ + ".jar"));

@@ -45,7 +45,7 @@ class RewriteCommandsTest {
         assertThat(SampleModel.stored(back)).isEqualTo(SampleModel.stored(first));
         assertThat(metadata(there).path("author").asText()).isEqualTo("someone");
         assertThat(metadata(back).path("author").asText()).isEqualTo("someone");
-        assertThat(there.getParent().toFile().list()).containsExactly(to);
+        assertThat(folder.resolve("2").toFile().list()).containsExactly(to);
         Gust.run("compare", first, there, "--min-sqnr", "Infinity").isDone();
     }
 
