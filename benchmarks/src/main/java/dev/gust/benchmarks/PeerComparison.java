@@ -94,7 +94,13 @@ final class PeerComparison {
                     parts(Scheme.FP8, arena, floats, elements),
                     () -> {
                         long written = (long) quantizeChunk.invokeExact(
-                                Q8_0, floats, theirs, 0L, elements / Floats.COLUMNS, Floats.COLUMNS, MemorySegment.NULL);
+                                Q8_0,
+                                floats,
+                                theirs,
+                                0L,
+                                elements / Floats.COLUMNS,
+                                Floats.COLUMNS,
+                                MemorySegment.NULL);
                         if (written <= 0) {
                             throw new IllegalStateException("Q8_0: wrote " + written);
                         }

@@ -2,6 +2,9 @@ package dev.gust.cli;
 
 import dev.gust.quantization.pipeline.Progress;
 import java.io.PrintWriter;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -10,6 +13,9 @@ import picocli.CommandLine.Spec.Target;
 
 /** Options that every verb understands. */
 final class CommonOptions {
+    /** Devices of other modules of the toolkit. */
+    private static final Pattern OTHER_DEVICE = Pattern.compile("scalar|emulator|tornado(:\\w+:\\w+)?");
+
     @Spec(Target.MIXEE)
     CommandSpec spec = CommandSpec.create();
 
@@ -25,9 +31,10 @@ final class CommonOptions {
     @Option(
             names = "--device",
             paramLabel = "D",
-            defaultValue = "${GUST_DEVICE:-auto}",
+            defaultValue = "${GUST_DEVICE}",
             description = "Where to compute: auto or jvm (default: $GUST_DEVICE, else auto).")
-    String device = "auto";
+    @Nullable
+    String device;
 
     PrintWriter out() {
         return spec.commandLine().getOut();
@@ -37,19 +44,37 @@ final class CommonOptions {
         return spec.commandLine().getErr();
     }
 
-    /** Checks what was given; call it first. */
+    /** Checks what was given; call it first in a verb that computes. */
     void check() {
+        checkArguments().ifPresent(named -> {
+            throw new ExitCodes.DeviceException("device '" + named
+                    + "' cannot run this verb: quantization runs on the jvm device; leave out --device or GUST_DEVICE");
+        });
+    }
+
+    /**
+     * Checks what was given but for the device being there, which does not matter to a verb that computes nothing.
+     *
+     * @return the device, if one was named that no verb can use so far
+     */
+    Optional<String> checkArguments() {
         if (threads < 1 || threads > 1024) {
             throw new ParameterException(spec.commandLine(), "--threads takes a number from 1 to 1024, not " + threads);
         }
-        if (!device.equals("auto") && !device.equals("jvm")) {
-            if (device.matches("scalar|emulator|tornado(:\\w+:\\w+)?")) {
-                throw new ExitCodes.DeviceException("device '" + device
-                        + "' cannot run this verb: quantization runs on the jvm device; leave out --device");
-            }
-            throw new ParameterException(
-                    spec.commandLine(), "there is no device '" + device + "': gust devices lists them");
-        }
+        // An empty GUST_DEVICE is how a shell script says that it has none to name.
+        String named = device == null || device.isEmpty() ? "auto" : device;
+        return switch (named) {
+            case "auto", "jvm" -> Optional.empty();
+            case String d when OTHER_DEVICE.matcher(d).matches() -> Optional.of(d);
+            default ->
+                throw new ParameterException(
+                        spec.commandLine(), "there is no device '" + named + "': gust devices lists them");
+        };
+    }
+
+    /** Where the running verb learns that the user wants it to stop. */
+    Interruption interruption() {
+        return ((Main) spec.root().userObject()).interruption();
     }
 
     /** A progress bar where somebody watches, silence elsewhere. */

@@ -14,12 +14,14 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** {@code gust compare}. */
 @Command(
         name = "compare",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = "Compares the values of two models, per tensor and overall. A is the reference.")
 final class CompareCommand implements Callable<Integer> {
     @Mixin
@@ -41,6 +43,9 @@ final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         common.check();
+        if (minSqnr != null && minSqnr.isNaN()) {
+            throw new ParameterException(common.spec.commandLine(), "--min-sqnr takes a number of decibels, not NaN");
+        }
         try (Models first = Models.open(a);
                 Models second = Models.open(b)) {
             var result = ModelComparison.of(first.logical(), second.logical(), common.threads, common.progress());
@@ -66,7 +71,7 @@ final class CompareCommand implements Callable<Integer> {
                 : "tensor '" + below.getFirst().name() + "' has "
                         + Figures.decibels(below.getFirst().error().sqnrDb()) + " dB, below --min-sqnr " + floor
                         + (below.size() > 1 ? ", and " + (below.size() - 1) + " more" : "");
-        common.err().println("gust: " + b + ": " + problem);
+        common.err().println("gust: " + OneLine.of(b + ": " + problem));
         return ExitCodes.CHECK;
     }
 
@@ -78,10 +83,10 @@ final class CompareCommand implements Callable<Integer> {
         row(table, "overall", "", "", ErrorFigures.of(result.overall()));
         table.print(common.out());
         if (!result.onlyInReference().isEmpty()) {
-            common.out().println("only in A: " + String.join(", ", result.onlyInReference()));
+            common.out().println(OneLine.of("only in A: " + String.join(", ", result.onlyInReference())));
         }
         if (!result.onlyInOther().isEmpty()) {
-            common.out().println("only in B: " + String.join(", ", result.onlyInOther()));
+            common.out().println(OneLine.of("only in B: " + String.join(", ", result.onlyInOther())));
         }
     }
 

@@ -13,6 +13,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "convert",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = "Stores a model in another container, values unchanged: a folder, .safetensors, .gguf or .arrow.")
 final class ConvertCommand implements Callable<Integer> {
     @Mixin

@@ -15,6 +15,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "dequantize",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = "Stores every float tensor in a plain type, in any container.")
 final class DequantizeCommand implements Callable<Integer> {
     /** The types a model can be dequantized to. */

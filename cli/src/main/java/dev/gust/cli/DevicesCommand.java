@@ -7,14 +7,18 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** {@code gust devices}. */
-@Command(name = "devices", mixinStandardHelpOptions = true, description = "Lists the devices that can compute.")
+@Command(
+        name = "devices",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        description = "Lists the devices that can compute.")
 final class DevicesCommand implements Callable<Integer> {
     @Mixin
     CommonOptions common = new CommonOptions();
 
     @Override
     public Integer call() {
-        common.check();
+        common.checkArguments();
         HostProcessor host = HostProcessor.detect();
         if (common.json) {
             ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -28,6 +32,9 @@ final class DevicesCommand implements Callable<Integer> {
             device.putArray("features");
             device.put("usable", true);
             common.out().print(root.toPrettyString() + "\n");
+            return ExitCodes.DONE;
+        }
+        if (common.quiet) {
             return ExitCodes.DONE;
         }
         var table = new TextTable("id", "name", "kind", ">memory", "driver", "features");

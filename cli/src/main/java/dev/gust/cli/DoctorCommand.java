@@ -27,6 +27,7 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "doctor",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = "Checks what Gust needs on this machine: what works, what does not, what to install.")
 final class DoctorCommand implements Callable<Integer> {
     private static final long LITTLE_MEMORY = 1L << 30;
@@ -53,7 +54,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        common.check();
+        common.checkArguments();
         List<Check> checks =
                 List.of(jdk(), vectors(), codec(), memory(), temporaryFolder(), workingFolder(), maven(), tornado());
         boolean failed = checks.stream().anyMatch(c -> c.state() == State.FAIL);

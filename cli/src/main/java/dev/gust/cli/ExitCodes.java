@@ -34,41 +34,38 @@ final class ExitCodes {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
         String verb = command.getCommandSpec().qualifiedName();
-        err.println("gust: " + oneLine(String.valueOf(e.getMessage())) + "; see " + verb + " --help");
+        String message = OneLine.of(String.valueOf(e.getMessage()).strip());
+        err.println("gust: " + message + "; see " + verb + " --help");
         return USAGE;
     }
 
-    static int onFailure(Exception failure, CommandLine command, boolean debug) {
-        Throwable e = failure;
-        int code = switch (e) {
-            case InputException _ -> INPUT;
+    /** Prints a failure on one line, with a stack trace only where one was asked for, and gives its exit code. */
+    static int onFailure(Throwable failure, PrintWriter err, boolean debug) {
+        err.println("gust: " + OneLine.of(message(failure).strip()));
+        if (debug) {
+            failure.printStackTrace(err);
+        }
+        err.flush();
+        return switch (failure) {
+            case InputException _, InternalError _ -> INPUT;
             case UsageException _ -> USAGE;
             case DeviceException _ -> DEVICE;
             case InterruptedRunException _ -> INTERRUPTED;
-            case OutputException _ -> OTHER;
             default -> OTHER;
         };
-        report(e, command.getErr(), debug);
-        return code;
     }
 
-    /** Prints a failure on one line. */
-    static void report(Throwable e, PrintWriter err, boolean debug) {
-        boolean expected = e instanceof InputException
-                || e instanceof UsageException
-                || e instanceof OutputException
-                || e instanceof DeviceException
-                || e instanceof InterruptedRunException;
-        String message = String.valueOf(e.getMessage());
-        err.println(
-                "gust: " + oneLine(expected ? message : "internal error: " + e + "; please report it with --debug"));
-        if (debug) {
-            e.printStackTrace(err);
-        }
-        err.flush();
-    }
-
-    private static String oneLine(String text) {
-        return text.strip().replaceAll("\\R+", " ");
+    private static String message(Throwable failure) {
+        return switch (failure) {
+            case InputException _, UsageException _, OutputException _, DeviceException _, InterruptedRunException _ ->
+                String.valueOf(failure.getMessage());
+            case OutOfMemoryError _ ->
+                "the Java heap or the system's memory is used up; use fewer --threads, or allow more heap with"
+                        + " GUST_HEAP=2g";
+            // How the JVM reports that a mapped file has no page where there was one.
+            case InternalError _ ->
+                "a file was cut short, or its disk failed, while it was being read; check the input and try again";
+            default -> "internal error: " + failure + "; please report it with what --debug prints";
+        };
     }
 }

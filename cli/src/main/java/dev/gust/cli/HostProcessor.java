@@ -2,6 +2,7 @@ package dev.gust.cli;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +39,7 @@ record HostProcessor(String name, long memory, int threads, int vectorBits) {
                     .map(l -> l.substring(l.indexOf(':') + 1).strip())
                     .findFirst()
                     .orElse(System.getProperty("os.arch", "cpu"));
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             return System.getProperty("os.arch", "cpu");
         }
     }

@@ -16,6 +16,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "inspect",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = "Shows a model's container, metadata, tensors and the quantization found in it.")
 final class InspectCommand implements Callable<Integer> {
     /** Vocabularies in metadata run to megabytes; a table shows how they begin. */
@@ -29,7 +30,7 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        common.check();
+        common.checkArguments();
         try (Models model = Models.open(in)) {
             if (common.json) {
                 common.out().print(json(model));
@@ -47,8 +48,8 @@ final class InspectCommand implements Callable<Integer> {
         out.println("format        " + source.format());
         out.println("quantization  " + (schemes.isEmpty() ? "none" : String.join(", ", schemes)));
         for (Map.Entry<String, String> entry : source.metadata().entrySet()) {
-            String value = entry.getValue().replaceAll("\\p{Cntrl}+", " ");
-            out.println("metadata      " + entry.getKey() + " = "
+            String value = OneLine.of(entry.getValue());
+            out.println("metadata      " + OneLine.of(entry.getKey()) + " = "
                     + (value.length() > METADATA_CHARACTERS ? value.substring(0, METADATA_CHARACTERS) + "…" : value));
         }
         var table = new TextTable("tensor", "dtype", "shape", ">bytes");

@@ -3,20 +3,44 @@ package dev.gust.cli;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns Ctrl-C and a polite kill into an orderly end: the run stops after the pieces at work, says how to resume, and
  * only then does the JVM go down.
  */
+<<<<<<< HEAD
+final class Interruption implements AutoCloseable {
+=======
 final class Interruption {
     private static final AtomicBoolean REQUESTED = new AtomicBoolean();
     private static final AtomicBoolean WATCHING = new AtomicBoolean();
     private static final CountDownLatch FINISHED = new CountDownLatch(1);
+>>>>>>> main
     private static final long PATIENCE_SECONDS = 20;
 
-    private Interruption() {}
+    private final AtomicBoolean requested = new AtomicBoolean();
+    private final CountDownLatch finished = new CountDownLatch(1);
+    private @Nullable Thread hook;
 
     /** From now on, an interruption is a request that {@link #isRequested} tells of. */
+<<<<<<< HEAD
+    void watch() {
+        Thread waiting = Thread.ofPlatform().unstarted(this::stopInOrder);
+        try {
+            Runtime.getRuntime().addShutdownHook(waiting);
+            hook = waiting;
+        } catch (IllegalStateException e) { // the JVM is going down already
+            requested.set(true);
+        }
+    }
+
+    private void stopInOrder() {
+        requested.set(true);
+        try {
+            if (!finished.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                System.err.println("gust: stopped in the middle of a tensor");
+=======
     static void watch() {
         if (!WATCHING.compareAndSet(false, true)) {
             return;
@@ -29,16 +53,27 @@ final class Interruption {
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+>>>>>>> main
             }
-        }));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
-    static boolean isRequested() {
-        return REQUESTED.get();
+    boolean isRequested() {
+        return requested.get();
     }
 
-    /** The command is over: the JVM may go. */
-    static void finished() {
-        FINISHED.countDown();
+    /** The command is over and has said so: the JVM may go. */
+    @Override
+    public void close() {
+        finished.countDown();
+        if (hook != null) {
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException e) {
+                // The hook is at work; with the latch open it returns at once.
+            }
+        }
     }
 }

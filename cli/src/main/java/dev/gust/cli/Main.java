@@ -34,47 +34,57 @@ public final class Main {
     @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Print a stack trace with an error.")
     boolean debug;
 
-    private Main() {}
+    private final Interruption interruption;
+
+    private Main(Interruption interruption) {
+        this.interruption = interruption;
+    }
 
     public static void main(String[] args) {
         StandardError.takeBack();
-        int code = run(args);
-        Interruption.finished();
-        System.exit(code);
+        System.exit(run(
+                new PrintWriter(System.out, true, StandardCharsets.UTF_8),
+                new PrintWriter(System.err, true, StandardCharsets.UTF_8),
+                args));
     }
 
     /** Runs a command line and gives its exit code; prints, but does not exit. */
-    static int run(String... args) {
-        return run(
-                new PrintWriter(System.out, true, StandardCharsets.UTF_8),
-                new PrintWriter(System.err, true, StandardCharsets.UTF_8),
-                args);
+    static int run(PrintWriter out, PrintWriter err, String... args) {
+        try (var interruption = new Interruption()) {
+            return new Main(interruption).execute(out, err, args);
+        }
     }
 
-    /** As {@link #run(String...)}, with output going elsewhere. */
-    static int run(PrintWriter out, PrintWriter err, String... args) {
-        var main = new Main();
-        CommandLine commandLine = new CommandLine(main)
+    private int execute(PrintWriter out, PrintWriter err, String... args) {
+        int code;
+        try {
+            code = commandLine(out, err).execute(args);
+        } catch (RuntimeException | Error e) { // out of memory, or a mapped file that was cut short under us
+            code = ExitCodes.onFailure(e, err, debug);
+        }
+        out.flush();
+        if (out.checkError() && code == ExitCodes.DONE) { // a full disk behind stdout, or a reader that has left
+            err.println("gust: stdout cannot be written: check the disk or the program that reads it");
+            code = ExitCodes.OTHER;
+        }
+        err.flush();
+        return code;
+    }
+
+    private CommandLine commandLine(PrintWriter out, PrintWriter err) {
+        return new CommandLine(this)
                 .setOut(out)
                 .setErr(err)
+                .setExpandAtFiles(false) // a name may begin with @
                 .setUsageHelpAutoWidth(false)
                 .setUsageHelpWidth(110)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(ExitCodes::onParameterError)
-                .setExecutionExceptionHandler((e, command, _) -> ExitCodes.onFailure(e, command, main.debug));
-        if (args.length == 0) {
-            commandLine.usage(err);
-            return ExitCodes.USAGE;
-        }
-        int code;
-        try {
-            code = commandLine.execute(args);
-        } catch (Error e) { // out of memory, or a mapped file that was cut short under us
-            ExitCodes.report(e, err, main.debug);
-            code = ExitCodes.OTHER;
-        }
-        out.flush();
-        err.flush();
-        return out.checkError() && code == 0 ? ExitCodes.OTHER : code; // a full disk behind stdout is a failure
+                .setExecutionExceptionHandler((e, _, _) -> ExitCodes.onFailure(e, err, debug));
+    }
+
+    /** What tells the running verb that the user wants it to stop. */
+    Interruption interruption() {
+        return interruption;
     }
 }

@@ -29,6 +29,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "quantize",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = {
             "Quantizes a model's two-dimensional weights; embeddings, norms, biases and the output head are copied.",
             "IN: a Hugging Face folder, .safetensors, .gguf, .onnx, .arrow, or maven:GROUP:ARTIFACT:VERSION!/path.",
@@ -95,6 +96,10 @@ final class QuantizeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         common.check();
+        if (plan && report != null) {
+            throw new ParameterException(
+                    common.spec.commandLine(), "--plan writes nothing, not even a report: use --json instead");
+        }
         Optional<ReportFile> reportFile = Optional.ofNullable(report).map(r -> ReportFile.of(r, common));
         QuantizationRequest request = QuantizationRequest.of(
                 scheme.toLowerCase(Locale.ROOT),
@@ -114,7 +119,7 @@ final class QuantizeCommand implements Callable<Integer> {
             if (limit.isPresent()) {
                 run = MemoryBudget.limit(run, output, model.logical().source().location(), limit.get());
             }
-            Interruption.watch();
+            common.interruption().watch();
             long start = System.nanoTime();
             var outcomes = ModelWriter.write(model.logical(), output, run);
             double seconds = (System.nanoTime() - start) / 1e9;

@@ -49,12 +49,12 @@ final class ReportPrinter {
                 totals.error().map(e -> Figures.decibels(e.sqnrDb())).orElse(""),
                 Figures.ratio(totals.changedBytesBefore(), totals.changedBytesAfter()) + " smaller");
         table.print(out);
-        copied(report).forEach(out::println);
+        copied(report).forEach(line -> out.println(OneLine.of(line)));
         out.printf(
                 Locale.ROOT,
                 "%s %s: %s -> %s (%s)%s%n",
                 report.planned() ? "would write" : "wrote",
-                report.output(),
+                OneLine.of(report.output()),
                 Figures.bytes(totals.bytesBefore()),
                 Figures.bytes(totals.bytesAfter()),
                 Figures.ratio(totals.bytesBefore(), totals.bytesAfter()),

@@ -19,7 +19,7 @@ final class RewriteRun {
             Map<String, String> settings,
             CommonOptions common,
             WritingOptions writing) {
-        Interruption.watch();
+        common.interruption().watch();
         long start = System.nanoTime();
         var outcomes = ModelWriter.write(model.logical(), plan, writing.run(common));
         double seconds = (System.nanoTime() - start) / 1e9;
@@ -31,7 +31,7 @@ final class RewriteRun {
                     .printf(
                             Locale.ROOT,
                             "wrote %s: %d tensors, %s -> %s in %.1f s%n",
-                            report.output(),
+                            OneLine.of(report.output()),
                             report.totals().tensors(),
                             Figures.bytes(report.totals().bytesBefore()),
                             Figures.bytes(report.totals().bytesAfter()),

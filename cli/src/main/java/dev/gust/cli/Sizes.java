@@ -20,7 +20,7 @@ final class Sizes {
             long factor = matcher.group(3).isEmpty() ? 1000 : 1024;
             String letter = matcher.group(2).toLowerCase(Locale.ROOT);
             int power = letter.isEmpty() ? 0 : POWERS.indexOf(letter) + 1;
-            double bytes = Long.parseLong(matcher.group(1)) * Math.pow(factor, power);
+            double bytes = Double.parseDouble(matcher.group(1)) * Math.pow((double) factor, power);
             if (bytes >= 1 && bytes < Long.MAX_VALUE) {
                 return (long) bytes;
             }

@@ -2,6 +2,7 @@ package dev.gust.cli;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A plain table: columns as wide as their widest cell, numbers to the right. */
@@ -21,7 +22,7 @@ final class TextTable {
     }
 
     void row(String... cells) {
-        rows.add(List.of(cells));
+        rows.add(Arrays.stream(cells).map(OneLine::of).toList());
     }
 
     void print(PrintWriter out) {

@@ -14,6 +14,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "verify",
         mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
         description = "Audits a quantized model: shapes, scales finite and not zero, packing, configuration. Exits with"
                 + " 5 if anything is wrong.")
 final class VerifyCommand implements Callable<Integer> {
@@ -36,11 +37,11 @@ final class VerifyCommand implements Callable<Integer> {
                 common.out().print(json(model, findings, weights));
             } else if (!common.quiet) {
                 for (ModelAudit.Finding finding : findings) {
-                    common.out()
-                            .println((finding.tensor().isEmpty() ? in : finding.tensor()) + ": " + finding.problem());
+                    String where = finding.tensor().isEmpty() ? in : finding.tensor();
+                    common.out().println(OneLine.of(where + ": " + finding.problem()));
                 }
                 common.out()
-                        .println(in + ": " + weights + " quantized weights ("
+                        .println(OneLine.of(in) + ": " + weights + " quantized weights ("
                                 + String.join(", ", model.logical().quantizations()) + "), "
                                 + (findings.isEmpty() ? "sound" : findings.size() + " problems"));
             }
@@ -49,11 +50,12 @@ final class VerifyCommand implements Callable<Integer> {
             }
             var first = findings.getFirst();
             common.err()
-                    .println(
-                            "gust: " + in + ": " + (first.tensor().isEmpty() ? "" : "tensor '" + first.tensor() + "': ")
-                                    + first.problem()
-                                    + (findings.size() > 1 ? ", and " + (findings.size() - 1) + " more" : "")
-                                    + "; quantize the original model again");
+                    .println("gust: "
+                            + OneLine.of(in + ": "
+                                    + (first.tensor().isEmpty() ? "" : "tensor '" + first.tensor() + "': ")
+                                    + first.problem())
+                            + (findings.size() > 1 ? ", and " + (findings.size() - 1) + " more" : "")
+                            + "; quantize the original model again");
             return ExitCodes.CHECK;
         }
     }

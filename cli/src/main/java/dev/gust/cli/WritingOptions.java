@@ -12,6 +12,6 @@ final class WritingOptions {
     boolean overwrite;
 
     RunOptions run(CommonOptions common) {
-        return new RunOptions(common.threads, resume, overwrite, Interruption::isRequested, common.progress());
+        return new RunOptions(common.threads, resume, overwrite, common.interruption()::isRequested, common.progress());
     }
 }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.InputException;
+import dev.gust.formats.UsageException;
 import dev.gust.formats.arrow.ArrowLayout;
 import dev.gust.formats.file.FileLayout;
 import dev.gust.formats.gguf.GgufFile;
@@ -45,9 +46,8 @@ final class OutputAssembly {
     private static final int QUANTIZATION_VERSION = 2;
 
     /** Python writes Infinity and NaN bare into config.json (Mamba's have them) and reads a quoted one as a string. */
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS)
-            .build();
+    private static final JsonMapper JSON =
+            JsonMapper.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
 
     private final ModelInput input;
     private final LogicalModel model;
@@ -114,19 +114,13 @@ final class OutputAssembly {
         List<TensorInfo> outputs =
                 tasks.stream().flatMap(t -> t.outputs().stream()).toList();
         refuseDuplicates(outputs);
-        String file = String.valueOf(target.getFileName());
-        List<OutputFile> files = switch (container) {
-            case SAFETENSORS -> {
-                refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
-                yield List.of(new OutputFile(file, SafetensorsLayout.of(outputs, metadata)));
-            }
-            case GGUF -> List.of(new OutputFile(file, GgufLayout.of(outputs, ggufMetadata)));
-            case ARROW -> List.of(new OutputFile(file, ArrowLayout.of(outputs, metadata)));
-            case FOLDER -> {
-                refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
-                yield shards(tasks, metadata);
-            }
-        };
+        List<OutputFile> files;
+        try {
+            files = files(tasks, outputs, metadata, ggufMetadata);
+        } catch (UsageException e) { // a layout knows what its container cannot hold, but not whose tensor it is
+            throw InputException.of(
+                    model.source().location(), "does not fit in " + target.getFileName() + ": " + e.getMessage(), "");
+        }
         boolean folder = container == Container.FOLDER;
         var small = new TreeMap<String, byte[]>();
         if (folder) {
@@ -140,6 +134,26 @@ final class OutputAssembly {
         }
         return new OutputPlan(
                 target, folder, files, tasks, small, folder ? input.carried() : Map.of(), fingerprint(request, files));
+    }
+
+    private List<OutputFile> files(
+            List<TensorTask> tasks,
+            List<TensorInfo> outputs,
+            Map<String, String> metadata,
+            Map<String, GgufValue> ggufMetadata) {
+        String file = String.valueOf(target.getFileName());
+        return switch (container) {
+            case SAFETENSORS -> {
+                refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
+                yield List.of(new OutputFile(file, SafetensorsLayout.of(outputs, metadata)));
+            }
+            case GGUF -> List.of(new OutputFile(file, GgufLayout.of(outputs, ggufMetadata)));
+            case ARROW -> List.of(new OutputFile(file, ArrowLayout.of(outputs, metadata)));
+            case FOLDER -> {
+                refuse(outputs, DType.Kind.BLOCK, "safetensors has no type");
+                yield shards(tasks, metadata);
+            }
+        };
     }
 
     /** Tensors stay in the shard they came in; a model of one file is split only where it is too large for one. */

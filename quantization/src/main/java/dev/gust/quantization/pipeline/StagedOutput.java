@@ -63,6 +63,10 @@ final class StagedOutput implements AutoCloseable {
             throw OutputException.of(
                     target.toString(), "exists already", "choose another name, or replace it with --overwrite");
         }
+        if (Files.isDirectory(absolute) && !isEmptyFolder(absolute) && !Files.exists(absolute.resolve("config.json"))) {
+            throw OutputException.of(
+                    target.toString(), "is a folder that holds no model", "name another, or remove it yourself");
+        }
         Path partial = absolute.resolveSibling(name + ".partial");
         FileChannel lockFile = null;
         try {

@@ -1,0 +1,53 @@
+package dev.gust.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import org.junit.jupiter.api.Test;
+
+/** {@code devices} and {@code doctor}. */
+class MachineCommandsTest {
+    @Test
+    void devicesListsTheJvm() {
+        assertThat(Gust.run("devices").isDone().out())
+                .startsWith("id ")
+                .contains("jvm")
+                .contains("Vector API");
+        assertThat(Gust.run("devices", "--quiet").isDone().out()).isEmpty();
+    }
+
+    @Test
+    void devicesAsJson() {
+        JsonNode root = Gust.run("devices", "--json").isDone().json();
+        assertThat(Gust.keys(root)).containsExactly("devices");
+        JsonNode jvm = root.path("devices").get(0);
+        assertThat(Gust.keys(jvm))
+                .containsExactly("driver", "features", "id", "kind", "memory", "name", "threads", "usable");
+        assertThat(jvm.path("id").asText()).isEqualTo("jvm");
+        assertThat(jvm.path("usable").asBoolean()).isTrue();
+        assertThat(jvm.path("memory").asLong()).isPositive();
+        assertThat(jvm.path("threads").asInt()).isPositive();
+    }
+
+    @Test
+    void doctorFindsThisMachineWell() {
+        assertThat(Gust.run("doctor").isDone().out())
+                .startsWith("check ")
+                .contains("JDK", "Vector API", "memory", "temporary folder", "working folder", "Maven", "TornadoVM");
+        assertThat(Gust.run("doctor", "--quiet").isDone().out()).isEmpty();
+    }
+
+    @Test
+    void doctorAsJson() {
+        JsonNode root = Gust.run("doctor", "--json").isDone().json();
+        assertThat(Gust.keys(root)).containsExactly("checks", "ok");
+        assertThat(root.path("ok").asBoolean()).isTrue();
+        assertThat(root.path("checks")).hasSizeGreaterThan(5).allSatisfy(check -> {
+            assertThat(Gust.keys(check)).containsExactly("found", "name", "remedy", "state");
+            assertThat(check.path("state").asText()).isIn("ok", "warn");
+            // Whatever is not well comes with a way to mend it.
+            assertThat(check.path("remedy").asText().isEmpty())
+                    .isEqualTo(check.path("state").asText().equals("ok"));
+        });
+    }
+}
