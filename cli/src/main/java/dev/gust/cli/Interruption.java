@@ -9,14 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Turns Ctrl-C and a polite kill into an orderly end: the run stops after the pieces at work, says how to resume, and
  * only then does the JVM go down.
  */
-<<<<<<< HEAD
 final class Interruption implements AutoCloseable {
-=======
-final class Interruption {
-    private static final AtomicBoolean REQUESTED = new AtomicBoolean();
-    private static final AtomicBoolean WATCHING = new AtomicBoolean();
-    private static final CountDownLatch FINISHED = new CountDownLatch(1);
->>>>>>> main
     private static final long PATIENCE_SECONDS = 20;
 
     private final AtomicBoolean requested = new AtomicBoolean();
@@ -24,7 +17,6 @@ final class Interruption {
     private @Nullable Thread hook;
 
     /** From now on, an interruption is a request that {@link #isRequested} tells of. */
-<<<<<<< HEAD
     void watch() {
         Thread waiting = Thread.ofPlatform().unstarted(this::stopInOrder);
         try {
@@ -40,20 +32,6 @@ final class Interruption {
         try {
             if (!finished.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                 System.err.println("gust: stopped in the middle of a tensor");
-=======
-    static void watch() {
-        if (!WATCHING.compareAndSet(false, true)) {
-            return;
-        }
-        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
-            REQUESTED.set(true);
-            try {
-                if (!FINISHED.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                    System.err.println("gust: stopped in the middle of a tensor");
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
->>>>>>> main
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

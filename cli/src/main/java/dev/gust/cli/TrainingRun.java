@@ -43,7 +43,6 @@ final class TrainingRun {
                 check(Main.run(silent, silent, "verify", out));
             }
             check(Main.run(silent, silent, "devices"));
-            Interruption.finished();
         } finally {
             try (var paths = Files.walk(folder)) {
                 for (Path path : paths.sorted((a, b) -> b.compareTo(a)).toList()) {

@@ -10,18 +10,31 @@ import dev.gust.quantization.model.TensorEncoding;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Plans that store a model otherwise without making it smaller: in another container, or dequantized. */
 public final class ConversionPlanner {
     private ConversionPlanner() {}
 
-    /** The same stored tensors in another container. */
+    /**
+     * The same values in another container: stored tensors as they are, but for MXFP4 and NVFP4 weights, which GGUF
+     * stores as blocks and the others as tensors of codes and scales.
+     */
     public static OutputPlan convert(ModelInput input, LogicalModel model, Path target) {
         List<TensorTask> tasks = new ArrayList<>();
         for (LogicalTensor tensor : model.tensors()) {
-            tasks.add(new CopyTask(tensor, ""));
+            tasks.add(repacked(tensor, Container.of(target)).orElseGet(() -> new CopyTask(tensor, "")));
         }
         return new OutputAssembly(input, model, target).assembleConverted(tasks);
+    }
+
+    /** A 4-bit float weight takes the form that the container knows; Arrow keeps either. */
+    private static Optional<TensorTask> repacked(LogicalTensor tensor, Container container) {
+        return switch (container) {
+            case GGUF -> RepackTask.toBlocks(tensor);
+            case FOLDER, SAFETENSORS -> RepackTask.toParts(tensor);
+            case ARROW -> Optional.empty();
+        };
     }
 
     /**

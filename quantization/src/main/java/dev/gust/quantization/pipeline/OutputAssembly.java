@@ -21,6 +21,7 @@ import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.quantization.layout.Layout;
 import dev.gust.quantization.layout.QuantizationConfig;
 import dev.gust.quantization.model.LogicalModel;
+import dev.gust.quantization.model.TensorEncoding;
 import dev.gust.quantization.pipeline.OutputPlan.OutputFile;
 import dev.gust.quantization.pipeline.QuantizationRequest.Aim;
 import dev.gust.quantization.scheme.Scheme;
@@ -35,7 +36,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** Puts the tensors that tasks produce into files of the target's container, and adds what belongs beside them. */
 final class OutputAssembly {
@@ -102,7 +105,41 @@ final class OutputAssembly {
     }
 
     OutputPlan assembleConverted(List<TensorTask> tasks) {
-        return assemble(tasks, plainMetadata(), ggufMetadata(), Map.of("config.json", json(config())), "convert");
+        ObjectNode config = config();
+        Map<String, GgufValue> ggufMetadata = ggufMetadata();
+        if (!config.has("quantization_config")) {
+            // A model from a container without configuration: an engine has to be told how its weights are stored.
+            storedScheme(tasks)
+                    .ifPresent(s -> config.set(
+                            "quantization_config", QuantizationConfig.of(s.scheme(), s.layout(), ignored(tasks))));
+        }
+        for (TensorTask task : tasks) {
+            if (task instanceof RepackTask(var _, var form, boolean toBlocks, var _) && toBlocks) {
+                ggufMetadata.put("general.quantization_version", GgufValue.u32(QUANTIZATION_VERSION));
+                ggufMetadata.put("general.file_type", GgufValue.u32(fileType(form.block())));
+            }
+        }
+        return assemble(tasks, plainMetadata(), ggufMetadata, Map.of("config.json", json(config)), "convert");
+    }
+
+    private record Stored(Scheme scheme, Layout layout) {}
+
+    /** The scheme and layout of all quantized weights that tasks leave; empty if there are none, or several. */
+    private static Optional<Stored> storedScheme(List<TensorTask> tasks) {
+        List<Stored> found = tasks.stream()
+                .flatMap(task -> switch (task) {
+                    case RepackTask(var _, var form, boolean toBlocks, var _)
+                    when !toBlocks -> Stream.of(new Stored(form.scheme(), Layout.COMPRESSED_TENSORS));
+                    case CopyTask(var source, var _)
+                    when source.encoding() instanceof TensorEncoding.Quantized(var scheme, var layout, var _, var _) ->
+                        Stream.of(new Stored(scheme, layout));
+                    default -> Stream.<Stored>empty();
+                })
+                .distinct()
+                .toList();
+        return found.size() == 1 && found.getFirst().layout() != Layout.DEEPSEEK
+                ? Optional.of(found.getFirst())
+                : Optional.empty();
     }
 
     private OutputPlan assemble(
@@ -225,13 +262,13 @@ final class OutputAssembly {
     /** Linear modules that an engine must not expect to be quantized. */
     private static List<String> ignored(List<TensorTask> tasks) {
         return tasks.stream()
-                .filter(t -> t instanceof CopyTask
-                        && t.source().shape().rank() == 2
-                        && t.source().name().endsWith(".weight")
-                        && !t.reason().equals("embedding")
-                        && !t.reason().equals("norm"))
-                .map(t -> t.source().name())
-                .map(n -> n.substring(0, n.length() - ".weight".length()))
+                .filter(CopyTask.class::isInstance)
+                .map(TensorTask::source)
+                .filter(t -> !t.isQuantized()
+                        && t.shape().rank() == 2
+                        && t.name().endsWith(".weight")
+                        && !TensorSelection.isNoLinear(t.name()))
+                .map(t -> t.name().substring(0, t.name().length() - ".weight".length()))
                 .toList();
     }
 

@@ -81,6 +81,11 @@ public record TensorSelection(List<String> include, List<String> exclude) {
                 : Optional.empty();
     }
 
+    /** Whether a matrix of that name is a table or a norm: no linear layer, which an engine could take for quantized. */
+    static boolean isNoLinear(String name) {
+        return byRole(name).filter(r -> !r.equals("output head")).isPresent();
+    }
+
     private static boolean matches(String glob, String name) {
         var regex = new StringBuilder();
         glob.codePoints().forEach(c -> {

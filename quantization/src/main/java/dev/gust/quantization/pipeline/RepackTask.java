@@ -1,0 +1,178 @@
+package dev.gust.quantization.pipeline;
+
+import dev.gust.formats.InputException;
+import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Shape;
+import dev.gust.formats.tensor.Tensor;
+import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.quantization.layout.Fp4Blocks;
+import dev.gust.quantization.layout.Layout;
+import dev.gust.quantization.measure.ErrorSums;
+import dev.gust.quantization.model.LogicalModel;
+import dev.gust.quantization.model.LogicalTensor;
+import dev.gust.quantization.model.RowRange;
+import dev.gust.quantization.model.ScratchBuffers;
+import dev.gust.quantization.model.TensorEncoding;
+import dev.gust.quantization.scheme.Part;
+import dev.gust.quantization.scheme.Quantizers;
+import dev.gust.quantization.scheme.ScaleRule;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Takes a 4-bit float weight from GGUF's blocks to tensors of codes and scales, or back, values unchanged.
+ *
+ * @param source the weight
+ * @param form the two forms
+ * @param toBlocks whether it goes to GGUF's blocks
+ * @param outputs codes and scales (and the scale of the whole tensor, for NVFP4), or the blocks (and that scale)
+ */
+record RepackTask(LogicalTensor source, Fp4Blocks form, boolean toBlocks, List<TensorInfo> outputs)
+        implements TensorTask {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** The task that makes blocks of a weight stored as parts; empty if it has no such form. */
+    static Optional<TensorTask> toBlocks(LogicalTensor source) {
+        if (!(source.encoding() instanceof TensorEncoding.Quantized(var scheme, var _, var _, var _))) {
+            return Optional.empty();
+        }
+        return Fp4Blocks.of(scheme)
+                .filter(f -> source.shape().columns() % f.block().blockElements() == 0)
+                .map(f -> {
+                    var outputs = new ArrayList<TensorInfo>();
+                    outputs.add(new TensorInfo(source.name(), f.block(), source.shape()));
+                    if (f == Fp4Blocks.NVFP4) {
+                        outputs.add(
+                                new TensorInfo(LogicalModel.tensorScaleName(source.name()), DType.F32, Shape.of(1)));
+                    }
+                    return new RepackTask(source, f, true, outputs);
+                });
+    }
+
+    /** The task that takes a weight's blocks apart; empty if it is not stored in such blocks. */
+    static Optional<TensorTask> toParts(LogicalTensor source) {
+        Optional<DType> block = switch (source.encoding()) {
+            case TensorEncoding.Plain(var dtype) -> Optional.of(dtype);
+            case TensorEncoding.Scaled(var dtype) -> Optional.of(dtype);
+            case TensorEncoding.Quantized _ -> Optional.empty();
+        };
+        return block.flatMap(Fp4Blocks::of)
+                .filter(_ -> source.shape().rank() >= 2)
+                .map(f -> new RepackTask(
+                        source,
+                        f,
+                        false,
+                        parts(f, source.shape()).stream()
+                                .map(p -> Layout.COMPRESSED_TENSORS.stored(source.name(), p))
+                                .toList()));
+    }
+
+    private static List<Part> parts(Fp4Blocks form, Shape weight) {
+        return Quantizers.of(form.scheme(), ScaleRule.EVEN, DType.F32).parts(weight);
+    }
+
+    @Override
+    public String encoding() {
+        return toBlocks ? form.block().name() : form.scheme().label();
+    }
+
+    @Override
+    public String reason() {
+        return "";
+    }
+
+    @Override
+    public boolean isLossy() {
+        return false;
+    }
+
+    @Override
+    public List<RowRange> pieces() {
+        return RowRange.cut(source.shape(), 1);
+    }
+
+    @Override
+    public OpenTask open(LogicalModel model, float magnitude) {
+        var tensors = new ArrayList<Tensor>();
+        try {
+            source.stored().forEach(t -> tensors.add(model.source().open(t.name())));
+        } catch (RuntimeException e) {
+            tensors.forEach(Tensor::close);
+            throw e;
+        }
+        return new Open(tensors, model.source().location());
+    }
+
+    private final class Open implements OpenTask {
+        private final List<Tensor> stored;
+        private final String location;
+
+        Open(List<Tensor> stored, String location) {
+            this.stored = stored;
+            this.location = location;
+        }
+
+        @Override
+        public ErrorSums run(RowRange rows, ScratchBuffers scratch, Sink sink) {
+            long elements = rows.count() * source.shape().columns();
+            MemorySegment codes = scratch.get(0, elements);
+            MemorySegment halves = scratch.get(1, elements / 2);
+            if (toBlocks) {
+                MemorySegment scales = rowsOf(stored.get(1), rows);
+                form.unusableScale(scales).ifPresent(i -> refuse(stored.get(1).name(), i));
+                MemorySegment blocks = scratch.get(2, form.block().byteSize(elements));
+                form.join(rowsOf(stored.get(0), rows), scales, codes, halves, blocks);
+                sink.write(outputs.getFirst(), offset(outputs.getFirst(), rows), blocks);
+            } else {
+                MemorySegment packed = scratch.get(2, elements / 2);
+                MemorySegment scales = scratch.get(
+                        3, outputs.get(1).byteSize() / source.shape().rows() * rows.count());
+                form.split(rowsOf(stored.getFirst(), rows), codes, halves, packed, scales);
+                form.unusableScale(scales).ifPresent(i -> refuse(source.name(), i));
+                sink.write(outputs.get(0), offset(outputs.get(0), rows), packed);
+                sink.write(outputs.get(1), offset(outputs.get(1), rows), scales);
+            }
+            if (form == Fp4Blocks.NVFP4 && rows.first() == 0) {
+                MemorySegment scale = scratch.get(4, Float.BYTES);
+                scale.set(F32, 0, tensorScale());
+                sink.write(outputs.getLast(), 0, scale);
+            }
+            return ErrorSums.NONE;
+        }
+
+        /** The scale of the whole tensor as the other form has it: compressed-tensors divides by it, GGUF multiplies. */
+        private float tensorScale() {
+            return switch (source.encoding()) {
+                case TensorEncoding.Quantized(var _, var layout, var _, var _) -> {
+                    float stored = this.stored.getLast().data().get(F32, 0);
+                    yield layout == Layout.MODELOPT ? stored : 1 / stored;
+                }
+                case TensorEncoding.Scaled _ -> 1 / stored.getLast().data().get(F32, 0);
+                case TensorEncoding.Plain _ -> 1;
+            };
+        }
+
+        private MemorySegment rowsOf(Tensor tensor, RowRange rows) {
+            long perRow = tensor.data().byteSize() / source.shape().rows();
+            return tensor.data().asSlice(rows.first() * perRow, rows.count() * perRow);
+        }
+
+        private long offset(TensorInfo output, RowRange rows) {
+            return output.byteSize() / source.shape().rows() * rows.first();
+        }
+
+        private void refuse(String tensor, long index) {
+            throw InputException.ofTensor(
+                    location, tensor, "scale " + index + " is NaN or negative", "run gust verify on the model");
+        }
+
+        @Override
+        public void close() {
+            stored.forEach(Tensor::close);
+        }
+    }
+}
