@@ -41,7 +41,7 @@ class ProcessTest {
         Path out = folder.resolve("out.safetensors");
         var random = new SplittableRandom(3);
         int killed = 0;
-        for (int round = 0; round < 4 && !Files.exists(out); round++) {
+        for (int round = 0; round < 3 && !Files.exists(out); round++) {
             Process process = GustProcess.start(folder, quantize("512m", in, out, "--resume"));
             if (awaitJournal(process, out, 1 + random.nextInt(20))) {
                 process.destroyForcibly().waitFor();

@@ -82,19 +82,21 @@ final class Nvfp4Quantizer extends GroupQuantizer {
     @Override
     void putScales(Chunk chunk, float global, List<MemorySegment> parts) {
         try (Arena arena = Arena.ofConfined()) {
-            // Whole vectors, also past the last group: what they compute there is not copied.
             MemorySegment codes = arena.allocate(chunk.amaxBits.length);
-            for (int g = 0; g < chunk.groups; g += LENGTH) {
-                IntVector amaxBits = IntVector.fromArray(CODES, chunk.amaxBits, g);
-                // First a / 6: g · a can exceed float32 where g · (a / 6) is no more than 448.
-                FloatVector scale =
-                        amaxBits.reinterpretAsFloats().div(ELEMENT_MAX).mul(global);
-                IntVector code = NarrowFloatLanes.E4M3FN.encode(scale).max(LEAST_SCALE);
-                code = code.blend(ZERO_BLOCK_SCALE, amaxBits.compare(VectorOperators.EQ, 0));
-                CodeLanes.storeBytes(code, codes, g);
-                NarrowFloatLanes.E4M3FN.decode(code).div(global).intoArray(chunk.factors, g);
-            }
+            encodeScales(chunk.amaxBits, chunk.groups, global, codes);
             MemorySegment.copy(codes, 0, parts.get(1), chunk.firstGroup, chunk.groups);
+        }
+        getScales(parts, chunk.firstGroup, chunk.groups, chunk.factors);
+    }
+
+    /** Whole vectors, also past the last group: the arrays have room, and what is computed there is not stored. */
+    private static void encodeScales(int[] amaxBits, int groups, float global, MemorySegment codes) {
+        for (int g = 0; g < groups; g += LENGTH) {
+            IntVector bits = IntVector.fromArray(CODES, amaxBits, g);
+            // First a / 6: g · a can exceed float32 where g · (a / 6) is no more than 448.
+            FloatVector scale = bits.reinterpretAsFloats().div(ELEMENT_MAX).mul(global);
+            IntVector code = NarrowFloatLanes.E4M3FN.encode(scale).max(LEAST_SCALE);
+            CodeLanes.storeBytes(code.blend(ZERO_BLOCK_SCALE, bits.compare(VectorOperators.EQ, 0)), codes, g);
         }
     }
 

@@ -34,12 +34,19 @@ final class AffineSearch {
 
     private final float[] weights = new float[ELEMENTS * subBlocks];
     private final float[] trial = new float[ELEMENTS * LANES];
+    /** From which {@link #codes} follow: the inverse of a trial scale, and the minimum at that time. */
+    private final float[] codeInverse = new float[subBlocks];
+
+    private final float[] codeMin = new float[subBlocks];
 
     /** Finds {@link #scale}, {@link #min} and {@link #codes} of all sub-blocks. */
     void run() {
+        // Separate methods that hand each other arrays: what the compiler inlines into one is limited, and a vector
+        // that is passed to a method it did not inline becomes an object.
         for (int lane = 0; lane < subBlocks; lane += LANES) {
             weigh(lane);
             search(lane);
+            quantize(lane);
         }
     }
 
@@ -87,16 +94,15 @@ final class AffineSearch {
         min = min.blend(0, min.compare(VectorOperators.GT, 0));
         VectorMask<Float> flat = max.eq(min);
 
-        // The codes of a trial follow from the minimum at that time and the inverse of the trial scale.
-        FloatVector codeMin = min;
-        FloatVector codeInverse = FloatVector.broadcast(F, MAX_CODE).div(max.sub(min));
-        FloatVector bestScale = FloatVector.broadcast(F, 1).div(codeInverse);
         FloatVector bestMin = min;
-        quantize(lane, codeInverse, min);
-        FloatVector bestError = error(lane, bestScale, min);
-        for (int step = 0; step <= STEPS; step++) {
-            FloatVector inverse =
-                    FloatVector.broadcast(F, -1 + 0.1f * step + MAX_CODE).div(max.sub(bestMin));
+        FloatVector bestScale = FloatVector.zero(F);
+        FloatVector bestError = FloatVector.zero(F);
+        FloatVector bestInverse = FloatVector.zero(F);
+        FloatVector bestCodeMin = min;
+        // Step −1 is the plain scale, which stands until a better one is found.
+        for (int step = -1; step <= STEPS; step++) {
+            float levels = step < 0 ? MAX_CODE : -1 + 0.1f * step + MAX_CODE;
+            FloatVector inverse = FloatVector.broadcast(F, levels).div(max.sub(bestMin));
             FloatVector sumL = FloatVector.zero(F);
             FloatVector sumL2 = FloatVector.zero(F);
             FloatVector sumXL = FloatVector.zero(F);
@@ -116,36 +122,40 @@ final class AffineSearch {
             VectorMask<Float> positive = thisMin.compare(VectorOperators.GT, 0);
             thisMin = thisMin.blend(0, positive);
             thisScale = thisScale.blend(sumXL.div(sumL2), positive);
-            FloatVector error = error(lane, thisScale, thisMin);
-            VectorMask<Float> better = error.lt(bestError).and(determinant.compare(VectorOperators.GT, 0));
+            VectorMask<Float> plain = F.maskAll(step < 0);
+            thisScale = thisScale.blend(FloatVector.broadcast(F, 1).div(inverse), plain);
+            thisMin = thisMin.blend(bestMin, plain);
+
+            FloatVector error = FloatVector.zero(F);
+            for (int i = lane, t = 0; i < x.length; i += subBlocks, t += LANES) {
+                FloatVector diff = thisScale
+                        .mul(FloatVector.fromArray(F, trial, t))
+                        .add(thisMin)
+                        .sub(FloatVector.fromArray(F, x, i));
+                error = error.add(FloatVector.fromArray(F, weights, i).mul(diff.mul(diff)));
+            }
+            VectorMask<Float> better = error.lt(bestError)
+                    .and(determinant.compare(VectorOperators.GT, 0))
+                    .or(plain);
             bestError = bestError.blend(error, better);
             bestScale = bestScale.blend(thisScale, better);
-            codeInverse = codeInverse.blend(inverse, better);
-            codeMin = codeMin.blend(bestMin, better);
+            bestInverse = bestInverse.blend(inverse, better);
+            bestCodeMin = bestCodeMin.blend(bestMin, better);
             bestMin = bestMin.blend(thisMin, better);
         }
-        for (int i = lane; i < x.length; i += subBlocks) {
-            FloatVector l = code(FloatVector.fromArray(F, x, i), codeInverse, codeMin);
-            Lanes.toInt(l.blend(0, flat)).intoArray(codes, i);
-        }
+        // Nothing but one value that is not positive: the minimum says it all.
+        bestInverse.blend(0, flat).intoArray(codeInverse, lane);
+        bestCodeMin.blend(0, flat).intoArray(codeMin, lane);
         bestScale.blend(0, flat).intoArray(scale, lane);
         bestMin.blend(min, flat).neg().intoArray(this.min, lane);
     }
 
-    private void quantize(int lane, FloatVector inverse, FloatVector min) {
-        for (int i = lane, t = 0; i < x.length; i += subBlocks, t += LANES) {
-            code(FloatVector.fromArray(F, x, i), inverse, min).intoArray(trial, t);
+    private void quantize(int lane) {
+        FloatVector inverse = FloatVector.fromArray(F, codeInverse, lane);
+        FloatVector min = FloatVector.fromArray(F, codeMin, lane);
+        for (int i = lane; i < x.length; i += subBlocks) {
+            Lanes.toInt(code(FloatVector.fromArray(F, x, i), inverse, min)).intoArray(codes, i);
         }
-    }
-
-    private FloatVector error(int lane, FloatVector scale, FloatVector min) {
-        FloatVector error = FloatVector.zero(F);
-        for (int i = lane, t = 0; i < x.length; i += subBlocks, t += LANES) {
-            FloatVector diff =
-                    scale.mul(FloatVector.fromArray(F, trial, t)).add(min).sub(FloatVector.fromArray(F, x, i));
-            error = error.add(FloatVector.fromArray(F, weights, i).mul(diff.mul(diff)));
-        }
-        return error;
     }
 
     private static FloatVector code(FloatVector v, FloatVector inverse, FloatVector min) {

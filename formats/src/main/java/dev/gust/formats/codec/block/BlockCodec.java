@@ -4,9 +4,15 @@ import dev.gust.formats.UsageException;
 import dev.gust.formats.codec.TensorCodec;
 import dev.gust.formats.tensor.DType;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Objects;
 
-/** Checks what is asked of a block codec once per call, so that the loops over blocks need not. */
+/**
+ * Takes segments apart into arrays of a size that stays in the first-level cache. The loops over blocks then see only
+ * arrays: for every kind of segment they are compiled to the same code, free of the segments' checks of bounds and
+ * lifetime, which would otherwise use up what the compiler is willing to inline.
+ */
 abstract sealed class BlockCodec implements TensorCodec
         permits BlockCodec.DecodeOnly,
                 Q4_0Codec,
@@ -18,6 +24,11 @@ abstract sealed class BlockCodec implements TensorCodec
                 Q6KCodec,
                 Mxfp4Codec,
                 Nvfp4Codec {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Elements moved at once: a multiple of every block, and with the encoded bytes no more than a first-level cache. */
+    private static final int CHUNK = 4096;
+
     private final DType dtype;
 
     BlockCodec(DType dtype) {
@@ -33,21 +44,43 @@ abstract sealed class BlockCodec implements TensorCodec
     public final void decode(
             MemorySegment stored, long storedOffset, MemorySegment floats, long floatsOffset, long count) {
         checkRanges(stored, storedOffset, floats, floatsOffset, count);
-        decodeBlocks(stored, storedOffset, floats, floatsOffset, count / dtype.blockElements());
+        int chunk = chunkElements(count);
+        byte[] blocks = new byte[(int) dtype.byteSize(chunk)];
+        float[] values = new float[chunk];
+        for (long done = 0; done < count; done += chunk) {
+            int elements = (int) Math.min(chunk, count - done);
+            int bytes = (int) dtype.byteSize(elements);
+            MemorySegment.copy(stored, ValueLayout.JAVA_BYTE, storedOffset + dtype.byteSize(done), blocks, 0, bytes);
+            decodeBlocks(blocks, values, elements / dtype.blockElements());
+            MemorySegment.copy(values, 0, floats, F32, floatsOffset + 4 * done, elements);
+        }
     }
 
     @Override
     public final void encode(
             MemorySegment floats, long floatsOffset, MemorySegment stored, long storedOffset, long count) {
         checkRanges(stored, storedOffset, floats, floatsOffset, count);
-        encodeBlocks(floats, floatsOffset, stored, storedOffset, count / dtype.blockElements());
+        int chunk = chunkElements(count);
+        byte[] blocks = new byte[(int) dtype.byteSize(chunk)];
+        float[] values = new float[chunk];
+        for (long done = 0; done < count; done += chunk) {
+            int elements = (int) Math.min(chunk, count - done);
+            int bytes = (int) dtype.byteSize(elements);
+            MemorySegment.copy(floats, F32, floatsOffset + 4 * done, values, 0, elements);
+            encodeBlocks(values, blocks, elements / dtype.blockElements());
+            MemorySegment.copy(blocks, 0, stored, ValueLayout.JAVA_BYTE, storedOffset + dtype.byteSize(done), bytes);
+        }
     }
 
-    /** Decodes whole blocks from {@code stored} at byte {@code from} to {@code floats} at byte {@code to}. */
-    abstract void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks);
+    /** Decodes that many blocks, from the start of one array to the start of the other. */
+    abstract void decodeBlocks(byte[] stored, float[] floats, int blocks);
 
-    /** Encodes whole blocks from {@code floats} at byte {@code from} to {@code stored} at byte {@code to}. */
-    abstract void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks);
+    /** Encodes that many blocks, from the start of one array to the start of the other. */
+    abstract void encodeBlocks(float[] floats, byte[] stored, int blocks);
+
+    private static int chunkElements(long count) {
+        return (int) Math.min(count, CHUNK);
+    }
 
     private void checkRanges(
             MemorySegment stored, long storedOffset, MemorySegment floats, long floatsOffset, long count) {
@@ -66,7 +99,7 @@ abstract sealed class BlockCodec implements TensorCodec
         }
 
         @Override
-        final void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
+        final void encodeBlocks(float[] floats, byte[] stored, int blocks) {
             throw new UsageException(
                     dtype() + " can be read, not written",
                     "choose one of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q6_K, MXFP4, NVFP4");

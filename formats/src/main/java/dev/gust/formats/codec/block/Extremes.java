@@ -2,7 +2,6 @@ package dev.gust.formats.codec.block;
 
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -12,32 +11,32 @@ final class Extremes {
     private Extremes() {}
 
     /** The value of largest magnitude, with its sign; +0 if there are only zeros. */
-    static float ofLargestMagnitude(MemorySegment floats, long from, int elements) {
+    static float ofLargestMagnitude(float[] floats, int from, int elements) {
         int bits = Lanes.maxMagnitudeBits(floats, from, elements);
         if (bits == 0) {
             return 0;
         }
         for (int j = 0; j < elements; j += LANES) {
             VectorMask<Integer> hit =
-                    Lanes.magnitudeBits(Lanes.floats(floats, from + 4L * j)).eq(bits);
+                    Lanes.magnitudeBits(Lanes.floats(floats, from + j)).eq(bits);
             if (hit.anyTrue()) {
-                return floats.get(Lanes.F32, from + 4L * (j + hit.firstTrue()));
+                return floats[from + j + hit.firstTrue()];
             }
         }
         return 0;
     }
 
-    static float smallest(MemorySegment floats, long from, int elements) {
+    static float smallest(float[] floats, int from, int elements) {
         FloatVector min = Lanes.floats(floats, from);
         for (int j = LANES; j < elements; j += LANES) {
-            min = min.min(Lanes.floats(floats, from + 4L * j));
+            min = min.min(Lanes.floats(floats, from + j));
         }
         float smallest = min.reduceLanes(VectorOperators.MIN);
         if (smallest != 0) {
             return smallest;
         }
         for (int j = 0; j < elements; j++) {
-            float x = floats.get(Lanes.F32, from + 4L * j);
+            float x = floats[from + j];
             if (x == 0) {
                 return x;
             }
@@ -45,10 +44,10 @@ final class Extremes {
         return smallest;
     }
 
-    static float largest(MemorySegment floats, long from, int elements) {
+    static float largest(float[] floats, int from, int elements) {
         FloatVector max = Lanes.floats(floats, from);
         for (int j = LANES; j < elements; j += LANES) {
-            max = max.max(Lanes.floats(floats, from + 4L * j));
+            max = max.max(Lanes.floats(floats, from + j));
         }
         return max.reduceLanes(VectorOperators.MAX);
     }

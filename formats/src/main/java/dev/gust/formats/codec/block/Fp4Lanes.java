@@ -5,7 +5,6 @@ import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -65,10 +64,9 @@ final class Fp4Lanes {
                 .lanewise(VectorOperators.LSHR, 22)
                 .sub(254)
                 .min(7);
-        // Below 2 there are 0 and 1 only.
-        IntVector zero = IntVector.zero(I);
-        IntVector small = zero.add(1, scaled.compare(VectorOperators.GT, 0.5f).cast(I))
-                .add(1, scaled.compare(VectorOperators.GT, 1.5f).cast(I));
+        // Below 2 there are 0 and 1 only. The bits of positive floats order as they do.
+        IntVector bits = scaled.reinterpretAsInts();
+        IntVector small = above(bits, 0.5f).add(above(bits, 1.5f));
         return withSigns(normal.max(small), x);
     }
 
@@ -77,26 +75,29 @@ final class Fp4Lanes {
      * while |x| is below 2^16 times the scale; far above, all errors are equal once rounded.
      */
     static IntVector encode(FloatVector x, float halvedScale) {
-        FloatVector magnitude = Lanes.magnitudeBits(x).reinterpretAsFloats();
         // Every midpoint has 3 significant bits and the scale 4, so that the products are exact.
-        IntVector code = above(IntVector.zero(I), magnitude, 0.5f * halvedScale);
-        code = above(code, magnitude, 1.5f * halvedScale);
-        code = above(code, magnitude, 2.5f * halvedScale);
-        code = above(code, magnitude, 3.5f * halvedScale);
-        code = above(code, magnitude, 5 * halvedScale);
-        code = above(code, magnitude, 7 * halvedScale);
-        code = above(code, magnitude, 10 * halvedScale);
+        IntVector magnitude = Lanes.magnitudeBits(x);
+        IntVector code = above(magnitude, 0.5f * halvedScale)
+                .add(above(magnitude, 1.5f * halvedScale))
+                .add(above(magnitude, 2.5f * halvedScale))
+                .add(above(magnitude, 3.5f * halvedScale))
+                .add(above(magnitude, 5 * halvedScale))
+                .add(above(magnitude, 7 * halvedScale))
+                .add(above(magnitude, 10 * halvedScale));
         return withSigns(code, x);
     }
 
-    private static IntVector above(IntVector code, FloatVector magnitude, float midpoint) {
-        return code.add(1, magnitude.compare(VectorOperators.GT, midpoint).cast(I));
+    /** 1 where the magnitude is above the midpoint, else 0: the sign of a difference, since masks cost more. */
+    private static IntVector above(IntVector magnitudeBits, float midpoint) {
+        return IntVector.broadcast(I, Float.floatToRawIntBits(midpoint))
+                .sub(magnitudeBits)
+                .lanewise(VectorOperators.LSHR, 31);
     }
 
     private static IntVector withSigns(IntVector code, FloatVector x) {
         IntVector sign =
                 x.reinterpretAsInts().lanewise(VectorOperators.LSHR, 28).and(8);
-        VectorMask<Integer> nonZero = code.compare(VectorOperators.GT, 0);
-        return code.lanewise(VectorOperators.OR, sign, nonZero);
+        IntVector ifNonZero = code.neg().lanewise(VectorOperators.ASHR, 31);
+        return code.or(sign.and(ifNonZero));
     }
 }

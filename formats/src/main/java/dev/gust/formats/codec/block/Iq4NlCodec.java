@@ -1,7 +1,6 @@
 package dev.gust.formats.codec.block;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 
 /** IQ4_NL: Q4_0's layout with codes that index a table of 16 unevenly spaced values; x = d·table[q]. */
 final class Iq4NlCodec extends BlockCodec.DecodeOnly {
@@ -14,18 +13,18 @@ final class Iq4NlCodec extends BlockCodec.DecodeOnly {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             decode32(stored, from + 2, Lanes.half(stored, from), floats, to);
         }
     }
 
     /** Decodes 32 elements from 16 bytes, element j in the low and j+16 in the high nibble. */
-    static void decode32(MemorySegment stored, long from, float scale, MemorySegment floats, long to) {
+    static void decode32(byte[] stored, int from, float scale, float[] floats, int to) {
         for (int j = 0; j < 16; j++) {
-            int pair = stored.get(Lanes.I8, from + j) & 0xFF;
-            floats.set(Lanes.F32, to + 4L * j, scale * VALUES[pair & 15]);
-            floats.set(Lanes.F32, to + 64 + 4L * j, scale * VALUES[pair >> 4]);
+            int pair = stored[from + j] & 0xFF;
+            floats[to + j] = scale * VALUES[pair & 15];
+            floats[to + 16 + j] = scale * VALUES[pair >> 4];
         }
     }
 }

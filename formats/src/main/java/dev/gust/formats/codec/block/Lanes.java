@@ -1,7 +1,7 @@
 package dev.gust.formats.codec.block;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -16,12 +16,9 @@ import jdk.incubator.vector.VectorSpecies;
  * or 32 elements, so no more than 16 lanes are of use; 4, 8 and 16 lanes run the same loops.
  */
 final class Lanes {
-    static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-    static final ValueLayout.OfByte I8 = ValueLayout.JAVA_BYTE;
-    static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LE);
-    static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LE);
-    static final ValueLayout.OfLong I64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LE);
-    static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LE);
+    private static final VarHandle I16 = view(short[].class);
+    private static final VarHandle I32 = view(int[].class);
+    private static final VarHandle I64 = view(long[].class);
 
     static final VectorSpecies<Float> F =
             FloatVector.SPECIES_PREFERRED.length() > 16 ? FloatVector.SPECIES_512 : FloatVector.SPECIES_PREFERRED;
@@ -39,17 +36,20 @@ final class Lanes {
 
     private Lanes() {}
 
-    static FloatVector floats(MemorySegment segment, long at) {
-        return FloatVector.fromMemorySegment(F, segment, at, LE);
+    private static VarHandle view(Class<?> array) {
+        return MethodHandles.byteArrayViewVarHandle(array, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    static FloatVector floats(float[] floats, int at) {
+        return FloatVector.fromArray(F, floats, at);
     }
 
     /** One byte per lane, 0 to 255. */
-    static IntVector unsignedBytes(MemorySegment segment, long at) {
+    static IntVector unsignedBytes(byte[] bytes, int at) {
         if (BYTE_VECTORS) {
-            return (IntVector) ByteVector.fromMemorySegment(B, segment, at, LE)
-                    .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
+            return (IntVector) ByteVector.fromArray(B, bytes, at).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
         }
-        return IntVector.broadcast(I, segment.get(I32, at))
+        return IntVector.broadcast(I, int32(bytes, at))
                 .lanewise(VectorOperators.LSHR, BYTE_SHIFTS)
                 .and(0xFF);
     }
@@ -62,21 +62,21 @@ final class Lanes {
     }
 
     /** One byte per lane, −128 to 127. */
-    static IntVector signedBytes(MemorySegment segment, long at) {
+    static IntVector signedBytes(byte[] bytes, int at) {
         if (BYTE_VECTORS) {
-            return (IntVector) ByteVector.fromMemorySegment(B, segment, at, LE).convertShape(VectorOperators.B2I, I, 0);
+            return (IntVector) ByteVector.fromArray(B, bytes, at).convertShape(VectorOperators.B2I, I, 0);
         }
-        return unsignedBytes(segment, at).lanewise(VectorOperators.LSHL, 24).lanewise(VectorOperators.ASHR, 24);
+        return unsignedBytes(bytes, at).lanewise(VectorOperators.LSHL, 24).lanewise(VectorOperators.ASHR, 24);
     }
 
     /** The low byte of every lane. */
-    static void storeBytes(IntVector lanes, MemorySegment segment, long at) {
+    static void storeBytes(IntVector lanes, byte[] bytes, int at) {
         if (BYTE_VECTORS) {
-            ((ByteVector) lanes.convertShape(VectorOperators.I2B, B, 0)).intoMemorySegment(segment, at, LE);
+            ((ByteVector) lanes.convertShape(VectorOperators.I2B, B, 0)).intoArray(bytes, at);
         } else {
             int word =
                     lanes.and(0xFF).lanewise(VectorOperators.LSHL, BYTE_SHIFTS).reduceLanes(VectorOperators.OR);
-            segment.set(I32, at, word);
+            setInt32(bytes, at, word);
         }
     }
 
@@ -95,19 +95,39 @@ final class Lanes {
     }
 
     /** Largest magnitude among {@code elements} floats at {@code from}, as bits. */
-    static int maxMagnitudeBits(MemorySegment floats, long from, int elements) {
+    static int maxMagnitudeBits(float[] floats, int from, int elements) {
         IntVector max = magnitudeBits(floats(floats, from));
         for (int j = LANES; j < elements; j += LANES) {
-            max = max.max(magnitudeBits(floats(floats, from + 4L * j)));
+            max = max.max(magnitudeBits(floats(floats, from + j)));
         }
         return max.reduceLanes(VectorOperators.MAX);
     }
 
-    static float half(MemorySegment segment, long at) {
-        return Float.float16ToFloat(segment.get(I16, at));
+    static float half(byte[] bytes, int at) {
+        return Float.float16ToFloat(int16(bytes, at));
     }
 
-    static void setHalf(MemorySegment segment, long at, float value) {
-        segment.set(I16, at, Float.floatToFloat16(value));
+    static void setHalf(byte[] bytes, int at, float value) {
+        I16.set(bytes, at, Float.floatToFloat16(value));
+    }
+
+    static short int16(byte[] bytes, int at) {
+        return (short) I16.get(bytes, at);
+    }
+
+    static int int32(byte[] bytes, int at) {
+        return (int) I32.get(bytes, at);
+    }
+
+    static void setInt32(byte[] bytes, int at, int value) {
+        I32.set(bytes, at, value);
+    }
+
+    static long int64(byte[] bytes, int at) {
+        return (long) I64.get(bytes, at);
+    }
+
+    static void setInt64(byte[] bytes, int at, long value) {
+        I64.set(bytes, at, value);
     }
 }

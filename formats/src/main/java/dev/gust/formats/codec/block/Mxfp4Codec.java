@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -23,47 +22,44 @@ final class Mxfp4Codec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
-            FloatVector d = FloatVector.broadcast(F, halvedScale(stored.get(Lanes.I8, from) & 0xFF));
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
+            FloatVector d = FloatVector.broadcast(F, halvedScale(stored[from] & 0xFF));
             for (int j = 0; j < BLOCK / 2; j += LANES) {
                 IntVector q = Lanes.unsignedBytes(stored, from + 1 + j);
-                Fp4Lanes.decode(q.and(15)).mul(d).intoMemorySegment(floats, to + 4L * j, Lanes.LE);
-                Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, 4))
-                        .mul(d)
-                        .intoMemorySegment(floats, to + 2 * BLOCK + 4L * j, Lanes.LE);
+                Fp4Lanes.decode(q.and(15)).mul(d).intoArray(floats, to + j);
+                Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, 4)).mul(d).intoArray(floats, to + BLOCK / 2 + j);
             }
         }
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += 4 * BLOCK, to += STRIDE) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
+        byte[] codes = new byte[BLOCK];
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
             int e = exponent(Lanes.maxMagnitudeBits(floats, from, BLOCK));
-            stored.set(Lanes.I8, to, (byte) e);
+            stored[to] = (byte) e;
             if (e < 2 || e > 252) {
                 // The reciprocal of the scale, or its largest multiple, is beyond float32.
                 for (int j = 0; j < BLOCK / 2; j++) {
-                    int low = Fp4Lanes.nearest(floats.get(Lanes.F32, from + 4L * j), halvedScale(e));
-                    int high = Fp4Lanes.nearest(floats.get(Lanes.F32, from + 2 * BLOCK + 4L * j), halvedScale(e));
-                    stored.set(Lanes.I8, to + 1 + j, (byte) (low | (high << 4)));
+                    int low = Fp4Lanes.nearest(floats[from + j], halvedScale(e));
+                    int high = Fp4Lanes.nearest(floats[from + BLOCK / 2 + j], halvedScale(e));
+                    stored[to + 1 + j] = (byte) (low | (high << 4));
                 }
                 continue;
             }
             // 1 / halved scale, a power of two like the scale: multiplying by it is exact wherever it matters.
             float reciprocal = Float.intBitsToFloat((255 - e) << 23);
-            for (int j = 0; j < BLOCK / 2; j += LANES) {
-                IntVector low = codes(floats, from + 4L * j, reciprocal);
-                IntVector high = codes(floats, from + 2 * BLOCK + 4L * j, reciprocal);
-                Lanes.storeBytes(low.or(high.lanewise(VectorOperators.LSHL, 4)), stored, to + 1 + j);
+            // One loop with one call: what is inlined twice is too much for the compiler to inline at all.
+            for (int j = 0; j < BLOCK; j += LANES) {
+                FloatVector x = Lanes.floats(floats, from + j);
+                FloatVector scaled =
+                        Lanes.magnitudeBits(x).reinterpretAsFloats().mul(reciprocal);
+                Lanes.storeBytes(Fp4Lanes.encodeScaled(x, scaled), codes, j);
             }
+            Lanes.setInt64(stored, to + 1, Lanes.int64(codes, 0) | (Lanes.int64(codes, 16) << 4));
+            Lanes.setInt64(stored, to + 9, Lanes.int64(codes, 8) | (Lanes.int64(codes, 24) << 4));
         }
-    }
-
-    private static IntVector codes(MemorySegment floats, long at, float reciprocal) {
-        FloatVector x = Lanes.floats(floats, at);
-        return Fp4Lanes.encodeScaled(
-                x, Lanes.magnitudeBits(x).reinterpretAsFloats().mul(reciprocal));
     }
 
     /**

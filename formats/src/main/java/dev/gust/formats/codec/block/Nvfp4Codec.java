@@ -5,7 +5,6 @@ import static dev.gust.formats.codec.block.Lanes.IOTA;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -30,25 +29,25 @@ final class Nvfp4Codec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             for (int s = 0; s < BLOCK / SUB; s++) {
-                FloatVector d = FloatVector.broadcast(F, HALVED_SCALES[stored.get(Lanes.I8, from + s) & 0xFF]);
-                long codes = from + 4 + 8L * s;
-                long out = to + 64L * s;
+                FloatVector d = FloatVector.broadcast(F, HALVED_SCALES[stored[from + s] & 0xFF]);
+                int codes = from + 4 + 8 * s;
+                int out = to + SUB * s;
                 if (LANES == 16) {
-                    IntVector q = Lanes.unsignedBytesTwice(stored.get(Lanes.I64, codes));
+                    IntVector q = Lanes.unsignedBytesTwice(Lanes.int64(stored, codes));
                     Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, NIBBLE_SHIFTS)
                                     .and(15))
                             .mul(d)
-                            .intoMemorySegment(floats, out, Lanes.LE);
+                            .intoArray(floats, out);
                 } else {
                     for (int j = 0; j < SUB / 2; j += LANES) {
                         IntVector q = Lanes.unsignedBytes(stored, codes + j);
-                        Fp4Lanes.decode(q.and(15)).mul(d).intoMemorySegment(floats, out + 4L * j, Lanes.LE);
+                        Fp4Lanes.decode(q.and(15)).mul(d).intoArray(floats, out + j);
                         Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, 4))
                                 .mul(d)
-                                .intoMemorySegment(floats, out + 2 * SUB + 4L * j, Lanes.LE);
+                                .intoArray(floats, out + SUB / 2 + j);
                     }
                 }
             }
@@ -56,26 +55,26 @@ final class Nvfp4Codec extends BlockCodec {
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
-        MemorySegment codes = MemorySegment.ofArray(new byte[SUB]);
-        for (long b = 0; b < blocks; b++, from += 4 * BLOCK, to += STRIDE) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
+        byte[] codes = new byte[SUB];
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
             for (int s = 0; s < BLOCK / SUB; s++) {
-                long sub = from + 4L * SUB * s;
+                int sub = from + SUB * s;
                 float max = Float.intBitsToFloat(Lanes.maxMagnitudeBits(floats, sub, SUB));
                 int scale = scale(max / 6);
                 float d = HALVED_SCALES[scale];
-                stored.set(Lanes.I8, to + s, (byte) scale);
+                stored[to + s] = (byte) scale;
                 if (scale == 0 || max > MAX_SCALED) {
                     for (int j = 0; j < SUB; j++) {
-                        codes.set(Lanes.I8, j, (byte) Fp4Lanes.nearest(floats.get(Lanes.F32, sub + 4L * j), d));
+                        codes[j] = (byte) Fp4Lanes.nearest(floats[sub + j], d);
                     }
                 } else {
                     for (int j = 0; j < SUB; j += LANES) {
-                        Lanes.storeBytes(Fp4Lanes.encode(Lanes.floats(floats, sub + 4L * j), d), codes, j);
+                        Lanes.storeBytes(Fp4Lanes.encode(Lanes.floats(floats, sub + j), d), codes, j);
                     }
                 }
-                long packed = codes.get(Lanes.I64, 0) | (codes.get(Lanes.I64, 8) << 4);
-                stored.set(Lanes.I64, to + 4 + 8L * s, packed);
+                long packed = Lanes.int64(codes, 0) | (Lanes.int64(codes, 8) << 4);
+                Lanes.setInt64(stored, to + 4 + 8 * s, packed);
             }
         }
     }

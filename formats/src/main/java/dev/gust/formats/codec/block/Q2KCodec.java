@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -22,22 +21,22 @@ final class Q2KCodec extends BlockCodec.DecodeOnly {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             float d = Lanes.half(stored, from + 80);
             float dmin = Lanes.half(stored, from + 82);
             for (int s = 0; s < BLOCK / SUB; s++) {
-                int pair = stored.get(Lanes.I8, from + s) & 0xFF;
+                int pair = stored[from + s] & 0xFF;
                 FloatVector scale = FloatVector.broadcast(F, d * (pair & 15));
                 FloatVector min = FloatVector.broadcast(F, dmin * (pair >> 4));
-                long codes = from + 16 + 32L * (s / 8) + 16L * (s % 2);
+                int codes = from + 16 + 32 * (s / 8) + 16 * (s % 2);
                 for (int j = 0; j < SUB; j += LANES) {
                     Lanes.toFloat(Lanes.unsignedBytes(stored, codes + j)
                                     .lanewise(VectorOperators.LSHR, s / 2 % 4 * 2)
                                     .and(3))
                             .mul(scale)
                             .sub(min)
-                            .intoMemorySegment(floats, to + 4L * (SUB * s + j), Lanes.LE);
+                            .intoArray(floats, to + SUB * s + j);
                 }
             }
         }

@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -24,32 +23,30 @@ final class Q3KCodec extends BlockCodec.DecodeOnly {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             float d = Lanes.half(stored, from + 108);
             for (int s = 0; s < BLOCK / SUB; s++) {
                 FloatVector scale = FloatVector.broadcast(F, d * (scale(stored, from + SCALES, s) - 32));
                 int column = SUB * (s % 2);
                 for (int j = 0; j < SUB; j += LANES) {
-                    IntVector low = Lanes.unsignedBytes(stored, from + 32 + 32L * (s / 8) + column + j)
+                    IntVector low = Lanes.unsignedBytes(stored, from + 32 + 32 * (s / 8) + column + j)
                             .lanewise(VectorOperators.LSHR, s / 2 % 4 * 2)
                             .and(3);
                     IntVector high = Lanes.unsignedBytes(stored, from + column + j)
                             .lanewise(VectorOperators.LSHR, s / 2)
                             .and(1)
                             .lanewise(VectorOperators.LSHL, 2);
-                    Lanes.toFloat(low.or(high).sub(4))
-                            .mul(scale)
-                            .intoMemorySegment(floats, to + 4L * (SUB * s + j), Lanes.LE);
+                    Lanes.toFloat(low.or(high).sub(4)).mul(scale).intoArray(floats, to + SUB * s + j);
                 }
             }
         }
     }
 
     /** Low nibbles of scales 0–7 and 8–15 share bytes 0–7; bytes 8–11 hold their top two bits, one column of pairs each. */
-    private static int scale(MemorySegment stored, long at, int s) {
-        int low = ((stored.get(Lanes.I8, at + s % 8) & 0xFF) >> (s / 8 * 4)) & 15;
-        int high = ((stored.get(Lanes.I8, at + 8 + s % 4) & 0xFF) >> (s / 4 * 2)) & 3;
+    private static int scale(byte[] stored, int at, int s) {
+        int low = ((stored[at + s % 8] & 0xFF) >> (s / 8 * 4)) & 15;
+        int high = ((stored[at + 8 + s % 4] & 0xFF) >> (s / 4 * 2)) & 3;
         return low | (high << 4);
     }
 }

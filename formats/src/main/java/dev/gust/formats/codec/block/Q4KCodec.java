@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -24,55 +23,53 @@ final class Q4KCodec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             float d = Lanes.half(stored, from);
             float dmin = Lanes.half(stored, from + 2);
             for (int s = 0; s < SUB_BLOCKS; s++) {
                 FloatVector scale = FloatVector.broadcast(F, d * SixBitPairs.scale(stored, from + 4, s));
                 FloatVector min = FloatVector.broadcast(F, dmin * SixBitPairs.min(stored, from + 4, s));
-                long codes = from + 16 + 32L * (s / 2);
+                int codes = from + 16 + 32 * (s / 2);
                 for (int j = 0; j < SUB; j += LANES) {
                     IntVector q = Lanes.unsignedBytes(stored, codes + j)
                             .lanewise(VectorOperators.LSHR, 4 * (s & 1))
                             .and(15);
-                    Lanes.toFloat(q).mul(scale).sub(min).intoMemorySegment(floats, to + 4L * (SUB * s + j), Lanes.LE);
+                    Lanes.toFloat(q).mul(scale).sub(min).intoArray(floats, to + SUB * s + j);
                 }
             }
         }
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
         var search = new AffineSearch();
-        float[] values = new float[BLOCK];
         float[] scales = new float[search.subBlocks];
         float[] mins = new float[search.subBlocks];
         int batch = search.subBlocks / SUB_BLOCKS;
-        for (long first = 0; first < blocks; first += batch) {
-            int count = (int) Math.min(batch, blocks - first);
+        for (int first = 0; first < blocks; first += batch) {
+            int count = Math.min(batch, blocks - first);
             for (int b = 0; b < count; b++) {
-                MemorySegment.copy(floats, Lanes.F32, from + 4 * BLOCK * (first + b), values, 0, BLOCK);
                 for (int i = 0; i < SUB; i++) {
                     for (int s = 0; s < SUB_BLOCKS; s++) {
-                        search.x[i * search.subBlocks + SUB_BLOCKS * b + s] = values[SUB * s + i];
+                        search.x[i * search.subBlocks + SUB_BLOCKS * b + s] = floats[BLOCK * (first + b) + SUB * s + i];
                     }
                 }
             }
             search.run();
             for (int b = 0; b < count; b++) {
-                storeScales(search, SUB_BLOCKS * b, scales, mins, stored, to + STRIDE * (first + b));
+                storeScales(search, SUB_BLOCKS * b, scales, mins, stored, STRIDE * (first + b));
             }
             search.requantize(scales, mins);
             for (int b = 0; b < count; b++) {
-                storeCodes(search, SUB_BLOCKS * b, stored, to + STRIDE * (first + b) + 16);
+                storeCodes(search, SUB_BLOCKS * b, stored, STRIDE * (first + b) + 16);
             }
         }
     }
 
     /** Writes the block's scales and minima, and puts their values as they will be decoded into the arrays. */
     private static void storeScales(
-            AffineSearch search, int first, float[] scales, float[] mins, MemorySegment stored, long to) {
+            AffineSearch search, int first, float[] scales, float[] mins, byte[] stored, int to) {
         float maxScale = 0;
         float maxMin = 0;
         for (int s = first; s < first + SUB_BLOCKS; s++) {
@@ -98,11 +95,11 @@ final class Q4KCodec extends BlockCodec {
         }
     }
 
-    private static void storeCodes(AffineSearch search, int first, MemorySegment stored, long to) {
+    private static void storeCodes(AffineSearch search, int first, byte[] stored, int to) {
         for (int pair = 0; pair < SUB_BLOCKS / 2; pair++) {
             for (int i = 0; i < SUB; i++) {
                 int at = i * search.subBlocks + first + 2 * pair;
-                stored.set(Lanes.I8, to + 32L * pair + i, (byte) (search.codes[at] | (search.codes[at + 1] << 4)));
+                stored[to + 32 * pair + i] = (byte) (search.codes[at] | (search.codes[at + 1] << 4));
             }
         }
     }

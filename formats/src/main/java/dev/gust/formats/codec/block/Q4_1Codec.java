@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -19,25 +18,22 @@ final class Q4_1Codec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             FloatVector d = FloatVector.broadcast(F, Lanes.half(stored, from));
             FloatVector m = FloatVector.broadcast(F, Lanes.half(stored, from + 2));
             for (int j = 0; j < BLOCK / 2; j += LANES) {
                 IntVector q = Lanes.unsignedBytes(stored, from + 4 + j);
                 // Product and sum are rounded apart, as ggml's are: no fused multiply-add.
-                Lanes.toFloat(q.and(15)).mul(d).add(m).intoMemorySegment(floats, to + 4L * j, Lanes.LE);
-                Lanes.toFloat(q.lanewise(VectorOperators.LSHR, 4))
-                        .mul(d)
-                        .add(m)
-                        .intoMemorySegment(floats, to + 2 * BLOCK + 4L * j, Lanes.LE);
+                Lanes.toFloat(q.and(15)).mul(d).add(m).intoArray(floats, to + j);
+                Lanes.toFloat(q.lanewise(VectorOperators.LSHR, 4)).mul(d).add(m).intoArray(floats, to + BLOCK / 2 + j);
             }
         }
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += 4 * BLOCK, to += STRIDE) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
             float min = Extremes.smallest(floats, from, BLOCK);
             float d = (Extremes.largest(floats, from, BLOCK) - min) / 15;
             // An infinite reciprocal (d < 2^-128) leads to code 0 in the reference, as 0 does.
@@ -45,14 +41,14 @@ final class Q4_1Codec extends BlockCodec {
             Lanes.setHalf(stored, to, d);
             Lanes.setHalf(stored, to + 2, min);
             for (int j = 0; j < BLOCK / 2; j += LANES) {
-                IntVector low = codes(floats, from + 4L * j, min, id);
-                IntVector high = codes(floats, from + 2 * BLOCK + 4L * j, min, id);
+                IntVector low = codes(floats, from + j, min, id);
+                IntVector high = codes(floats, from + BLOCK / 2 + j, min, id);
                 Lanes.storeBytes(low.or(high.lanewise(VectorOperators.LSHL, 4)), stored, to + 4 + j);
             }
         }
     }
 
-    private static IntVector codes(MemorySegment floats, long at, float min, float id) {
+    private static IntVector codes(float[] floats, int at, float min, float id) {
         return Lanes.toInt(Lanes.floats(floats, at).sub(min).mul(id).add(0.5f)).min(15);
     }
 }

@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -20,25 +19,22 @@ final class Q5KCodec extends BlockCodec.DecodeOnly {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             float d = Lanes.half(stored, from);
             float dmin = Lanes.half(stored, from + 2);
             for (int s = 0; s < BLOCK / SUB; s++) {
                 FloatVector scale = FloatVector.broadcast(F, d * SixBitPairs.scale(stored, from + 4, s));
                 FloatVector min = FloatVector.broadcast(F, dmin * SixBitPairs.min(stored, from + 4, s));
                 for (int j = 0; j < SUB; j += LANES) {
-                    IntVector low = Lanes.unsignedBytes(stored, from + 48 + 32L * (s / 2) + j)
+                    IntVector low = Lanes.unsignedBytes(stored, from + 48 + 32 * (s / 2) + j)
                             .lanewise(VectorOperators.LSHR, 4 * (s & 1))
                             .and(15);
                     IntVector fifth = Lanes.unsignedBytes(stored, from + 16 + j)
                             .lanewise(VectorOperators.LSHR, s)
                             .and(1)
                             .lanewise(VectorOperators.LSHL, 4);
-                    Lanes.toFloat(low.or(fifth))
-                            .mul(scale)
-                            .sub(min)
-                            .intoMemorySegment(floats, to + 4L * (SUB * s + j), Lanes.LE);
+                    Lanes.toFloat(low.or(fifth)).mul(scale).sub(min).intoArray(floats, to + SUB * s + j);
                 }
             }
         }

@@ -4,7 +4,7 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -22,43 +22,43 @@ final class Q5_0Codec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             FloatVector d = FloatVector.broadcast(F, Lanes.half(stored, from));
-            int fifth = stored.get(Lanes.I32, from + 2);
+            int fifth = Lanes.int32(stored, from + 2);
             for (int j = 0; j < BLOCK / 2; j += LANES) {
                 IntVector q = Lanes.unsignedBytes(stored, from + 6 + j);
                 IntVector low = q.and(15).or(FifthBits.spread(fifth, j));
                 IntVector high = q.lanewise(VectorOperators.LSHR, 4).or(FifthBits.spread(fifth, j + BLOCK / 2));
-                Lanes.toFloat(low.sub(16)).mul(d).intoMemorySegment(floats, to + 4L * j, Lanes.LE);
-                Lanes.toFloat(high.sub(16)).mul(d).intoMemorySegment(floats, to + 2 * BLOCK + 4L * j, Lanes.LE);
+                Lanes.toFloat(low.sub(16)).mul(d).intoArray(floats, to + j);
+                Lanes.toFloat(high.sub(16)).mul(d).intoArray(floats, to + BLOCK / 2 + j);
             }
         }
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += 4 * BLOCK, to += STRIDE) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
             float d = Extremes.ofLargestMagnitude(floats, from, BLOCK) / -16;
             float id = d == 0 ? 0 : 1 / d;
             Lanes.setHalf(stored, to, d);
             if (Float.isInfinite(id)) {
                 // |d| < 2^-128: the reference converts infinities and NaN to int, which gives 0 on x86.
-                stored.asSlice(to + 2, 4 + BLOCK / 2).fill((byte) 0);
+                Arrays.fill(stored, to + 2, to + 2 + 4 + BLOCK / 2, (byte) 0);
                 continue;
             }
             int fifth = 0;
             for (int j = 0; j < BLOCK / 2; j += LANES) {
-                IntVector low = codes(floats, from + 4L * j, id);
-                IntVector high = codes(floats, from + 2 * BLOCK + 4L * j, id);
+                IntVector low = codes(floats, from + j, id);
+                IntVector high = codes(floats, from + BLOCK / 2 + j, id);
                 fifth |= FifthBits.gather(low, j) | FifthBits.gather(high, j + BLOCK / 2);
                 Lanes.storeBytes(low.and(15).or(high.lanewise(VectorOperators.LSHL, 4)), stored, to + 6 + j);
             }
-            stored.set(Lanes.I32, to + 2, fifth);
+            Lanes.setInt32(stored, to + 2, fifth);
         }
     }
 
-    private static IntVector codes(MemorySegment floats, long at, float id) {
+    private static IntVector codes(float[] floats, int at, float id) {
         return Lanes.toInt(Lanes.floats(floats, at).mul(id).add(16.5f)).min(31);
     }
 }

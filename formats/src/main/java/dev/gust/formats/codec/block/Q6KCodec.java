@@ -4,7 +4,7 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -27,16 +27,16 @@ final class Q6KCodec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             float d = Lanes.half(stored, from + D);
             for (int s = 0; s < BLOCK / SUB; s++) {
                 int half = s / 8;
                 int quarter = s / 2 % 4;
                 int column = s % 2 * SUB;
-                FloatVector scale = FloatVector.broadcast(F, d * stored.get(Lanes.I8, from + SCALES + s));
-                long low = from + 64L * half + 32L * (quarter & 1) + column;
-                long high = from + HIGH + 32L * half + column;
+                FloatVector scale = FloatVector.broadcast(F, d * stored[from + SCALES + s]);
+                int low = from + 64 * half + 32 * (quarter & 1) + column;
+                int high = from + HIGH + 32 * half + column;
                 for (int j = 0; j < SUB; j += LANES) {
                     IntVector q = Lanes.unsignedBytes(stored, low + j)
                             .lanewise(VectorOperators.LSHR, 4 * (quarter >> 1))
@@ -45,29 +45,25 @@ final class Q6KCodec extends BlockCodec {
                             .lanewise(VectorOperators.LSHR, 2 * quarter)
                             .and(3)
                             .lanewise(VectorOperators.LSHL, 4);
-                    Lanes.toFloat(q.or(top).sub(32))
-                            .mul(scale)
-                            .intoMemorySegment(floats, to + 4L * (SUB * s + j), Lanes.LE);
+                    Lanes.toFloat(q.or(top).sub(32)).mul(scale).intoArray(floats, to + SUB * s + j);
                 }
             }
         }
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
         var search = new SymmetricSearch();
-        float[] values = new float[BLOCK];
         float[] scales = new float[BLOCK / SUB];
-        for (long b = 0; b < blocks; b++, from += 4 * BLOCK, to += STRIDE) {
-            MemorySegment.copy(floats, Lanes.F32, from, values, 0, BLOCK);
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
             for (int i = 0; i < SUB; i++) {
                 for (int s = 0; s < BLOCK / SUB; s++) {
-                    search.x[BLOCK / SUB * i + s] = values[SUB * s + i];
+                    search.x[BLOCK / SUB * i + s] = floats[from + SUB * s + i];
                 }
             }
             search.run();
             if (!storeScales(search.scale, scales, stored, to)) {
-                stored.asSlice(to, STRIDE).fill((byte) 0);
+                Arrays.fill(stored, to, to + STRIDE, (byte) 0);
                 continue;
             }
             search.requantize(scales);
@@ -80,7 +76,7 @@ final class Q6KCodec extends BlockCodec {
      *
      * @return false if all of them count as zero, and nothing was written
      */
-    private static boolean storeScales(float[] found, float[] decoded, MemorySegment stored, long to) {
+    private static boolean storeScales(float[] found, float[] decoded, byte[] stored, int to) {
         float max = 0;
         for (float scale : found) {
             max = Math.abs(scale) > Math.abs(max) ? scale : max;
@@ -93,13 +89,13 @@ final class Q6KCodec extends BlockCodec {
         float d = Lanes.half(stored, to + D);
         for (int s = 0; s < found.length; s++) {
             byte code = (byte) Math.min(127, NearestInt.of(inverse * found[s]));
-            stored.set(Lanes.I8, to + SCALES + s, code);
+            stored[to + SCALES + s] = code;
             decoded[s] = d * code;
         }
         return true;
     }
 
-    private static void storeCodes(int[] codes, MemorySegment stored, long to) {
+    private static void storeCodes(int[] codes, byte[] stored, int to) {
         for (int half = 0; half < 2; half++) {
             for (int i = 0; i < 32; i++) {
                 int at = BLOCK / SUB * (i % SUB) + 8 * half + i / SUB;
@@ -107,10 +103,10 @@ final class Q6KCodec extends BlockCodec {
                 int q1 = codes[at + 2];
                 int q2 = codes[at + 4];
                 int q3 = codes[at + 6];
-                stored.set(Lanes.I8, to + 64L * half + i, (byte) ((q0 & 15) | (q2 << 4)));
-                stored.set(Lanes.I8, to + 64L * half + 32 + i, (byte) ((q1 & 15) | (q3 << 4)));
+                stored[to + 64 * half + i] = (byte) ((q0 & 15) | (q2 << 4));
+                stored[to + 64 * half + 32 + i] = (byte) ((q1 & 15) | (q3 << 4));
                 int top = (q0 >> 4) | (q1 >> 4 << 2) | (q2 >> 4 << 4) | (q3 >> 4 << 6);
-                stored.set(Lanes.I8, to + HIGH + 32L * half + i, (byte) top);
+                stored[to + HIGH + 32 * half + i] = (byte) top;
             }
         }
     }

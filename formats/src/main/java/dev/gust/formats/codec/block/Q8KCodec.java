@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /** Q8_K: f32 d, 256 signed bytes, 16 sums that only dot products need; x = d·q. */
@@ -17,13 +16,11 @@ final class Q8KCodec extends BlockCodec.DecodeOnly {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
-            FloatVector d = FloatVector.broadcast(F, stored.get(Lanes.F32, from));
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
+            FloatVector d = FloatVector.broadcast(F, Float.intBitsToFloat(Lanes.int32(stored, from)));
             for (int j = 0; j < BLOCK; j += LANES) {
-                Lanes.toFloat(Lanes.signedBytes(stored, from + 4 + j))
-                        .mul(d)
-                        .intoMemorySegment(floats, to + 4L * j, Lanes.LE);
+                Lanes.toFloat(Lanes.signedBytes(stored, from + 4 + j)).mul(d).intoArray(floats, to + j);
             }
         }
     }

@@ -4,7 +4,6 @@ import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
 import dev.gust.formats.tensor.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -24,20 +23,18 @@ final class Q8_0Codec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(MemorySegment stored, long from, MemorySegment floats, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += STRIDE, to += 4 * BLOCK) {
+    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
             FloatVector d = FloatVector.broadcast(F, Lanes.half(stored, from));
             for (int j = 0; j < BLOCK; j += LANES) {
-                Lanes.toFloat(Lanes.signedBytes(stored, from + 2 + j))
-                        .mul(d)
-                        .intoMemorySegment(floats, to + 4L * j, Lanes.LE);
+                Lanes.toFloat(Lanes.signedBytes(stored, from + 2 + j)).mul(d).intoArray(floats, to + j);
             }
         }
     }
 
     @Override
-    void encodeBlocks(MemorySegment floats, long from, MemorySegment stored, long to, long blocks) {
-        for (long b = 0; b < blocks; b++, from += 4 * BLOCK, to += STRIDE) {
+    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
+        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
             float d = Float.intBitsToFloat(Lanes.maxMagnitudeBits(floats, from, BLOCK)) / 127;
             // The quants use the reciprocal of the float32 scale, not of the stored half. Below 2^-128 it is infinite,
             // and every quant 0.
@@ -45,7 +42,7 @@ final class Q8_0Codec extends BlockCodec {
             FloatVector id = FloatVector.broadcast(F, reciprocal <= Float.MAX_VALUE ? reciprocal : 0);
             Lanes.setHalf(stored, to, d);
             for (int j = 0; j < BLOCK; j += LANES) {
-                FloatVector x = Lanes.floats(floats, from + 4L * j).mul(id);
+                FloatVector x = Lanes.floats(floats, from + j).mul(id);
                 IntVector half = x.reinterpretAsInts().and(0x80000000).or(NEARLY_HALF);
                 IntVector q = Lanes.toInt(x.add(half.reinterpretAsFloats()));
                 Lanes.storeBytes(q, stored, to + 2 + j);
