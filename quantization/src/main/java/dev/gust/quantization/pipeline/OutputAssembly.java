@@ -45,9 +45,8 @@ final class OutputAssembly {
     private static final int QUANTIZATION_VERSION = 2;
 
     /** Python writes Infinity and NaN bare into config.json (Mamba's have them) and reads a quoted one as a string. */
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS)
-            .build();
+    private static final JsonMapper JSON =
+            JsonMapper.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
 
     private final ModelInput input;
     private final LogicalModel model;
