@@ -5,8 +5,10 @@ import dev.gust.formats.OutputException;
 import dev.gust.formats.UsageException;
 import dev.gust.quantization.pipeline.InterruptedRunException;
 import java.io.PrintWriter;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Exit codes, and the one line that goes with a failure. */
 final class ExitCodes {
@@ -34,9 +36,20 @@ final class ExitCodes {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
         String verb = command.getCommandSpec().qualifiedName();
-        String message = OneLine.of(String.valueOf(e.getMessage()).strip());
+        String message = OneLine.of(reason(e).strip());
         err.println("gust: " + message + "; see " + verb + " --help");
         return USAGE;
+    }
+
+    private static String reason(ParameterException e) {
+        if (e instanceof UnmatchedArgumentException unmatched
+                && e.getCommandLine().getParent() == null
+                && !unmatched.getUnmatched().getFirst().startsWith("-")) {
+            List<String> near = unmatched.getSuggestions();
+            return "there is no verb '" + unmatched.getUnmatched().getFirst() + "'"
+                    + (near.isEmpty() ? "" : ", did you mean " + near.getFirst() + "?");
+        }
+        return String.valueOf(e.getMessage());
     }
 
     /** Prints a failure on one line, with a stack trace only where one was asked for, and gives its exit code. */

@@ -4,7 +4,6 @@ import dev.gust.quantization.report.QuantizationReport;
 import dev.gust.quantization.report.ReportJson;
 import dev.gust.quantization.report.TensorRow;
 import java.io.PrintWriter;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -29,7 +28,7 @@ final class ReportPrinter {
             if (verbose || row.isChanged()) {
                 table.row(
                         row.name(),
-                        Arrays.toString(row.shape()),
+                        row.shape().toString(),
                         row.from(),
                         row.to(),
                         Figures.grouped(row.bytesBefore()),

@@ -1,6 +1,5 @@
 package dev.gust.quantization.report;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
@@ -13,10 +12,10 @@ public final class ReportHtml {
             @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a2b3; --line: #344054;
               --bar: #6ea0ff; --bar2: #475467; --paper: #14181f; } }
             body { font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-              max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+              max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
             h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
             table { border-collapse: collapse; width: 100%; }
-            th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); }
+            th, td { text-align: left; white-space: nowrap; padding: .25rem .6rem; border-bottom: 1px solid var(--line); }
             th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right;
               font-variant-numeric: tabular-nums; }
             .facts { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1rem 0; }
@@ -89,7 +88,7 @@ public final class ReportHtml {
                         "<th class=\"n\">MSE</th><th class=\"n\">max abs</th><th class=\"n\">cosine</th><th>note</th></tr>\n");
         for (TensorRow row : report.tensors()) {
             page.append("<tr><td>").append(escape(row.name()));
-            page.append("</td><td>").append(Arrays.toString(row.shape()));
+            page.append("</td><td>").append(row.shape());
             page.append("</td><td>").append(escape(row.from()));
             page.append("</td><td>").append(escape(row.to())).append("</td>");
             number(page, String.format(Locale.ROOT, "%,d", row.bytesBefore()));

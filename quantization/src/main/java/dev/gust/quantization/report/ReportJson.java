@@ -32,7 +32,7 @@ public final class ReportJson {
             ObjectNode node = tensors.addObject();
             node.put("name", row.name());
             ArrayNode shape = node.putArray("shape");
-            for (long d : row.shape()) {
+            for (long d : row.shape().dims()) {
                 shape.add(d);
             }
             node.put("from", row.from());

@@ -1,5 +1,6 @@
 package dev.gust.quantization.report;
 
+import dev.gust.formats.tensor.Shape;
 import dev.gust.quantization.measure.ErrorSums;
 import dev.gust.quantization.pipeline.TensorOutcome;
 import dev.gust.quantization.pipeline.TensorTask;
@@ -19,7 +20,7 @@ import java.util.Optional;
  */
 public record TensorRow(
         String name,
-        long[] shape,
+        Shape shape,
         String from,
         String to,
         long bytesBefore,
@@ -40,7 +41,7 @@ public record TensorRow(
     private static TensorRow of(TensorTask task, ErrorSums error) {
         return new TensorRow(
                 task.source().name(),
-                task.source().shape().dims(),
+                task.source().shape(),
                 task.source().encoding().label(),
                 task.encoding(),
                 task.source().byteSize(),
