@@ -13,6 +13,8 @@ public final class InputException extends GustException {
     }
 
     /**
+     * About a file.
+     *
      * @param where the file, as the user named it
      * @param reason what is wrong
      * @param remedy how to go on; may be empty

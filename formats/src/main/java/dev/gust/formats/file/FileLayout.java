@@ -13,6 +13,8 @@ import java.util.List;
  * @param tail bytes after the last tensor's padding, ending at {@code size}; may be empty
  * @param size length of the file; gaps between tensors are zeros
  */
+// Layouts are written, never compared: copying megabytes of header to guard them would be waste.
+@SuppressWarnings("ArrayRecordComponent")
 public record FileLayout(byte[] head, List<Placement> placements, byte[] tail, long size) {
     /**
      * One tensor and the file offset where its data begins.

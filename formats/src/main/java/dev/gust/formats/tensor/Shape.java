@@ -21,6 +21,8 @@ public final class Shape {
     }
 
     /**
+     * The shape of those dimensions, slowest first.
+     *
      * @throws IllegalArgumentException if a dimension is negative
      * @throws ArithmeticException if the element count exceeds a long
      */

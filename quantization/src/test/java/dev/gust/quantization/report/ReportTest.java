@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gust.formats.tensor.Shape;
 import dev.gust.quantization.Pipelines;
 import dev.gust.quantization.layout.Layout;
 import dev.gust.quantization.pipeline.ModelWriter;
@@ -41,7 +42,7 @@ class ReportTest {
     private static TensorRow row(String name, double sqnr, double rest) {
         return new TensorRow(
                 name,
-                new long[] {2, 3},
+                Shape.of(2, 3),
                 "F32",
                 "int4",
                 4000,
