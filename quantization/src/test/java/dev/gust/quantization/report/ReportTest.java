@@ -58,7 +58,7 @@ class ReportTest {
                 row("lost", Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY),
                 row("nan", Double.NaN, Double.NaN),
                 row("long".repeat(100), -3, 1e-300),
-                new TensorRow("copied", new long[0], "F32", "F32", 4, 4, Optional.empty(), ""));
+                new TensorRow("copied", Shape.of(), "F32", "F32", 4, 4, Optional.empty(), ""));
     }
 
     private static Document parse(String html) throws Exception {
