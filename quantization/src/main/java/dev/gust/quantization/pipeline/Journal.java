@@ -4,17 +4,22 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.gust.formats.OutputException;
 import dev.gust.quantization.measure.ErrorSums;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * What an unfinished run has finished: a line of JSON for the run's fingerprint, then one for each tensor. A line is
@@ -85,10 +90,14 @@ final class Journal implements AutoCloseable {
      * @throws OutputException if it belongs to another request
      */
     static Journal resume(Path path, String fingerprint, String target) {
-        try {
-            List<String> lines = lines(path);
-            var finished = new LinkedHashMap<String, Entry>();
-            Optional<Head> head = lines.isEmpty() ? Optional.empty() : head(lines.getFirst());
+        Path kept = path.resolveSibling(path.getFileName() + ".kept");
+        var finished = new LinkedHashMap<String, Entry>();
+        // Line by line: a large model's journal has a checksum for each of hundreds of thousands of pieces. A reader
+        // of its own, as a torn last line may end inside a character, which Files.newBufferedReader refuses.
+        try (var lines = new BufferedReader(new InputStreamReader(Files.newInputStream(path), StandardCharsets.UTF_8));
+                var writer = Files.newBufferedWriter(kept)) {
+            String first = lines.readLine();
+            Optional<Head> head = first == null ? Optional.empty() : head(first);
             if (head.isEmpty()) {
                 return begin(path, fingerprint); // killed before it had finished anything
             }
@@ -98,28 +107,38 @@ final class Journal implements AutoCloseable {
                         "the unfinished run was made from another input or with other options",
                         "repeat that run's command, or leave out --resume to start over");
             }
-            var kept = new StringBuilder(lines.getFirst()).append('\n');
-            for (String line : lines.subList(1, lines.size())) {
-                try {
-                    Entry entry = Objects.requireNonNull(JSON.readValue(line, Entry.class));
-                    finished.put(entry.tensor(), entry);
-                    kept.append(line).append('\n');
-                } catch (JsonProcessingException | NullPointerException e) {
+            writer.append(first).append('\n');
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                Optional<Entry> entry = entry(line);
+                if (entry.isEmpty()) {
                     break; // the line at which the run was killed
                 }
+                finished.put(entry.get().tensor(), entry.get());
+                writer.append(line).append('\n');
             }
-            Files.writeString(path, kept);
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+        try {
+            Files.move(kept, path, StandardCopyOption.REPLACE_EXISTING);
             return new Journal(path, Files.newBufferedWriter(path, StandardOpenOption.APPEND), finished);
         } catch (IOException e) {
             throw failure(path, e);
         }
     }
 
-    private static List<String> lines(Path path) throws IOException {
-        // A torn last line may end inside a character, which Files.readAllLines would refuse.
-        return new String(Files.readAllBytes(path), StandardCharsets.UTF_8)
-                .lines()
-                .toList();
+    private static Optional<Entry> entry(String line) {
+        try {
+            Entry entry = Objects.requireNonNull(JSON.readValue(line, Entry.class));
+            var names = new HashMap<String, String>(); // a weight's name stands in each of its writes: keep it once
+            List<Write> writes = entry.writes().stream()
+                    .map(w -> new Write(
+                            names.computeIfAbsent(w.tensor(), Function.identity()), w.offset(), w.length(), w.crc()))
+                    .toList();
+            return Optional.of(new Entry(entry.tensor(), entry.error(), writes));
+        } catch (JsonProcessingException | NullPointerException e) {
+            return Optional.empty();
+        }
     }
 
     private static Optional<Head> head(String line) {

@@ -77,9 +77,12 @@ final class OutputAssembly {
                 }
                 List<String> ignored = ignored(tasks);
                 ObjectNode config = config();
-                config.set("quantization_config", QuantizationConfig.of(scheme, layout, ignored));
+                boolean any = tasks.stream().anyMatch(QuantizeTask.class::isInstance);
+                if (any) { // an engine that is told of a quantization expects to find it
+                    config.set("quantization_config", QuantizationConfig.of(scheme, layout, ignored));
+                }
                 texts.put("config.json", json(config));
-                if (layout == Layout.MODELOPT) {
+                if (any && layout == Layout.MODELOPT) {
                     texts.put("hf_quant_config.json", json(QuantizationConfig.modelOptFile(scheme, ignored)));
                 }
             }

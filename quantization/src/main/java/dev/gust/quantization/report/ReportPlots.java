@@ -35,8 +35,11 @@ final class ReportPlots {
         return svg.append("</svg>\n").toString();
     }
 
-    /** How many tensors have which SQNR. */
-    static String histogram(List<TensorRow> rows) {
+    /** How many tensors have which SQNR; those that lost nothing have none. */
+    static String histogram(List<TensorRow> all) {
+        List<TensorRow> rows = all.stream()
+                .filter(r -> Double.isFinite(r.error().orElseThrow().sqnrDb()))
+                .toList();
         double low = rows.stream().mapToDouble(ReportPlots::finiteSqnr).min().orElse(0);
         double high = rows.stream().mapToDouble(ReportPlots::finiteSqnr).max().orElse(1);
         double span = Math.max(high - low, 0.1);
