@@ -94,8 +94,8 @@ final class Journal implements AutoCloseable {
         var finished = new LinkedHashMap<String, Entry>();
         // Line by line: a large model's journal has a checksum for each of hundreds of thousands of pieces. A reader
         // of its own, as a torn last line may end inside a character, which Files.newBufferedReader refuses.
-        try (var lines = new BufferedReader(new InputStreamReader(Files.newInputStream(path), StandardCharsets.UTF_8));
-                var writer = Files.newBufferedWriter(kept)) {
+        try (var lines =
+                new BufferedReader(new InputStreamReader(Files.newInputStream(path), StandardCharsets.UTF_8))) {
             String first = lines.readLine();
             Optional<Head> head = first == null ? Optional.empty() : head(first);
             if (head.isEmpty()) {
@@ -107,14 +107,16 @@ final class Journal implements AutoCloseable {
                         "the unfinished run was made from another input or with other options",
                         "repeat that run's command, or leave out --resume to start over");
             }
-            writer.append(first).append('\n');
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                Optional<Entry> entry = entry(line);
-                if (entry.isEmpty()) {
-                    break; // the line at which the run was killed
+            try (var writer = Files.newBufferedWriter(kept)) {
+                writer.append(first).append('\n');
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    Optional<Entry> entry = entry(line);
+                    if (entry.isEmpty()) {
+                        break; // the line at which the run was killed
+                    }
+                    finished.put(entry.get().tensor(), entry.get());
+                    writer.append(line).append('\n');
                 }
-                finished.put(entry.get().tensor(), entry.get());
-                writer.append(line).append('\n');
             }
         } catch (IOException e) {
             throw failure(path, e);
