@@ -22,6 +22,7 @@ import picocli.CommandLine.ScopeType;
             InspectCommand.class,
             DevicesCommand.class,
             DoctorCommand.class,
+            BenchCommand.class,
             CommandLine.HelpCommand.class
         },
         footer = {

@@ -3,9 +3,13 @@ package dev.gust.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.gust.formats.tensor.Shape;
+import dev.gust.quantization.scheme.Scheme;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** {@code devices} and {@code doctor}. */
+/** {@code devices}, {@code doctor} and {@code bench}. */
 class MachineCommandsTest {
     @Test
     void devicesListsTheJvm() {
@@ -35,6 +39,27 @@ class MachineCommandsTest {
                 .startsWith("check ")
                 .contains("JDK", "Vector API", "memory", "temporary folder", "working folder", "Maven", "TornadoVM");
         assertThat(Gust.run("doctor", "--quiet").isDone().out()).isEmpty();
+    }
+
+    @Test
+    void benchTimesEveryScheme() throws Exception {
+        SchemeTiming.Result result = SchemeTiming.measure(Shape.of(128, 256), 0.001);
+        JsonNode root = JsonMapper.builder().build().readTree(BenchCommand.json(result));
+        assertThat(Gust.keys(root)).containsExactly("copy_bytes_per_second", "schemes");
+        assertThat(root.path("schemes").findValuesAsText("scheme"))
+                .containsExactlyElementsOf(
+                        Arrays.stream(Scheme.values()).map(Scheme::label).toList());
+        assertThat(root.path("schemes")).allSatisfy(row -> {
+            assertThat(row.path("quantize_bytes_per_second").asDouble()).isPositive();
+            assertThat(row.path("restore_bytes_per_second").asDouble()).isPositive();
+        });
+    }
+
+    @Test
+    void benchRefusesTimesThatAreNone() {
+        for (String seconds : new String[] {"0", "-1", "NaN", "Infinity", "soon"}) {
+            assertThat(Gust.run("bench", "--seconds", seconds).code()).isEqualTo(ExitCodes.USAGE);
+        }
     }
 
     @Test
