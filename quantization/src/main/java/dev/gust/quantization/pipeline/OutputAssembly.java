@@ -118,6 +118,7 @@ final class OutputAssembly {
         }
         for (TensorTask task : tasks) {
             if (task instanceof RepackTask(var _, var form, boolean toBlocks, var _) && toBlocks) {
+                ggufMetadata.keySet().removeIf(k -> k.startsWith("gust.")); // it spoke of the parts
                 ggufMetadata.put("general.quantization_version", GgufValue.u32(QUANTIZATION_VERSION));
                 ggufMetadata.put("general.file_type", GgufValue.u32(fileType(form.block())));
             }

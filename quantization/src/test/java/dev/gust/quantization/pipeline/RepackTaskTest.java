@@ -45,6 +45,9 @@ class RepackTaskTest {
             var weight = after.model().find(WEIGHT).orElseThrow();
             assertThat(weight.stored().getFirst().dtype().name()).isEqualToIgnoringCase(scheme);
             assertEqualValues(before, after);
+            assertThat(after.input().source().metadata())
+                    .containsEntry("general.quantization_version", "2")
+                    .doesNotContainKey("gust.scheme");
             assertThat(ModelAudit.of(after.model(), after.input().config(), 1, Progress.NONE))
                     .isEmpty();
         }
