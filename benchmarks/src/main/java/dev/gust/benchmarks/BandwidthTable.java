@@ -2,6 +2,7 @@ package dev.gust.benchmarks;
 
 import java.util.Locale;
 import java.util.TreeMap;
+import java.util.function.ToLongFunction;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -15,7 +16,16 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 final class BandwidthTable {
     private BandwidthTable() {}
 
-    static void print(Class<?> benchmark, String parameter, String... values) throws RunnerException {
+    /**
+     * Runs and prints.
+     *
+     * @param benchmark the class
+     * @param parameter its parameter, a row for each value
+     * @param bytes bytes that encoding or decoding once moves, for a value
+     * @param values the values; none for all
+     */
+    static void print(Class<?> benchmark, String parameter, ToLongFunction<String> bytes, String... values)
+            throws RunnerException {
         ChainedOptionsBuilder options = new OptionsBuilder().include(benchmark.getName() + "\\.");
         if (values.length > 0) {
             options = options.param(parameter, values);
@@ -33,11 +43,10 @@ final class BandwidthTable {
         System.out.printf(
                 "%n%-12s %10s %9s %10s %9s %10s%n", parameter, "encode", "of copy", "decode", "of copy", "copy GB/s");
         medians.forEach((value, ms) -> {
-            double bytes =
-                    benchmark == CodecBenchmark.class ? CodecBenchmark.bytes(value) : SchemeBenchmark.bytes(value);
+            double moved = bytes.applyAsLong(value);
             double copy = 2.0 * Floats.ELEMENTS * Float.BYTES / ms[2] / 1e6;
-            double encode = bytes / ms[0] / 1e6;
-            double decode = bytes / ms[1] / 1e6;
+            double encode = moved / ms[0] / 1e6;
+            double decode = moved / ms[1] / 1e6;
             System.out.printf(
                     Locale.ROOT,
                     "%-12s %5.2f GB/s %8.0f%% %5.2f GB/s %8.0f%% %10.2f%n",

@@ -32,7 +32,7 @@ import java.util.Optional;
 
 /** The whole pipeline over a model of a given size, against the time that merely copying its file takes. */
 final class EndToEnd {
-    private static final int HIDDEN = 4096;
+    static final int HIDDEN = 4096;
 
     private EndToEnd() {}
 
@@ -67,7 +67,7 @@ final class EndToEnd {
         Files.delete(model);
     }
 
-    private static void generate(Path path, int layers) throws IOException {
+    static void generate(Path path, int layers) throws IOException {
         var tensors = new ArrayList<TensorInfo>();
         for (int i = 0; i < layers; i++) {
             tensors.add(new TensorInfo("layers." + i + ".proj.weight", DType.BF16, Shape.of(HIDDEN, HIDDEN)));

@@ -9,6 +9,7 @@ import java.util.Arrays;
  * <pre>
  * codecs [DTYPE…]          encode and decode of every stored type, against the copy bandwidth of one thread
  * schemes [SCHEME…]        quantize and dequantize of every scheme, likewise
+ * pipeline [SCHEME…]       gust quantize and dequantize end to end, likewise
  * peer LIBRARY             encoders side by side with llama.cpp's, given the path of its libggml-base
  * end-to-end FOLDER [GB]   gust quantize's pipeline over a generated model, with the memory it took
  * </pre>
@@ -20,13 +21,15 @@ public final class Main {
         String what = args.length == 0 ? "" : args[0];
         String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
         switch (what) {
-            case "codecs" -> BandwidthTable.print(CodecBenchmark.class, "dtype", rest);
-            case "schemes" -> BandwidthTable.print(SchemeBenchmark.class, "scheme", rest);
+            case "codecs" -> BandwidthTable.print(CodecBenchmark.class, "dtype", CodecBenchmark::bytes, rest);
+            case "schemes" -> BandwidthTable.print(SchemeBenchmark.class, "scheme", SchemeBenchmark::bytes, rest);
+            case "pipeline" ->
+                BandwidthTable.print(PipelineBenchmark.class, "scheme", _ -> PipelineBenchmark.bytes(), rest);
             case "peer" -> PeerComparison.print(Path.of(rest[0]));
             case "end-to-end" -> EndToEnd.run(Path.of(rest[0]), rest.length > 1 ? Double.parseDouble(rest[1]) : 4);
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB]");
                 System.exit(2);
             }
         }
