@@ -11,7 +11,7 @@ import java.util.Optional;
 /**
  * The two forms of a 4-bit float weight: codes and scales apart (compressed-tensors: the even element in the low
  * nibble), and GGUF's blocks (scales, then codes with the first half of each sub-block in the low nibbles). Both hold
- * the same codes and scale bytes, so going from one to the other changes no value.
+ * the same codes and scale bytes; NVFP4's scale of the whole tensor is not part of either.
  */
 public enum Fp4Blocks {
     /** One E8M0 scale for 32 codes. */

@@ -18,7 +18,7 @@ public final class ConversionPlanner {
 
     /**
      * The same values in another container: stored tensors as they are, but for MXFP4 and NVFP4 weights, which GGUF
-     * stores as blocks and the others as tensors of codes and scales.
+     * stores as blocks and the others as tensors of codes and scales (NVFP4 to within the rounding of a reciprocal).
      */
     public static OutputPlan convert(ModelInput input, LogicalModel model, Path target) {
         List<TensorTask> tasks = new ArrayList<>();

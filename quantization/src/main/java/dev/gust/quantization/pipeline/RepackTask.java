@@ -24,7 +24,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Takes a 4-bit float weight from GGUF's blocks to tensors of codes and scales, or back, values unchanged.
+ * Takes a 4-bit float weight from GGUF's blocks to tensors of codes and scales, or back. MXFP4's values
+ * do not change; NVFP4's tensor scale becomes its reciprocal, so its values change by that rounding.
  *
  * @param source the weight
  * @param form the two forms
