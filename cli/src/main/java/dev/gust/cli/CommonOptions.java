@@ -1,5 +1,6 @@
 package dev.gust.cli;
 
+import dev.gust.formats.DeviceException;
 import dev.gust.quantization.pipeline.Progress;
 import java.io.PrintWriter;
 import java.util.Optional;
@@ -47,8 +48,10 @@ final class CommonOptions {
     /** Checks what was given; call it first in a verb that computes. */
     void check() {
         checkArguments().ifPresent(named -> {
-            throw new ExitCodes.DeviceException("device '" + named
-                    + "' cannot run this verb: quantization runs on the jvm device; leave out --device or GUST_DEVICE");
+            throw new DeviceException(
+                    "device '" + named + "'",
+                    "cannot run this verb: quantization runs on the jvm device",
+                    "leave out --device or GUST_DEVICE");
         });
     }
 

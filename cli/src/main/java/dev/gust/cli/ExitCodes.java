@@ -1,5 +1,6 @@
 package dev.gust.cli;
 
+import dev.gust.formats.DeviceException;
 import dev.gust.formats.InputException;
 import dev.gust.formats.OutputException;
 import dev.gust.formats.UsageException;
@@ -22,15 +23,6 @@ final class ExitCodes {
     static final int INTERRUPTED = 130;
 
     private ExitCodes() {}
-
-    /** A device that is missing or failed. */
-    static final class DeviceException extends RuntimeException {
-        private static final long serialVersionUID = 1L;
-
-        DeviceException(String message) {
-            super(message);
-        }
-    }
 
     static int onParameterError(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();

@@ -4,7 +4,7 @@ package dev.gust.formats;
  * A failure that the user can understand and act on: where it happened, why, and how to go on. The message is one line.
  */
 public abstract sealed class GustException extends RuntimeException
-        permits InputException, OutputException, UsageException {
+        permits DeviceException, InputException, OutputException, UsageException {
     private static final long serialVersionUID = 1L;
 
     GustException(String message) {
