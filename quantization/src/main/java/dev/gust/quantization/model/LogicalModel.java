@@ -2,8 +2,12 @@ package dev.gust.quantization.model;
 
 import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.quantization.scheme.GlobalScale;
 import dev.gust.quantization.scheme.Scheme;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -20,6 +24,14 @@ import java.util.Set;
 public final class LogicalModel implements AutoCloseable {
     /** Metadata key that names the scheme; needed only to tell the two MXFP6 types apart. */
     public static final String SCHEME_KEY = "gust.scheme";
+
+    /**
+     * Metadata key, before the name of a weight, of the number that divides the block scales of NVFP4 blocks: there if
+     * {@code LAYER.scale} has its reciprocal rounded.
+     */
+    public static final String GLOBAL_SCALE_KEY = "gust.weight_global_scale.";
+
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final TensorSource source;
     private final Map<String, LogicalTensor> tensors;
@@ -40,7 +52,7 @@ public final class LogicalModel implements AutoCloseable {
                 () -> Optional.ofNullable(source.metadata().get(SCHEME_KEY)).flatMap(Scheme::byLabel));
         var stored = new LinkedHashMap<String, TensorInfo>();
         source.tensors().forEach(t -> stored.put(t.name(), t));
-        var recognition = new WeightRecognition(stored, hint);
+        var recognition = new WeightRecognition(stored, hint, (weight, scale) -> tensorScale(source, weight, scale));
 
         var found = new LinkedHashMap<String, LogicalTensor>();
         Set<String> taken = new HashSet<>();
@@ -65,6 +77,30 @@ public final class LogicalModel implements AutoCloseable {
             }
         }
         return new LogicalModel(source, Collections.unmodifiableMap(tensors));
+    }
+
+    /**
+     * The divisor from the metadata, if the stored scale is its reciprocal; else the stored scale, since whoever changed
+     * that did not know of the metadata.
+     */
+    private static GlobalScale tensorScale(TensorSource source, String weight, TensorInfo scale) {
+        GlobalScale stored;
+        try (Tensor tensor = source.open(scale.name())) {
+            stored = new GlobalScale(GlobalScale.Use.MULTIPLIES, tensor.data().get(F32, 0));
+        }
+        return Optional.ofNullable(source.metadata().get(GLOBAL_SCALE_KEY + weight))
+                .flatMap(LogicalModel::divisor)
+                .filter(d -> d.nearest(GlobalScale.Use.MULTIPLIES).equals(stored))
+                .orElse(stored);
+    }
+
+    private static Optional<GlobalScale> divisor(String text) {
+        try {
+            var divisor = new GlobalScale(GlobalScale.Use.DIVIDES, Float.parseFloat(text));
+            return divisor.isUsable() ? Optional.of(divisor) : Optional.empty();
+        } catch (NumberFormatException e) {
+            return Optional.empty();
+        }
     }
 
     public TensorSource source() {
