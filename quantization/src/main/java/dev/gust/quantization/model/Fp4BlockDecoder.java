@@ -117,7 +117,7 @@ final class Fp4BlockDecoder {
 
     /** Eight bytes of codes at a time: low nibbles are elements of the first half of a group, high ones of the second. */
     private void restoreNegativeZeros(MemorySegment blocks, MemorySegment floats) {
-        int half = form.group() / 2;
+        long half = form.group() / 2;
         long group = 0;
         for (long at = 0; at < blocks.byteSize(); at += form.block().blockBytes()) {
             long codes = at + scalesPerBlock();

@@ -48,11 +48,16 @@ public final class LogicalModel implements AutoCloseable {
      * @param declared the scheme its configuration names, if it has one
      */
     public static LogicalModel of(TensorSource source, Optional<Scheme> declared) {
-        Optional<Scheme> hint = declared.or(
-                () -> Optional.ofNullable(source.metadata().get(SCHEME_KEY)).flatMap(Scheme::byLabel));
+        Map<String, String> metadata = source.metadata();
+        Optional<Scheme> hint =
+                declared.or(() -> Optional.ofNullable(metadata.get(SCHEME_KEY)).flatMap(Scheme::byLabel));
         var stored = new LinkedHashMap<String, TensorInfo>();
         source.tensors().forEach(t -> stored.put(t.name(), t));
-        var recognition = new WeightRecognition(stored, hint, (weight, scale) -> tensorScale(source, weight, scale));
+        var recognition = new WeightRecognition(
+                stored,
+                hint,
+                (weight, scale) ->
+                        tensorScale(source, scale, Optional.ofNullable(metadata.get(GLOBAL_SCALE_KEY + weight))));
 
         var found = new LinkedHashMap<String, LogicalTensor>();
         Set<String> taken = new HashSet<>();
@@ -83,13 +88,12 @@ public final class LogicalModel implements AutoCloseable {
      * The divisor from the metadata, if the stored scale is its reciprocal; else the stored scale, since whoever changed
      * that did not know of the metadata.
      */
-    private static GlobalScale tensorScale(TensorSource source, String weight, TensorInfo scale) {
+    private static GlobalScale tensorScale(TensorSource source, TensorInfo scale, Optional<String> divisor) {
         GlobalScale stored;
         try (Tensor tensor = source.open(scale.name())) {
             stored = new GlobalScale(GlobalScale.Use.MULTIPLIES, tensor.data().get(F32, 0));
         }
-        return Optional.ofNullable(source.metadata().get(GLOBAL_SCALE_KEY + weight))
-                .flatMap(LogicalModel::divisor)
+        return divisor.flatMap(LogicalModel::divisor)
                 .filter(d -> d.nearest(GlobalScale.Use.MULTIPLIES).equals(stored))
                 .orElse(stored);
     }

@@ -43,7 +43,15 @@ class ExactConversionTest {
     private int files;
 
     /** Codes, two to a byte, and scales: every scale byte from {@code least} to 448's, many times over. */
-    private record Parts(byte[] packed, byte[] scales) {
+    private static final class Parts {
+        final byte[] packed;
+        final byte[] scales;
+
+        Parts(byte[] packed, byte[] scales) {
+            this.packed = packed;
+            this.scales = scales;
+        }
+
         static Parts random(int least, int greatest, int group) {
             var random = new SplittableRandom(least + group);
             byte[] packed = new byte[ROWS * COLUMNS / 2];
