@@ -2,12 +2,12 @@ package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.codec.TensorCodec;
+import dev.gust.formats.layout.Layout;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.tensor.DType;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.TensorEncoding;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.TensorEncoding;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

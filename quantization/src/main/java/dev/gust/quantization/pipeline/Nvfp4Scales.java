@@ -1,13 +1,13 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Tensor;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.TensorEncoding;
-import dev.gust.quantization.scheme.GlobalScale;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.TensorEncoding;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Optional;
