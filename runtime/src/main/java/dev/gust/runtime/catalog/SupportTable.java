@@ -16,7 +16,8 @@ public final class SupportTable {
     /** The table, with a note for every reason why something does not run. */
     public static String markdown() {
         var text = new StringBuilder("| operator | variant | stored as | shapes |");
-        KINDS.forEach(k -> text.append(' ').append(k.name().toLowerCase(Locale.ROOT)).append(" |"));
+        KINDS.forEach(
+                k -> text.append(' ').append(k.name().toLowerCase(Locale.ROOT)).append(" |"));
         text.append("\n|---|---|---|---|").append("---|".repeat(KINDS.size())).append('\n');
         Set<String> reasons = new LinkedHashSet<>();
         for (OperatorEntry operator : Catalog.operators()) {
@@ -42,7 +43,12 @@ public final class SupportTable {
         }
         int note = 1;
         for (String reason : reasons) {
-            text.append('\n').append('(').append(note++).append(") ").append(reason).append('\n');
+            text.append('\n')
+                    .append('(')
+                    .append(note++)
+                    .append(") ")
+                    .append(reason)
+                    .append('\n');
         }
         return text.toString();
     }

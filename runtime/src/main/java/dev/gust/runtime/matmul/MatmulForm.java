@@ -55,12 +55,11 @@ public record MatmulForm(String label, Optional<Scheme> scheme, Optional<DType> 
 
     /** What K must be a multiple of. */
     public int granularity() {
-        return dtype.map(DType::blockElements)
-                .orElseGet(() -> switch (scheme.orElseThrow()) {
-                    case FP8, FP8_TENSOR, FP8_E5M2, INT8 -> 1;
-                    case FP8_BLOCK, INT4 -> 128;
-                    case NVFP4 -> 16;
-                    case MXFP8, MXFP6_E2M3, MXFP6_E3M2, MXFP4 -> 32;
-                });
+        return dtype.map(DType::blockElements).orElseGet(() -> switch (scheme.orElseThrow()) {
+            case FP8, FP8_TENSOR, FP8_E5M2, INT8 -> 1;
+            case FP8_BLOCK, INT4 -> 128;
+            case NVFP4 -> 16;
+            case MXFP8, MXFP6_E2M3, MXFP6_E3M2, MXFP4 -> 32;
+        });
     }
 }

@@ -43,9 +43,7 @@ public final class QuantizedMatmul {
                                 "true|false",
                                 "whether the jvm device may round activations to INT8 and multiply integers"),
                         new OperatorEntry.Attribute(
-                                "kernels",
-                                "auto|portable|tuned",
-                                "which kernels to run on devices that run kernels")),
+                                "kernels", "auto|portable|tuned", "which kernels to run on devices that run kernels")),
                 MatmulForm.all().stream().map(QuantizedMatmul::variant).toList());
     }
 
@@ -53,9 +51,11 @@ public final class QuantizedMatmul {
         Support kernels = form.hasKernels() ? Support.VALID : NO_KERNEL;
         return new Variant(
                 form.label(),
-                form.scheme().map(s -> "codes and scales").orElseGet(() -> form.dtype()
-                        .map(d -> d.kind() == DType.Kind.BLOCK ? "GGUF blocks" : "plain numbers")
-                        .orElse("")),
+                form.scheme()
+                        .map(s -> "codes and scales")
+                        .orElseGet(() -> form.dtype()
+                                .map(d -> d.kind() == DType.Kind.BLOCK ? "GGUF blocks" : "plain numbers")
+                                .orElse("")),
                 form.granularity() == 1 ? "" : "K a multiple of " + form.granularity(),
                 TOLERANCE,
                 Map.of(
