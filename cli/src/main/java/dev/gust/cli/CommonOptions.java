@@ -2,9 +2,9 @@ package dev.gust.cli;
 
 import dev.gust.formats.DeviceException;
 import dev.gust.quantization.pipeline.Progress;
+import dev.gust.runtime.device.DeviceId;
 import java.io.PrintWriter;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -14,9 +14,6 @@ import picocli.CommandLine.Spec.Target;
 
 /** Options that every verb understands. */
 final class CommonOptions {
-    /** Devices of other modules of the toolkit. */
-    private static final Pattern OTHER_DEVICE = Pattern.compile("scalar|emulator|tornado(:\\w+:\\w+)?");
-
     @Spec(Target.MIXEE)
     CommandSpec spec = CommandSpec.create();
 
@@ -33,7 +30,8 @@ final class CommonOptions {
             names = "--device",
             paramLabel = "D",
             defaultValue = "${GUST_DEVICE}",
-            description = "Where to compute: auto or jvm (default: $GUST_DEVICE, else auto).")
+            description = "Where to compute: auto, jvm, scalar, emulator, tornado or tornado:DRIVER:DEVICE (default: $GUST_DEVICE,"
+                    + " else auto); verbs that work on files know auto and jvm only.")
     @Nullable
     String device;
 
@@ -61,18 +59,17 @@ final class CommonOptions {
      * @return the device, if one was named that no verb can use so far
      */
     Optional<String> checkArguments() {
+        DeviceId id = deviceId();
+        return id.equals(DeviceId.AUTO) || id.equals(DeviceId.JVM) ? Optional.empty() : Optional.of(id.toString());
+    }
+
+    /** The device that was named, after a look at the other arguments. */
+    DeviceId deviceId() {
         if (threads < 1 || threads > 1024) {
             throw new ParameterException(spec.commandLine(), "--threads takes a number from 1 to 1024, not " + threads);
         }
         // An empty GUST_DEVICE is how a shell script says that it has none to name.
-        String named = device == null || device.isEmpty() ? "auto" : device;
-        return switch (named) {
-            case "auto", "jvm" -> Optional.empty();
-            case String d when OTHER_DEVICE.matcher(d).matches() -> Optional.of(d);
-            default ->
-                throw new ParameterException(
-                        spec.commandLine(), "there is no device '" + named + "': gust devices lists them");
-        };
+        return device == null || device.isEmpty() ? DeviceId.AUTO : DeviceId.parse(device);
     }
 
     /** Where the running verb learns that the user wants it to stop. */

@@ -2,6 +2,8 @@ package dev.gust.runtime.matmul;
 
 import dev.gust.formats.DeviceException;
 import dev.gust.formats.tensor.DType;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.TensorEncoding;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.catalog.Support;
 import dev.gust.runtime.catalog.Variant;
@@ -11,6 +13,7 @@ import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.weight.LinearWeight;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The operator: y = x · Wᵀ for a packed weight W [N, K], restored on the way, with sums in float32.
@@ -45,6 +48,20 @@ public final class QuantizedMatmul {
                         new OperatorEntry.Attribute(
                                 "kernels", "auto|portable|tuned", "which kernels to run on devices that run kernels")),
                 MatmulForm.all().stream().map(QuantizedMatmul::variant).toList());
+    }
+
+    /** Name of the catalog's variant that a weight of a model is of. */
+    public static String variantOf(LogicalTensor weight) {
+        String label = weight.encoding().label();
+        return MatmulForm.all().stream()
+                .filter(f -> switch (weight.encoding()) {
+                    case TensorEncoding.Quantized q -> f.scheme().equals(Optional.of(q.scheme()));
+                    case TensorEncoding.Plain(var dtype) -> f.dtype().equals(Optional.of(dtype));
+                    case TensorEncoding.Scaled(var dtype, _) -> f.dtype().equals(Optional.of(dtype));
+                })
+                .findFirst()
+                .map(MatmulForm::label)
+                .orElse(label);
     }
 
     private static Variant variant(MatmulForm form) {

@@ -1,0 +1,79 @@
+package dev.gust.cli;
+
+import dev.gust.formats.InputException;
+import dev.gust.formats.UsageException;
+import dev.gust.formats.codec.Codecs;
+import dev.gust.formats.codec.TensorCodec;
+import dev.gust.formats.file.TensorSource;
+import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Tensor;
+import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.runtime.kernel.KernelTimes;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
+
+/** What the runs of all operators share: how inputs are found and what a run leaves. */
+final class OpRun {
+    private OpRun() {}
+
+    /**
+     * What a run leaves.
+     *
+     * @param variant the catalog's variant that ran
+     * @param summary its sizes, for people
+     * @param outputs the results
+     * @param times where the time went
+     * @param memory what the results live in
+     */
+    record Result(String variant, String summary, List<Tensor> outputs, KernelTimes times, Arena memory)
+            implements AutoCloseable {
+        @Override
+        public void close() {
+            memory.close();
+        }
+    }
+
+    /** The tensor whose name is {@code wanted}, or ends with it behind a dot. */
+    static TensorInfo input(TensorSource source, String wanted) {
+        List<TensorInfo> found = source.tensors().stream()
+                .filter(t -> t.name().substring(t.name().lastIndexOf('.') + 1).equals(wanted))
+                .toList();
+        if (found.size() != 1) {
+            throw InputException.ofTensor(
+                    source.location(),
+                    wanted,
+                    found.isEmpty() ? "is missing" : "is there " + found.size() + " times",
+                    "give the file one tensor of that name");
+        }
+        return found.getFirst();
+    }
+
+    /** A tensor's values as float32, in memory of the arena unless they lie so in the file. */
+    static MemorySegment floats(TensorSource source, TensorInfo info, Arena arena) {
+        TensorCodec codec = Codecs.of(info.dtype())
+                .filter(_ -> info.dtype().kind() == DType.Kind.FLOAT)
+                .orElseThrow(() -> InputException.ofTensor(
+                        source.location(), info.name(), "is " + info.dtype() + ", not a float type", "store it as F32"));
+        try (Tensor tensor = source.open(info.name())) {
+            if (info.dtype() == DType.F32) {
+                return tensor.data();
+            }
+            long count = info.shape().elements();
+            MemorySegment floats = arena.allocate(Math.max(1, count) * Float.BYTES, 64);
+            codec.decode(tensor.data(), 0, floats, 0, count);
+            return floats.asSlice(0, count * Float.BYTES);
+        }
+    }
+
+    /** An attribute that is one of a few words; the first is the default. */
+    static String choice(Map<String, String> attributes, String key, String... words) {
+        String value = attributes.getOrDefault(key, words[0]);
+        if (!List.of(words).contains(value)) {
+            throw new UsageException(
+                    "attribute " + key + " is '" + value + "'", "set it to " + String.join(" or ", words));
+        }
+        return value;
+    }
+}
