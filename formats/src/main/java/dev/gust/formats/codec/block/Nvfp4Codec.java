@@ -7,8 +7,10 @@ import dev.gust.formats.codec.CodeLanes;
 import dev.gust.formats.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -69,9 +71,7 @@ final class Nvfp4Codec extends DirectBlockCodec {
         float[] scales = new float[subs];
         Lanes.maxMagnitudeBits(floats, from, SUB, subs, maxima);
         storeScales(maxima, scales, stored, to);
-        byte[] codes = new byte[subs * SUB];
-        codes(floats, from, scales, codes);
-        storeCodes(codes, stored, to);
+        storeCodes(floats, from, scales, stored, to);
         for (int s = 0; s < subs; s++) {
             if (scales[s] == 0 || Float.intBitsToFloat(maxima[s]) > MAX_SCALED) {
                 storeCodesOutOfReach(floats, from + 4L * SUB * s, scales[s], stored, codesOffset(to, s));
@@ -87,21 +87,33 @@ final class Nvfp4Codec extends DirectBlockCodec {
         }
     }
 
-    /** One code to a byte, wrong ones where a scale is 0 or the values are beyond {@link #MAX_SCALED}. */
-    private static void codes(MemorySegment floats, long from, float[] scales, byte[] codes) {
-        for (int s = 0; s < scales.length; s++) {
-            float scale = scales[s];
-            for (int j = 0; j < SUB; j += LANES) {
-                FloatVector x = Lanes.floats(floats, from + 4L * SUB * s + 4 * j);
-                Lanes.storeBytes(Fp4Lanes.encode(x, scale), codes, SUB * s + j);
+    /** Writes all codes, wrong ones where a scale is 0 or the values are beyond {@link #MAX_SCALED}. */
+    private static void storeCodes(MemorySegment floats, long from, float[] scales, MemorySegment stored, long to) {
+        if (LANES == 16) {
+            for (int s = 0; s < scales.length; s++) {
+                FloatVector x = Lanes.floats(floats, from + 4L * SUB * s);
+                IntVector codes = Fp4Lanes.encode(x, scales[s]).lanewise(VectorOperators.LSHL, NIBBLE_SHIFTS);
+                LongVector bytes = codes.convertShape(VectorOperators.I2B, ByteVector.SPECIES_128, 0)
+                        .reinterpretAsLongs();
+                stored.set(Lanes.LONG, codesOffset(to, s), bytes.lane(0) | bytes.lane(1));
             }
+            return;
+        }
+        byte[] codes = new byte[scales.length * SUB];
+        codes(floats, from, scales, codes);
+        for (int s = 0; s < scales.length; s++) {
+            long packed = Lanes.int64(codes, SUB * s) | (Lanes.int64(codes, SUB * s + 8) << 4);
+            stored.set(Lanes.LONG, codesOffset(to, s), packed);
         }
     }
 
-    private static void storeCodes(byte[] codes, MemorySegment stored, long to) {
-        for (int s = 0; s < codes.length / SUB; s++) {
-            long packed = Lanes.int64(codes, SUB * s) | (Lanes.int64(codes, SUB * s + 8) << 4);
-            stored.set(Lanes.LONG, codesOffset(to, s), packed);
+    /** One code to a byte. */
+    private static void codes(MemorySegment floats, long from, float[] scales, byte[] codes) {
+        for (int s = 0; s < scales.length; s++) {
+            for (int j = 0; j < SUB; j += LANES) {
+                FloatVector x = Lanes.floats(floats, from + 4L * SUB * s + 4 * j);
+                Lanes.storeBytes(Fp4Lanes.encode(x, scales[s]), codes, SUB * s + j);
+            }
         }
     }
 
