@@ -10,7 +10,7 @@ import dev.gust.formats.safetensors.SafetensorsLayout;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.TensorInfo;
-import dev.gust.quantization.model.LogicalModel;
+import dev.gust.formats.weight.LogicalModel;
 import dev.gust.quantization.pipeline.ModelWriter;
 import dev.gust.quantization.pipeline.OutputPlan;
 import dev.gust.quantization.pipeline.Progress;

@@ -2,13 +2,13 @@ package dev.gust.benchmarks;
 
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.codec.TensorCodec;
+import dev.gust.formats.measure.Magnitudes;
+import dev.gust.formats.scheme.Quantizers;
+import dev.gust.formats.scheme.ScaleRule;
+import dev.gust.formats.scheme.Scheme;
+import dev.gust.formats.scheme.WeightQuantizer;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.measure.Magnitudes;
-import dev.gust.quantization.scheme.Quantizers;
-import dev.gust.quantization.scheme.ScaleRule;
-import dev.gust.quantization.scheme.Scheme;
-import dev.gust.quantization.scheme.WeightQuantizer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;

@@ -3,7 +3,7 @@ package dev.gust.benchmarks;
 import dev.gust.formats.model.ModelFiles;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.tensor.DType;
-import dev.gust.quantization.model.LogicalModel;
+import dev.gust.formats.weight.LogicalModel;
 import dev.gust.quantization.pipeline.ConversionPlanner;
 import dev.gust.quantization.pipeline.ModelWriter;
 import dev.gust.quantization.pipeline.OutputPlan;

@@ -1,9 +1,9 @@
 package dev.gust.cli;
 
+import dev.gust.formats.layout.QuantizationConfig;
 import dev.gust.formats.model.ModelFiles;
 import dev.gust.formats.model.ModelInput;
-import dev.gust.quantization.layout.QuantizationConfig;
-import dev.gust.quantization.model.LogicalModel;
+import dev.gust.formats.weight.LogicalModel;
 
 /**
  * A model as a verb sees it. Closing it closes the files.

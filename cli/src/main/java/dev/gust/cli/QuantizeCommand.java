@@ -1,6 +1,7 @@
 package dev.gust.cli;
 
-import dev.gust.quantization.layout.Layout;
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.ScaleRule;
 import dev.gust.quantization.pipeline.MemoryBudget;
 import dev.gust.quantization.pipeline.ModelWriter;
 import dev.gust.quantization.pipeline.OutputPlan;
@@ -9,7 +10,6 @@ import dev.gust.quantization.pipeline.QuantizationRequest;
 import dev.gust.quantization.pipeline.RunOptions;
 import dev.gust.quantization.pipeline.TensorSelection;
 import dev.gust.quantization.report.QuantizationReport;
-import dev.gust.quantization.scheme.ScaleRule;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.scheme.Scheme;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 

@@ -1,16 +1,16 @@
 package dev.gust.quantization;
 
 import dev.gust.formats.file.SafetensorsFixture;
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.layout.QuantizationConfig;
 import dev.gust.formats.model.ModelFiles;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.layout.QuantizationConfig;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.RowRange;
-import dev.gust.quantization.model.ScratchBuffers;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.RowRange;
+import dev.gust.formats.weight.ScratchBuffers;
 import dev.gust.quantization.pipeline.ConversionPlanner;
 import dev.gust.quantization.pipeline.ModelWriter;
 import dev.gust.quantization.pipeline.OutputPlan;

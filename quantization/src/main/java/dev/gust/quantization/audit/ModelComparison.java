@@ -1,13 +1,13 @@
 package dev.gust.quantization.audit;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.measure.ErrorSums;
 import dev.gust.formats.tensor.DType;
-import dev.gust.quantization.measure.ErrorSums;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.RowRange;
-import dev.gust.quantization.model.TensorEncoding;
-import dev.gust.quantization.model.WeightReader;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.RowRange;
+import dev.gust.formats.weight.TensorEncoding;
+import dev.gust.formats.weight.WeightReader;
 import dev.gust.quantization.pipeline.PiecePool;
 import dev.gust.quantization.pipeline.Progress;
 import java.util.ArrayList;

@@ -1,12 +1,12 @@
 package dev.gust.quantization.pipeline;
 
+import dev.gust.formats.measure.ErrorSums;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
-import dev.gust.quantization.measure.ErrorSums;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.RowRange;
-import dev.gust.quantization.model.ScratchBuffers;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.RowRange;
+import dev.gust.formats.weight.ScratchBuffers;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,15 +1,15 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.codec.TensorCodec;
+import dev.gust.formats.measure.ErrorSums;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.TensorInfo;
-import dev.gust.quantization.measure.ErrorSums;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.RowRange;
-import dev.gust.quantization.model.ScratchBuffers;
-import dev.gust.quantization.model.TensorEncoding;
-import dev.gust.quantization.model.WeightReader;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.RowRange;
+import dev.gust.formats.weight.ScratchBuffers;
+import dev.gust.formats.weight.TensorEncoding;
+import dev.gust.formats.weight.WeightReader;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

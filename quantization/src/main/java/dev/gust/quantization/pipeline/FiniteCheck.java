@@ -1,11 +1,11 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.measure.Magnitudes;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.measure.Magnitudes;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.RowRange;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.RowRange;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

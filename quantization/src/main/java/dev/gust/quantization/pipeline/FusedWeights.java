@@ -1,6 +1,6 @@
 package dev.gust.quantization.pipeline;
 
-import dev.gust.quantization.model.LogicalTensor;
+import dev.gust.formats.weight.LogicalTensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

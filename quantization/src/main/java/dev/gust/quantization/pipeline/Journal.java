@@ -3,7 +3,7 @@ package dev.gust.quantization.pipeline;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.gust.formats.OutputException;
-import dev.gust.quantization.measure.ErrorSums;
+import dev.gust.formats.measure.ErrorSums;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -2,7 +2,7 @@ package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.InputException;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.model.RowRange;
+import dev.gust.formats.weight.RowRange;
 
 /** Keeps a run's buffers within a limit by letting fewer threads work. */
 public final class MemoryBudget {

@@ -1,6 +1,6 @@
 package dev.gust.quantization.pipeline;
 
-import dev.gust.quantization.model.ScratchBuffers;
+import dev.gust.formats.weight.ScratchBuffers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;

@@ -1,10 +1,10 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.UsageException;
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.ScaleRule;
+import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.scheme.ScaleRule;
-import dev.gust.quantization.scheme.Scheme;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

@@ -1,16 +1,16 @@
 package dev.gust.quantization.pipeline;
 
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.measure.ErrorSums;
+import dev.gust.formats.scheme.Part;
+import dev.gust.formats.scheme.Scheme;
+import dev.gust.formats.scheme.WeightQuantizer;
 import dev.gust.formats.tensor.TensorInfo;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.measure.ErrorSums;
-import dev.gust.quantization.model.LogicalModel;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.RowRange;
-import dev.gust.quantization.model.ScratchBuffers;
-import dev.gust.quantization.model.WeightReader;
-import dev.gust.quantization.scheme.Part;
-import dev.gust.quantization.scheme.Scheme;
-import dev.gust.quantization.scheme.WeightQuantizer;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.RowRange;
+import dev.gust.formats.weight.ScratchBuffers;
+import dev.gust.formats.weight.WeightReader;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;

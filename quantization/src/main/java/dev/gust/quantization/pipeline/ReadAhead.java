@@ -2,7 +2,7 @@ package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
-import dev.gust.quantization.model.LogicalModel;
+import dev.gust.formats.weight.LogicalModel;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

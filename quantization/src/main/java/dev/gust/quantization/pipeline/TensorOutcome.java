@@ -1,6 +1,6 @@
 package dev.gust.quantization.pipeline;
 
-import dev.gust.quantization.measure.ErrorSums;
+import dev.gust.formats.measure.ErrorSums;
 
 /**
  * What became of one tensor.

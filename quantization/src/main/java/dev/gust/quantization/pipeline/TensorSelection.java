@@ -1,8 +1,8 @@
 package dev.gust.quantization.pipeline;
 
 import dev.gust.formats.tensor.DType;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.TensorEncoding;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.TensorEncoding;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;

@@ -1,6 +1,6 @@
 package dev.gust.quantization.report;
 
-import dev.gust.quantization.measure.ErrorSums;
+import dev.gust.formats.measure.ErrorSums;
 
 /**
  * What values lost, in the usual figures.

@@ -1,6 +1,6 @@
 package dev.gust.quantization.report;
 
-import dev.gust.quantization.measure.ErrorSums;
+import dev.gust.formats.measure.ErrorSums;
 import dev.gust.quantization.pipeline.OutputPlan;
 import dev.gust.quantization.pipeline.TensorOutcome;
 import java.util.List;

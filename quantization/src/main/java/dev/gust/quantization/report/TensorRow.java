@@ -1,7 +1,7 @@
 package dev.gust.quantization.report;
 
+import dev.gust.formats.measure.ErrorSums;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.measure.ErrorSums;
 import dev.gust.quantization.pipeline.TensorOutcome;
 import dev.gust.quantization.pipeline.TensorTask;
 import java.util.Optional;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
-import dev.gust.quantization.model.LogicalTensor;
-import dev.gust.quantization.model.TensorEncoding;
+import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.formats.weight.TensorEncoding;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -14,16 +14,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.gust.formats.InputException;
 import dev.gust.formats.file.SafetensorsFixture;
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.Part;
+import dev.gust.formats.scheme.Quantizers;
+import dev.gust.formats.scheme.ScaleRule;
+import dev.gust.formats.scheme.Scheme;
+import dev.gust.formats.scheme.WeightQuantizer;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.quantization.Pipelines;
 import dev.gust.quantization.audit.ModelComparison;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.scheme.Part;
-import dev.gust.quantization.scheme.Quantizers;
-import dev.gust.quantization.scheme.ScaleRule;
-import dev.gust.quantization.scheme.Scheme;
-import dev.gust.quantization.scheme.WeightQuantizer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -389,7 +389,7 @@ class PipelineTest {
     }
 
     private static final class RowRangeBytes {
-        static final long ELEMENTS = dev.gust.quantization.model.RowRange.PIECE_ELEMENTS;
+        static final long ELEMENTS = dev.gust.formats.weight.RowRange.PIECE_ELEMENTS;
     }
 
     @Test

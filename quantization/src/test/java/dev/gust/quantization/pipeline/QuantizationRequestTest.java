@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.gust.formats.UsageException;
+import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.ScaleRule;
+import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
-import dev.gust.quantization.layout.Layout;
 import dev.gust.quantization.pipeline.QuantizationRequest.Aim;
-import dev.gust.quantization.scheme.ScaleRule;
-import dev.gust.quantization.scheme.Scheme;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;

@@ -7,7 +7,7 @@ import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
-import dev.gust.quantization.model.LogicalModel;
+import dev.gust.formats.weight.LogicalModel;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;

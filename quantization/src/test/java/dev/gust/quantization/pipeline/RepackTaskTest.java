@@ -5,15 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.gust.formats.InputException;
 import dev.gust.formats.file.SafetensorsFixture;
+import dev.gust.formats.layout.Fp4Blocks;
+import dev.gust.formats.layout.Layout;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
+import dev.gust.formats.weight.TensorEncoding;
 import dev.gust.quantization.Pipelines;
 import dev.gust.quantization.audit.ModelAudit;
 import dev.gust.quantization.audit.ModelComparison;
-import dev.gust.quantization.layout.Fp4Blocks;
-import dev.gust.quantization.layout.Layout;
-import dev.gust.quantization.model.TensorEncoding;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

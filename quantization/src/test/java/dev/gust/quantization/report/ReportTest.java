@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.gust.formats.layout.Layout;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.quantization.Pipelines;
-import dev.gust.quantization.layout.Layout;
 import dev.gust.quantization.pipeline.ModelWriter;
 import dev.gust.quantization.pipeline.QuantizationPlanner;
 import java.io.StringReader;

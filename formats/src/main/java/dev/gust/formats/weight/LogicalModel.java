@@ -1,0 +1,123 @@
+package dev.gust.formats.weight;
+
+import dev.gust.formats.file.TensorSource;
+import dev.gust.formats.scheme.Scheme;
+import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.TensorInfo;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A model file seen through its quantization: each weight once, under its own name, whatever tensors store it. What is
+ * stored is recognised by names, types and shapes, so that a model keeps its meaning in any container.
+ */
+public final class LogicalModel implements AutoCloseable {
+    /** Metadata key that names the scheme; needed only to tell the two MXFP6 types apart. */
+    public static final String SCHEME_KEY = "gust.scheme";
+
+    private final TensorSource source;
+    private final Map<String, LogicalTensor> tensors;
+
+    private LogicalModel(TensorSource source, Map<String, LogicalTensor> tensors) {
+        this.source = source;
+        this.tensors = tensors;
+    }
+
+    /**
+     * Looks at an open file; closing the result closes the file.
+     *
+     * @param source the file
+     * @param declared the scheme its configuration names, if it has one
+     */
+    public static LogicalModel of(TensorSource source, Optional<Scheme> declared) {
+        Optional<Scheme> hint = declared.or(
+                () -> Optional.ofNullable(source.metadata().get(SCHEME_KEY)).flatMap(Scheme::byLabel));
+        var stored = new LinkedHashMap<String, TensorInfo>();
+        source.tensors().forEach(t -> stored.put(t.name(), t));
+        var recognition = new WeightRecognition(stored, hint);
+
+        var found = new LinkedHashMap<String, LogicalTensor>();
+        Set<String> taken = new HashSet<>();
+        for (TensorInfo info : stored.values()) {
+            recognition.weightLedBy(info).ifPresent(w -> {
+                if (w.stored().stream().noneMatch(t -> taken.contains(t.name()))) {
+                    found.put(info.name(), w);
+                    w.stored().forEach(t -> taken.add(t.name()));
+                }
+            });
+        }
+        var tensors = new LinkedHashMap<String, LogicalTensor>();
+        for (TensorInfo info : stored.values()) {
+            LogicalTensor weight = found.get(info.name());
+            if (weight != null) {
+                tensors.put(weight.name(), weight);
+            } else if (!taken.contains(info.name())) {
+                tensors.put(
+                        info.name(),
+                        new LogicalTensor(
+                                info.name(), info.shape(), new TensorEncoding.Plain(info.dtype()), List.of(info)));
+            }
+        }
+        return new LogicalModel(source, Collections.unmodifiableMap(tensors));
+    }
+
+    public TensorSource source() {
+        return source;
+    }
+
+    /** The model's tensors, in file order. */
+    public List<LogicalTensor> tensors() {
+        return List.copyOf(tensors.values());
+    }
+
+    public Optional<LogicalTensor> find(String name) {
+        return Optional.ofNullable(tensors.get(name));
+    }
+
+    /** The schemes and block types that occur, in order of appearance. */
+    public List<String> quantizations() {
+        var labels = new ArrayList<String>();
+        for (LogicalTensor t : tensors.values()) {
+            if (t.isQuantized() && !labels.contains(t.encoding().label())) {
+                labels.add(t.encoding().label());
+            }
+        }
+        return labels;
+    }
+
+    /** Name of the tensor that holds a GGUF weight's tensor scale. */
+    public static String tensorScaleName(String weight) {
+        return WeightRecognition.tensorScaleName(weight);
+    }
+
+    /** Opens the values of one tensor. */
+    public WeightReader read(LogicalTensor tensor) {
+        return WeightReader.open(source, tensor);
+    }
+
+    /** The number type a plain weight would have in this model: that of most float elements. */
+    public DType floatType() {
+        var elements = new LinkedHashMap<DType, Long>();
+        for (LogicalTensor t : tensors.values()) {
+            if (t.encoding() instanceof TensorEncoding.Plain(var dtype)
+                    && (dtype == DType.F32 || dtype == DType.F16 || dtype == DType.BF16)) {
+                elements.merge(dtype, t.shape().elements(), Long::sum);
+            }
+        }
+        return elements.entrySet().stream()
+                .max(Map.Entry.comparingByValue())
+                .map(Map.Entry::getKey)
+                .orElse(DType.F32);
+    }
+
+    @Override
+    public void close() {
+        source.close();
+    }
+}

@@ -1,0 +1,152 @@
+package dev.gust.formats.weight;
+
+import dev.gust.formats.InputException;
+import dev.gust.formats.codec.Codecs;
+import dev.gust.formats.codec.TensorCodec;
+import dev.gust.formats.file.TensorSource;
+import dev.gust.formats.scheme.Part;
+import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Tensor;
+import dev.gust.formats.tensor.TensorInfo;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Reads a model's tensor as float32, rows at a time, however it is stored. Safe to share between threads, each with
+ * scratch buffers of its own.
+ */
+public final class WeightReader implements AutoCloseable {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final LogicalTensor tensor;
+    private final List<Tensor> stored;
+    private final Decoding decoding;
+
+    /** Decodes a range of rows, or points at them where they are float32 already. */
+    private interface Decoding {
+        MemorySegment read(RowRange rows, ScratchBuffers scratch, int slot);
+    }
+
+    private WeightReader(LogicalTensor tensor, List<Tensor> stored, Decoding decoding) {
+        this.tensor = tensor;
+        this.stored = stored;
+        this.decoding = decoding;
+    }
+
+    static WeightReader open(TensorSource source, LogicalTensor tensor) {
+        var stored = new ArrayList<Tensor>();
+        try {
+            for (TensorInfo info : tensor.stored()) {
+                stored.add(source.open(info.name()));
+            }
+            List<MemorySegment> data = stored.stream().map(Tensor::data).toList();
+            Decoding decoding = switch (tensor.encoding()) {
+                case TensorEncoding.Plain(var dtype)
+                when dtype == DType.F32 -> (rows, _, _) -> floatsOf(data.getFirst(), tensor, rows);
+                case TensorEncoding.Plain(var dtype) -> plain(codec(source, tensor, dtype), data.getFirst(), tensor, 1);
+                case TensorEncoding.Scaled(var dtype) ->
+                    plain(
+                            codec(source, tensor, dtype),
+                            data.getFirst(),
+                            tensor,
+                            data.get(1).get(F32, 0));
+                case TensorEncoding.Quantized quantized -> quantized(quantized, data, tensor);
+            };
+            return new WeightReader(tensor, stored, decoding);
+        } catch (RuntimeException e) {
+            stored.forEach(Tensor::close);
+            throw e;
+        }
+    }
+
+    public LogicalTensor tensor() {
+        return tensor;
+    }
+
+    /** Rows that can only be read together. */
+    public int rowBlock() {
+        return tensor.encoding() instanceof TensorEncoding.Quantized q
+                ? q.quantizer().rowBlock()
+                : 1;
+    }
+
+    /**
+     * The values of some rows, valid until the scratch slot is used again.
+     *
+     * @param rows the range, cut by {@link RowRange#cut} at multiples of {@link #rowBlock()}
+     * @param scratch buffers of the calling thread
+     * @param slot first of 8 slots that this call may use
+     */
+    public MemorySegment read(RowRange rows, ScratchBuffers scratch, int slot) {
+        return decoding.read(rows, scratch, slot);
+    }
+
+    @Override
+    public void close() {
+        stored.forEach(Tensor::close);
+    }
+
+    private static TensorCodec codec(TensorSource source, LogicalTensor tensor, DType dtype) {
+        return Codecs.of(dtype)
+                .orElseThrow(() -> InputException.ofTensor(
+                        source.location(),
+                        tensor.name(),
+                        "values of type " + dtype + " cannot be decoded",
+                        "convert the model to one of the types in docs/formats.md first"));
+    }
+
+    private static MemorySegment floatsOf(MemorySegment data, LogicalTensor tensor, RowRange rows) {
+        long rowBytes = tensor.shape().columns() * Float.BYTES;
+        return data.asSlice(rows.first() * rowBytes, rows.count() * rowBytes);
+    }
+
+    private static Decoding plain(TensorCodec codec, MemorySegment data, LogicalTensor tensor, float factor) {
+        DType dtype = codec.dtype();
+        long columns = tensor.shape().columns();
+        return (rows, scratch, slot) -> {
+            // Types that pack several elements may cut a row in mid-unit: begin at the unit and skip what is before.
+            long first = rows.first() * columns;
+            long skipped = first % dtype.blockElements();
+            long end = Math.min(
+                    Math.ceilDiv(first + rows.count() * columns, (long) dtype.blockElements()) * dtype.blockElements(),
+                    tensor.shape().elements());
+            long count = end - first + skipped;
+            MemorySegment floats = scratch.get(slot, count * Float.BYTES);
+            codec.decode(data, dtype.byteSize(first - skipped), floats, 0, count);
+            if (factor != 1) {
+                scale(floats, factor);
+            }
+            return floats.asSlice(skipped * Float.BYTES, rows.count() * columns * Float.BYTES);
+        };
+    }
+
+    private static void scale(MemorySegment floats, float factor) {
+        for (long i = 0; i < floats.byteSize(); i += Float.BYTES) {
+            floats.set(F32, i, floats.get(F32, i) * factor);
+        }
+    }
+
+    private static Decoding quantized(
+            TensorEncoding.Quantized encoding, List<MemorySegment> data, LogicalTensor tensor) {
+        return (rows, scratch, slot) -> {
+            var parts = new ArrayList<MemorySegment>();
+            for (int i = 0; i < data.size(); i++) {
+                Part part = encoding.parts().get(i);
+                Part.Range range = encoding.quantizer().range(tensor.shape(), i, rows.first(), rows.count());
+                MemorySegment bytes = data.get(i).asSlice(range.offset(), range.bytes());
+                if (part.suffix().equals("weight_global_scale")) {
+                    bytes = scratch.get(slot + 1, bytes.byteSize()).copyFrom(bytes);
+                    encoding.layout().convert(part, bytes);
+                }
+                parts.add(bytes);
+            }
+            MemorySegment floats =
+                    scratch.get(slot, rows.count() * tensor.shape().columns() * Float.BYTES);
+            encoding.quantizer().dequantize(parts, rows.count(), tensor.shape().columns(), floats);
+            return floats;
+        };
+    }
+}

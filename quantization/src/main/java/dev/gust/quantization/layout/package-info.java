@@ -1,5 +1,0 @@
-/** Layouts: the names, shapes and configuration under which each ecosystem stores a quantized weight. */
-@NullMarked
-package dev.gust.quantization.layout;
-
-import org.jspecify.annotations.NullMarked;

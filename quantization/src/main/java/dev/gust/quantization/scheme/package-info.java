@@ -1,5 +1,0 @@
-/** Quantization schemes: how the rows of a weight become codes and scales, and back. */
-@NullMarked
-package dev.gust.quantization.scheme;
-
-import org.jspecify.annotations.NullMarked;
