@@ -45,7 +45,7 @@ final class Arithmetic extends Rules {
                 // Every other operator means on devices what it means in Java.
             }
         }
-        return super.visitBinary(tree, unused);
+        return super.visitBinary(tree, null);
     }
 
     @Override
@@ -60,7 +60,7 @@ final class Arithmetic extends Rules {
                 && isSquare(method.resolved(tree.getVariable()))) {
             refuse(Rule.SQUARE_SHIFT, tree);
         }
-        return super.visitCompoundAssignment(tree, unused);
+        return super.visitCompoundAssignment(tree, null);
     }
 
     @Override
@@ -71,7 +71,7 @@ final class Arithmetic extends Rules {
                 && (isSignBit(mask.getLeftOperand()) || isSignBit(mask.getRightOperand()))) {
             refuse(Rule.SIGN_BIT, tree);
         }
-        return super.visitUnary(tree, unused);
+        return super.visitUnary(tree, null);
     }
 
     private void signShift(Tree tree, ExpressionTree distance) {
@@ -106,13 +106,13 @@ final class Arithmetic extends Rules {
     @Override
     public @Nullable Void visitIdentifier(IdentifierTree tree, @Nullable Void unused) {
         nan(tree);
-        return super.visitIdentifier(tree, unused);
+        return super.visitIdentifier(tree, null);
     }
 
     @Override
     public @Nullable Void visitMemberSelect(MemberSelectTree tree, @Nullable Void unused) {
         nan(tree);
-        return super.visitMemberSelect(tree, unused);
+        return super.visitMemberSelect(tree, null);
     }
 
     private void nan(ExpressionTree tree) {

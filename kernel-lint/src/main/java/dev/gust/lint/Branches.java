@@ -32,18 +32,18 @@ final class Branches extends Rules {
     @Override
     public @Nullable Void visitSwitch(SwitchTree tree, @Nullable Void unused) {
         cases(tree, tree.getCases());
-        return super.visitSwitch(tree, unused);
+        return super.visitSwitch(tree, null);
     }
 
     @Override
     public @Nullable Void visitSwitchExpression(SwitchExpressionTree tree, @Nullable Void unused) {
         cases(tree, tree.getCases());
-        return super.visitSwitchExpression(tree, unused);
+        return super.visitSwitchExpression(tree, null);
     }
 
     private void cases(Tree tree, List<? extends CaseTree> cases) {
         for (CaseTree one : cases) {
-            boolean last = one == cases.getLast();
+            boolean last = one.equals(cases.getLast());
             if (one.getLabels().size() > 1 || (!last && fallsThrough(one))) {
                 refuse(Rule.SHARED_CASE, one);
             }
@@ -72,7 +72,7 @@ final class Branches extends Rules {
     @Override
     public @Nullable Void visitIf(IfTree tree, @Nullable Void unused) {
         boolean first = !(getCurrentPath().getParentPath().getLeaf() instanceof IfTree outer
-                && outer.getElseStatement() == tree);
+                && tree.equals(outer.getElseStatement()));
         if (first) {
             Map<Element, Integer> tests = new HashMap<>();
             Optional<IfTree> at = Optional.of(tree);
@@ -86,7 +86,7 @@ final class Branches extends Rules {
                 refuse(Rule.LONG_CHAIN, tree);
             }
         }
-        return super.visitIf(tree, unused);
+        return super.visitIf(tree, null);
     }
 
     /** The variable in {@code variable == constant}. */

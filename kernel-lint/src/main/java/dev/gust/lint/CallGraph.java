@@ -37,10 +37,10 @@ final class CallGraph {
         new TreeScanner<@Nullable Void, @Nullable Void>() {
             @Override
             public @Nullable Void visitReturn(ReturnTree tree, @Nullable Void unused) {
-                if (tree != statements.getLast()) {
+                if (!tree.equals(statements.getLast())) {
                     exits.add(new Exit(method.source(), tree));
                 }
-                return super.visitReturn(tree, unused);
+                return super.visitReturn(tree, null);
             }
         }.scan(method.body(), null);
         if (!exits.isEmpty()) {

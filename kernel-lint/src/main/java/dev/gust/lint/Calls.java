@@ -33,7 +33,7 @@ final class Calls extends Rules {
         if (source.element(tree.getMethodSelect()).orElse(null) instanceof ExecutableElement callee) {
             check(tree, callee);
         }
-        return super.visitMethodInvocation(tree, unused);
+        return super.visitMethodInvocation(tree, null);
     }
 
     private void check(MethodInvocationTree tree, ExecutableElement callee) {
@@ -121,7 +121,7 @@ final class Calls extends Rules {
         }
         return outer.getLeaf() instanceof MethodInvocationTree set
                 && isArrayCall(set, "set")
-                && set.getArguments().getLast() == value;
+                && set.getArguments().getLast().equals(value);
     }
 
     private boolean isArrayCall(ExpressionTree tree, String name) {

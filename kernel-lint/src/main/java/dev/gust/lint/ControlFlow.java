@@ -39,7 +39,7 @@ final class ControlFlow extends Rules {
         if (tree.getLabel() != null) {
             refuse(Rule.LABELLED_JUMP, tree);
         }
-        return super.visitBreak(tree, unused);
+        return super.visitBreak(tree, null);
     }
 
     @Override
@@ -47,7 +47,7 @@ final class ControlFlow extends Rules {
         if (tree.getLabel() != null) {
             refuse(Rule.LABELLED_JUMP, tree);
         }
-        return super.visitContinue(tree, unused);
+        return super.visitContinue(tree, null);
     }
 
     @Override
@@ -57,11 +57,11 @@ final class ControlFlow extends Rules {
         } else if (!method.entry() && !isLast(tree)) {
             refuse(Rule.MULTIPLE_RETURNS, tree);
         }
-        return super.visitReturn(tree, unused);
+        return super.visitReturn(tree, null);
     }
 
     private boolean isLast(ReturnTree tree) {
-        return method.body().getStatements().getLast() == tree;
+        return method.body().getStatements().getLast().equals(tree);
     }
 
     @Override
@@ -71,7 +71,7 @@ final class ControlFlow extends Rules {
             parallel(tree);
         }
         loops++;
-        super.visitForLoop(tree, unused);
+        super.visitForLoop(tree, null);
         loops--;
         return null;
     }
@@ -80,7 +80,7 @@ final class ControlFlow extends Rules {
     public @Nullable Void visitWhileLoop(WhileLoopTree tree, @Nullable Void unused) {
         condition(Optional.of(tree.getCondition()));
         loops++;
-        super.visitWhileLoop(tree, unused);
+        super.visitWhileLoop(tree, null);
         loops--;
         return null;
     }
@@ -89,7 +89,7 @@ final class ControlFlow extends Rules {
     public @Nullable Void visitDoWhileLoop(DoWhileLoopTree tree, @Nullable Void unused) {
         condition(Optional.of(tree.getCondition()));
         loops++;
-        super.visitDoWhileLoop(tree, unused);
+        super.visitDoWhileLoop(tree, null);
         loops--;
         return null;
     }
@@ -98,7 +98,7 @@ final class ControlFlow extends Rules {
     public @Nullable Void visitEnhancedForLoop(EnhancedForLoopTree tree, @Nullable Void unused) {
         refuse(Rule.ENHANCED_FOR, tree);
         loops++;
-        super.visitEnhancedForLoop(tree, unused);
+        super.visitEnhancedForLoop(tree, null);
         loops--;
         return null;
     }
@@ -113,7 +113,7 @@ final class ControlFlow extends Rules {
             @Override
             public @Nullable Void scan(Tree tree, @Nullable Void unused) {
                 found[0] |= tree != null && tree.getKind() == Tree.Kind.CONDITIONAL_OR;
-                return super.scan(tree, unused);
+                return super.scan(tree, null);
             }
         }.scan(condition, null);
         return found[0];
@@ -133,7 +133,7 @@ final class ControlFlow extends Rules {
         boolean perfect = true;
         boolean alone = true;
         int depth = 1;
-        for (TreePath at = getCurrentPath(); at.getLeaf() != method.tree(); at = at.getParentPath()) {
+        for (TreePath at = getCurrentPath(); !at.getLeaf().equals(method.tree()); at = at.getParentPath()) {
             Tree outer = at.getParentPath().getLeaf();
             if (outer instanceof ForLoopTree loop && isParallel(loop)) {
                 depth++;
@@ -160,7 +160,7 @@ final class ControlFlow extends Rules {
     @Override
     public @Nullable Void visitTry(TryTree tree, @Nullable Void unused) {
         refuse(Rule.EXCEPTION, tree);
-        return super.visitTry(tree, unused);
+        return super.visitTry(tree, null);
     }
 
     @Override

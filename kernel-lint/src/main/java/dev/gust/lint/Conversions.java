@@ -32,7 +32,7 @@ final class Conversions extends Rules {
     @Override
     public @Nullable Void visitTypeCast(TypeCastTree tree, @Nullable Void unused) {
         converted(tree.getExpression(), source.kind(tree));
-        return super.visitTypeCast(tree, unused);
+        return super.visitTypeCast(tree, null);
     }
 
     @Override
@@ -42,25 +42,25 @@ final class Conversions extends Rules {
             converted(tree.getLeftOperand(), source.kind(tree.getRightOperand()));
             converted(tree.getRightOperand(), source.kind(tree.getLeftOperand()));
         }
-        return super.visitBinary(tree, unused);
+        return super.visitBinary(tree, null);
     }
 
     @Override
     public @Nullable Void visitVariable(VariableTree tree, @Nullable Void unused) {
         Optional.ofNullable(tree.getInitializer()).ifPresent(value -> converted(value, source.kind(tree)));
-        return super.visitVariable(tree, unused);
+        return super.visitVariable(tree, null);
     }
 
     @Override
     public @Nullable Void visitAssignment(AssignmentTree tree, @Nullable Void unused) {
         converted(tree.getExpression(), source.kind(tree.getVariable()));
-        return super.visitAssignment(tree, unused);
+        return super.visitAssignment(tree, null);
     }
 
     @Override
     public @Nullable Void visitCompoundAssignment(CompoundAssignmentTree tree, @Nullable Void unused) {
         converted(tree.getExpression(), source.kind(tree.getVariable()));
-        return super.visitCompoundAssignment(tree, unused);
+        return super.visitCompoundAssignment(tree, null);
     }
 
     @Override
@@ -68,7 +68,7 @@ final class Conversions extends Rules {
         Optional.ofNullable(tree.getExpression())
                 .ifPresent(value ->
                         converted(value, method.element().getReturnType().getKind()));
-        return super.visitReturn(tree, unused);
+        return super.visitReturn(tree, null);
     }
 
     @Override
@@ -80,7 +80,7 @@ final class Conversions extends Rules {
                 converted(arguments.get(i), parameters.get(i).asType().getKind());
             }
         }
-        return super.visitMethodInvocation(tree, unused);
+        return super.visitMethodInvocation(tree, null);
     }
 
     private void converted(ExpressionTree value, TypeKind to) {

@@ -88,13 +88,13 @@ record FillLoop(Source source, Element array, String size) {
             @Override
             public @Nullable Void visitBreak(BreakTree tree, @Nullable Void unused) {
                 found[0] = true;
-                return super.visitBreak(tree, unused);
+                return super.visitBreak(tree, null);
             }
 
             @Override
             public @Nullable Void visitContinue(ContinueTree tree, @Nullable Void unused) {
                 found[0] = true;
-                return super.visitContinue(tree, unused);
+                return super.visitContinue(tree, null);
             }
         }.scan(body, null);
         return found[0];
@@ -107,7 +107,7 @@ record FillLoop(Source source, Element array, String size) {
             @Override
             public @Nullable Void visitIdentifier(IdentifierTree name, @Nullable Void unused) {
                 found[0] |= isNamed(name, array);
-                return super.visitIdentifier(name, unused);
+                return super.visitIdentifier(name, null);
             }
         }.scan(tree, null);
         return found[0];

@@ -55,7 +55,7 @@ record KernelMethod(
                     Optional.ofNullable(variable.getInitializer()).ifPresent(value -> initializers.put(found, value));
                     parallel[0] |= isParallel(found);
                 });
-                return super.visitVariable(variable, unused);
+                return super.visitVariable(variable, null);
             }
         }.scan(body, null);
         boolean context = element.getParameters().stream().anyMatch(p -> CONTEXT.equals(Source.nameOf(p.asType())));

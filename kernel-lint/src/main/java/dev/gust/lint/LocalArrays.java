@@ -32,7 +32,7 @@ final class LocalArrays extends Rules {
                     .filter(this::isLocal)
                     .forEach(array -> refuse(Rule.LOCAL_ARRAY_ESCAPES, array));
         }
-        return super.visitMethodInvocation(tree, unused);
+        return super.visitMethodInvocation(tree, null);
     }
 
     @Override
@@ -40,7 +40,7 @@ final class LocalArrays extends Rules {
         Optional.ofNullable(tree.getExpression())
                 .filter(this::isLocal)
                 .ifPresent(array -> refuse(Rule.LOCAL_ARRAY_ESCAPES, array));
-        return super.visitReturn(tree, unused);
+        return super.visitReturn(tree, null);
     }
 
     /** A variable that may be one array or another hides which memory it is in. */
@@ -49,13 +49,13 @@ final class LocalArrays extends Rules {
         if (isLocal(tree.getExpression())) {
             refuse(Rule.LOCAL_ARRAY_ESCAPES, tree);
         }
-        return super.visitAssignment(tree, unused);
+        return super.visitAssignment(tree, null);
     }
 
     private boolean isLocal(ExpressionTree tree) {
         ExpressionTree at = method.resolved(tree);
         ExpressionTree next = method.resolved(at);
-        while (next != at) {
+        while (!next.equals(at)) {
             at = next;
             next = method.resolved(at);
         }

@@ -39,7 +39,7 @@ final class PrivateArrays extends Rules {
                 refuse(Rule.UNFILLED_ARRAY, tree);
             }
         }
-        return super.visitNewArray(tree, unused);
+        return super.visitNewArray(tree, null);
     }
 
     /** Whether the first statement behind the declaration that mentions the array is a loop that fills it. */

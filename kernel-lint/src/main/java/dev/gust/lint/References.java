@@ -38,7 +38,7 @@ final class References extends Rules {
         } else if (!type.startsWith(VECTORS)) {
             refuse(Rule.OBJECT, tree);
         }
-        return super.visitNewClass(tree, unused);
+        return super.visitNewClass(tree, null);
     }
 
     @Override
@@ -62,7 +62,7 @@ final class References extends Rules {
     @Override
     public @Nullable Void visitSynchronized(SynchronizedTree tree, @Nullable Void unused) {
         refuse(Rule.OBJECT, tree);
-        return super.visitSynchronized(tree, unused);
+        return super.visitSynchronized(tree, null);
     }
 
     @Override
@@ -70,19 +70,19 @@ final class References extends Rules {
         if (!source.kind(tree).isPrimitive()) {
             refuse(Rule.OBJECT, tree);
         }
-        return super.visitTypeCast(tree, unused);
+        return super.visitTypeCast(tree, null);
     }
 
     @Override
     public @Nullable Void visitSwitch(SwitchTree tree, @Nullable Void unused) {
         selector(tree.getExpression());
-        return super.visitSwitch(tree, unused);
+        return super.visitSwitch(tree, null);
     }
 
     @Override
     public @Nullable Void visitSwitchExpression(SwitchExpressionTree tree, @Nullable Void unused) {
         selector(tree.getExpression());
-        return super.visitSwitchExpression(tree, unused);
+        return super.visitSwitchExpression(tree, null);
     }
 
     private void selector(ExpressionTree tree) {
@@ -98,7 +98,7 @@ final class References extends Rules {
         } else if (tree.getKind() == Tree.Kind.NULL_LITERAL) {
             refuse(Rule.OBJECT, tree);
         }
-        return super.visitLiteral(tree, unused);
+        return super.visitLiteral(tree, null);
     }
 
     @Override
@@ -107,7 +107,7 @@ final class References extends Rules {
             refuse(Rule.STRING, tree);
             return null;
         }
-        return super.visitBinary(tree, unused);
+        return super.visitBinary(tree, null);
     }
 
     @Override
@@ -122,7 +122,7 @@ final class References extends Rules {
         } else if (source.kind(tree) == TypeKind.DECLARED && !name.startsWith(Source.API)) {
             refuse(Rule.OBJECT, tree);
         }
-        return scan(tree.getInitializer(), unused);
+        return scan(tree.getInitializer(), null);
     }
 
     private void smallFloat(Tree tree) {
@@ -134,13 +134,13 @@ final class References extends Rules {
     @Override
     public @Nullable Void visitIdentifier(IdentifierTree tree, @Nullable Void unused) {
         source.variable(tree).ifPresent(variable -> statics(tree, variable));
-        return super.visitIdentifier(tree, unused);
+        return super.visitIdentifier(tree, null);
     }
 
     @Override
     public @Nullable Void visitMemberSelect(MemberSelectTree tree, @Nullable Void unused) {
         source.variable(tree).ifPresent(variable -> statics(tree, variable));
-        return super.visitMemberSelect(tree, unused);
+        return super.visitMemberSelect(tree, null);
     }
 
     private void statics(ExpressionTree tree, VariableElement variable) {
