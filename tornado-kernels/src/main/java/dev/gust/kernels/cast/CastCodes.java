@@ -18,7 +18,7 @@ final class CastCodes {
     private CastCodes() {}
 
     /** SplitMix64's output function; the masks make shifts of signed numbers into unsigned ones. */
-    static long mix(long z) {
+    static long splitMix(long z) {
         long y = (z ^ ((z >> 30) & 0x3ffffffffL)) * FIRST_FACTOR;
         y = (y ^ ((y >> 27) & 0x1fffffffffL)) * SECOND_FACTOR;
         return y ^ ((y >> 31) & 0x1ffffffffL);
@@ -30,7 +30,7 @@ final class CastCodes {
      * @param state [0]: the generator's state for element 0
      */
     static long randomBits(LongArray state, int i) {
-        return mix(state.get(0) + (long) i * GAMMA);
+        return splitMix(state.get(0) + (long) i * GAMMA);
     }
 
     /** The positive code nearest to a magnitude, ties to even; runs on past the greatest code. */
