@@ -37,7 +37,7 @@ class OpCommandTest {
     @ParameterizedTest
     @MethodSource("stored")
     void matmulGivesTheSameAnswerOnEveryDevice(String scheme, String name) throws Exception {
-        Path plain = new SampleModel()
+        Path plain = new SampleModel(7)
                 .weight("x", DType.F32, 3, 512)
                 .weight("layer.weight", DType.F32, 40, 512)
                 .write(folder.resolve("plain.safetensors"));
@@ -73,7 +73,7 @@ class OpCommandTest {
     @ParameterizedTest
     @ValueSource(strings = {"jvm", "scalar", "emulator"})
     void castGivesTheSameCodesEverywhereAndComesBack(String device) throws Exception {
-        Path x = new SampleModel().weight("x", DType.F32, 5, 77).write(folder.resolve("x.safetensors"));
+        Path x = new SampleModel(7).weight("x", DType.F32, 5, 77).write(folder.resolve("x.safetensors"));
         Path codes = folder.resolve("codes.safetensors");
         Gust.run("op", "cast", "--in", x, "--out", codes, "--set", "dtype=F8_E5M2", "--device", device)
                 .isDone();
@@ -105,7 +105,7 @@ class OpCommandTest {
 
     @Test
     void jsonTellsWhatRanAndWhereTheTimeWent() throws Exception {
-        Path in = new SampleModel()
+        Path in = new SampleModel(7)
                 .weight("x", DType.F32, 1, 64)
                 .weight("weight", DType.BF16, 8, 64)
                 .write(folder.resolve("in.safetensors"));
@@ -132,7 +132,7 @@ class OpCommandTest {
 
     @Test
     void whatIsWrongIsSaidAndNothingIsWritten() throws Exception {
-        Path in = new SampleModel()
+        Path in = new SampleModel(7)
                 .weight("x", DType.F32, 2, 64)
                 .weight("weight", DType.F32, 8, 32)
                 .write(folder.resolve("in.safetensors"));
