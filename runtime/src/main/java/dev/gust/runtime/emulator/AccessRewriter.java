@@ -207,7 +207,9 @@ final class AccessRewriter {
                         ITEM,
                         "allocates",
                         MethodTypeDesc.of(ConstantDescs.CD_void, ConstantDescs.CD_int, ConstantDescs.CD_int));
-                code.with(call);
+                // On the work-item's own class: not every version of the API has an allocation for every type.
+                code.istore(index).pop().aload(item).iload(index);
+                code.invokevirtual(ITEM, name, call.typeSymbol());
             } else if (name.equals("atomicAdd")) {
                 code.with(call);
             } else {

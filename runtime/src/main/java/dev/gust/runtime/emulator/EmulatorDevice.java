@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
 import uk.ac.manchester.tornado.api.KernelContext;
 
 /**
@@ -44,6 +45,7 @@ public final class EmulatorDevice implements KernelDevice {
     public static final int MOST_WORK_ITEMS = 1024;
 
     private final int threads;
+    private final Function<ClassLoader, KernelLoader> rewriting;
     private final ExecutorService workers;
     private final CopyCounter copies = new CopyCounter();
     private final NativeArrays arrays = new NativeArrays(copies);
@@ -60,10 +62,16 @@ public final class EmulatorDevice implements KernelDevice {
      * @param threads how many, the calling one among them; at least 1
      */
     public EmulatorDevice(int threads) {
+        this(threads, KernelLoader::new);
+    }
+
+    /** @param rewriting makes the loader of rewritten kernels beside the kernels' own */
+    EmulatorDevice(int threads, Function<ClassLoader, KernelLoader> rewriting) {
         if (threads < 1) {
             throw new IllegalArgumentException(threads + " threads");
         }
         this.threads = threads;
+        this.rewriting = rewriting;
         this.workers = Executors.newCachedThreadPool(
                 Thread.ofPlatform().daemon().name("gust-emulator-", 0).factory());
     }
@@ -155,7 +163,7 @@ public final class EmulatorDevice implements KernelDevice {
     /** Rewritten classes are kept, so that what the virtual machine learns about a kernel serves all plans. */
     private KernelLoader loader(Kernel kernel) {
         synchronized (loaders) {
-            return loaders.computeIfAbsent(KernelCapture.loader(kernel.getClass()), KernelLoader::new);
+            return loaders.computeIfAbsent(KernelCapture.loader(kernel.getClass()), rewriting);
         }
     }
 

@@ -68,6 +68,10 @@ public final class KernelCapture {
             run.invoke(kernel, (KernelContext) note);
         } catch (RuntimeException | Error e) {
             throw e;
+        } catch (IllegalAccessException e) {
+            throw new KernelFault(
+                    "its class is in another module or class loader than Gust, which keeps its members closed",
+                    "load both from one class path");
         } catch (Throwable e) {
             throw unfit("its class cannot be copied: " + e);
         }

@@ -1,11 +1,10 @@
 package dev.gust.runtime.emulator;
 
-import dev.gust.runtime.emulator.Launches.HostKernel;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-/** Kernels that need a newer API; {@link NewerApi.Loader} loads them. */
-public final class LaneKernels {
+/** Kernels that need a newer API; {@link NewerApi.Loader} changes them into such. */
+final class LaneKernels {
     private LaneKernels() {}
 
     static void exchange(KernelContext context, FloatArray in, FloatArray out) {
@@ -33,69 +32,5 @@ public final class LaneKernels {
 
     static void useTensorCores(KernelContext context, FloatArray in, FloatArray out) {
         out.set(context.globalIdx, in.get(0) + NewerApi.mmaFragment(context, 0)[0]);
-    }
-
-    /** Which of the kernels to run. */
-    public static final class Exchange extends HostKernel {
-        private final FloatArray in;
-        private final FloatArray out;
-
-        public Exchange(FloatArray in, FloatArray out) {
-            this.in = in;
-            this.out = out;
-        }
-
-        @Override
-        public void run(KernelContext context) {
-            exchange(context, in, out);
-        }
-    }
-
-    /** Which of the kernels to run. */
-    public static final class ExchangeInPart extends HostKernel {
-        private final FloatArray in;
-        private final FloatArray out;
-
-        public ExchangeInPart(FloatArray in, FloatArray out) {
-            this.in = in;
-            this.out = out;
-        }
-
-        @Override
-        public void run(KernelContext context) {
-            exchangeInPart(context, in, out);
-        }
-    }
-
-    /** Which of the kernels to run. */
-    public static final class PackBytes extends HostKernel {
-        private final FloatArray in;
-        private final FloatArray out;
-
-        public PackBytes(FloatArray in, FloatArray out) {
-            this.in = in;
-            this.out = out;
-        }
-
-        @Override
-        public void run(KernelContext context) {
-            packBytes(context, in, out);
-        }
-    }
-
-    /** Which of the kernels to run. */
-    public static final class UseTensorCores extends HostKernel {
-        private final FloatArray in;
-        private final FloatArray out;
-
-        public UseTensorCores(FloatArray in, FloatArray out) {
-            this.in = in;
-            this.out = out;
-        }
-
-        @Override
-        public void run(KernelContext context) {
-            useTensorCores(context, in, out);
-        }
     }
 }

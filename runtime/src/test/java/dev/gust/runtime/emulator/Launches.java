@@ -10,11 +10,11 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 
 /** Runs kernels in tests. */
-public final class Launches {
+final class Launches {
     private Launches() {}
 
     /** A kernel that only the emulator runs. */
-    public abstract static class HostKernel implements Kernel {
+    abstract static class HostKernel implements Kernel {
         @Override
         public final TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             throw new AssertionError("no test compiles it");

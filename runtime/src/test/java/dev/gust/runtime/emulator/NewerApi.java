@@ -38,23 +38,10 @@ final class NewerApi {
         throw new AssertionError(context + " " + value);
     }
 
-    /** Loads {@link LaneKernels} as if compiled against a newer API. */
+    /** Has {@link LaneKernels} as if compiled against a newer API. */
     static final class Loader extends ClassLoader {
         Loader() {
             super(NewerApi.class.getClassLoader());
-        }
-
-        @Override
-        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-            if (!name.startsWith(LaneKernels.class.getName())) {
-                return super.loadClass(name, resolve);
-            }
-            Class<?> loaded = findLoadedClass(name);
-            if (loaded != null) {
-                return loaded;
-            }
-            byte[] bytes = bytes(name.replace('.', '/') + ".class");
-            return defineClass(name, bytes, 0, bytes.length);
         }
 
         @Override

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.gust.formats.DeviceException;
+import dev.gust.runtime.emulator.Launches.HostKernel;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** Kernels compiled against a newer API than the one that the build has. */
@@ -24,18 +26,15 @@ class NewerApiTest {
         }
     }
 
-    private void run(Class<? extends Kernel> kernel, int local) throws ReflectiveOperationException {
-        Class<?> loaded = new NewerApi.Loader().loadClass(kernel.getName());
-        Kernel instance = (Kernel)
-                loaded.getConstructor(FloatArray.class, FloatArray.class).newInstance(in, out);
-        try (var device = new EmulatorDevice()) {
-            Launches.run(device, instance, Grid.ofGroups(COUNT / local, local));
+    private static void run(Kernel kernel, int local) {
+        try (var device = new EmulatorDevice(1, _ -> new KernelLoader(new NewerApi.Loader()))) {
+            Launches.run(device, kernel, Grid.ofGroups(COUNT / local, local));
         }
     }
 
     @Test
-    void lanesOfAWarpExchangeValues() throws ReflectiveOperationException {
-        run(LaneKernels.Exchange.class, 64);
+    void lanesOfAWarpExchangeValues() {
+        run(exchange(), 64);
         for (int i = 0; i < COUNT; i++) {
             int first = i / 32 * 32;
             float sum = 0;
@@ -49,20 +48,20 @@ class NewerApiTest {
 
     @Test
     void anExchangeThatNotAllLanesReachIsAnError() {
-        assertThatThrownBy(() -> run(LaneKernels.ExchangeInPart.class, 64))
+        assertThatThrownBy(() -> run(exchangeInPart(), 64))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageContaining(
                         "work-item (32, 0, 0), which is (32, 0, 0) of group (0, 0, 0) waits for its warp" + " in line")
                 .hasMessageContaining("but work-item (40, 0, 0)")
                 .hasMessageContaining("has returned");
-        assertThatThrownBy(() -> run(LaneKernels.Exchange.class, 16))
+        assertThatThrownBy(() -> run(exchange(), 16))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageContaining("exchanges values in a warp of 16 lanes; let groups be a multiple of 32");
     }
 
     @Test
-    void bytesLieInLocalMemory() throws ReflectiveOperationException {
-        run(LaneKernels.PackBytes.class, 64);
+    void bytesLieInLocalMemory() {
+        run(packBytes(), 64);
         for (int i = 0; i < COUNT; i++) {
             assertThat(out.get(i)).isEqualTo(in.get(i / 64 * 64 + 63 - i % 64));
         }
@@ -70,9 +69,45 @@ class NewerApiTest {
 
     @Test
     void whatTheEmulatorLacksIsAnErrorWhereItIsCalled() {
-        assertThatThrownBy(() -> run(LaneKernels.UseTensorCores.class, 32))
+        assertThatThrownBy(() -> run(useTensorCores(), 32))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageContaining("calls KernelContext.mmaFragment, which the emulator does not have")
                 .hasMessageContaining("LaneKernels.java:");
+    }
+
+    private Kernel exchange() {
+        return new HostKernel() {
+            @Override
+            public void run(KernelContext context) {
+                LaneKernels.exchange(context, in, out);
+            }
+        };
+    }
+
+    private Kernel exchangeInPart() {
+        return new HostKernel() {
+            @Override
+            public void run(KernelContext context) {
+                LaneKernels.exchangeInPart(context, in, out);
+            }
+        };
+    }
+
+    private Kernel packBytes() {
+        return new HostKernel() {
+            @Override
+            public void run(KernelContext context) {
+                LaneKernels.packBytes(context, in, out);
+            }
+        };
+    }
+
+    private Kernel useTensorCores() {
+        return new HostKernel() {
+            @Override
+            public void run(KernelContext context) {
+                LaneKernels.useTensorCores(context, in, out);
+            }
+        };
     }
 }
