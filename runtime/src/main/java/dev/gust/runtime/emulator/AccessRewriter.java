@@ -241,8 +241,8 @@ final class AccessRewriter {
                     && (isNativeArray(owner) || owner.packageName().endsWith(".tornado.api.types.collections"))
                     && type.parameterCount() > 0
                     && type.parameterType(0).equals(ConstantDescs.CD_int)
-                    && (name.equals("get") && type.parameterCount() == 1
-                            || name.equals("set") && type.parameterCount() == 2);
+                    && ((name.equals("get") && type.parameterCount() == 1)
+                            || (name.equals("set") && type.parameterCount() == 2));
         }
 
         private static boolean isNativeArray(ClassDesc owner) {

@@ -255,6 +255,7 @@ public final class EmulatedContext extends KernelContext {
     }
 
     /** What the emulator does not have. */
+    @SuppressWarnings("DoNotCallSuggester") // rewritten kernels do
     public void refuse(String method) {
         throw new KernelFault(
                 "calls KernelContext." + method + ", which the emulator does not have", "test this kernel on a device");

@@ -29,6 +29,7 @@ record EmulatedKernel(String name, Grid grid, MethodHandle body, List<Object> ar
     }
 
     /** An array as errors name it. */
+    @SuppressWarnings("ReferenceEquality") // arrays are told apart by identity
     String nameOf(Object array) {
         for (int i = 0; i < arguments.size(); i++) {
             if (arguments.get(i) == array) {

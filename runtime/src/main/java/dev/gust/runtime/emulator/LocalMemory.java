@@ -87,6 +87,7 @@ final class LocalMemory {
     }
 
     /** The local array with these elements; null if they are a work-item's own. */
+    @SuppressWarnings("ReferenceEquality") // arrays are told apart by identity
     @Nullable
     LocalArray find(Object elements) {
         for (int i = 0; i < count; i++) {

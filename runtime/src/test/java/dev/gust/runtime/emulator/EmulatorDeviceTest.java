@@ -104,7 +104,7 @@ class EmulatorDeviceTest {
             plan.execute();
         }
         for (int i = 0; i < values.getSize(); i++) {
-            assertThat(values.get(i)).isEqualTo((1L << 40) + i / local * local + (i % local + 11) % local);
+            assertThat(values.get(i)).isEqualTo((1L << 40) + (long) (i / local) * local + (i % local + 11) % local);
         }
     }
 

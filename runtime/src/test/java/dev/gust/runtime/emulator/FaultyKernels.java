@@ -87,6 +87,7 @@ final class FaultyKernels {
         out.set(context.globalIdx, in.get(context.globalIdx));
     }
 
+    @SuppressWarnings("DuplicateBranches") // which barrier it is, is the point
     static void part(KernelContext context, FloatArray in, FloatArray out) {
         if (context.localIdx < 4) {
             context.localBarrier();
@@ -96,6 +97,7 @@ final class FaultyKernels {
         out.set(context.globalIdx, in.get(context.globalIdx));
     }
 
+    @SuppressWarnings("DuplicateBranches") // which barrier it is, is the point
     static void partInHelper(KernelContext context, FloatArray in, FloatArray out) {
         if (context.localIdx < 4) {
             meet(context);

@@ -15,6 +15,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
  * Methods that KernelContext has in newer versions of TornadoVM's API, for kernels to be compiled against: {@link Loader}
  * turns the calls into those that such a version's compiler would have made.
  */
+@SuppressWarnings("DoNotCallSuggester") // calls are replaced
 final class NewerApi {
     private NewerApi() {}
 
