@@ -1,7 +1,13 @@
 package dev.gust.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceInfo;
+import dev.gust.runtime.device.Devices;
+import dev.gust.runtime.device.HostProcessor;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,27 +25,51 @@ final class DevicesCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         common.checkArguments();
-        HostProcessor host = HostProcessor.detect();
+        List<DeviceInfo> devices = Devices.list();
         if (common.json) {
-            ObjectNode root = JsonNodeFactory.instance.objectNode();
-            ObjectNode device = root.putArray("devices").addObject();
-            device.put("id", "jvm");
-            device.put("name", host.name());
-            device.put("kind", "cpu");
-            device.put("memory", host.memory());
-            device.put("driver", host.driver());
-            device.put("threads", host.threads());
-            device.putArray("features");
-            device.put("usable", true);
-            common.out().print(root.toPrettyString() + "\n");
-            return ExitCodes.DONE;
+            common.out().print(json(devices).toPrettyString() + "\n");
+        } else if (!common.quiet) {
+            print(devices);
         }
-        if (common.quiet) {
-            return ExitCodes.DONE;
-        }
-        var table = new TextTable("id", "name", "kind", ">memory", "driver", "features");
-        table.row("jvm", host.name(), "cpu", Figures.bytes(host.memory()), host.driver(), "-");
-        table.print(common.out());
         return ExitCodes.DONE;
+    }
+
+    private static ObjectNode json(List<DeviceInfo> devices) {
+        ObjectNode root = JsonNodeFactory.instance.objectNode();
+        ArrayNode array = root.putArray("devices");
+        for (DeviceInfo device : devices) {
+            ObjectNode node = array.addObject();
+            node.put("id", device.id().toString());
+            node.put("name", device.name());
+            node.put("kind", device.kind());
+            node.put("memory", device.memory());
+            node.put("driver", device.driver());
+            if (device.id().equals(DeviceId.JVM)) {
+                node.put("threads", HostProcessor.detect().threads());
+            }
+            ArrayNode features = node.putArray("features");
+            device.features().forEach(features::add);
+            node.put("usable", device.unusable().isEmpty());
+            device.unusable().ifPresent(why -> node.put("reason", why));
+        }
+        return root;
+    }
+
+    private void print(List<DeviceInfo> devices) {
+        var table = new TextTable("id", "name", "kind", ">memory", "driver", "features");
+        for (DeviceInfo device : devices) {
+            table.row(
+                    device.id().toString(),
+                    device.name(),
+                    device.kind(),
+                    device.memory() == 0 ? "-" : Figures.bytes(device.memory()),
+                    device.driver(),
+                    device.features().isEmpty() ? "-" : String.join(", ", device.features()));
+        }
+        table.print(common.out());
+        for (DeviceInfo device : devices) {
+            device.unusable()
+                    .ifPresent(why -> common.out().println(OneLine.of(device.id() + " cannot be used: " + why)));
+        }
     }
 }

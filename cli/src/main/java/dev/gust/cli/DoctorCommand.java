@@ -7,6 +7,9 @@ import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.codec.FloatFormat;
 import dev.gust.formats.codec.TensorCodec;
 import dev.gust.formats.tensor.DType;
+import dev.gust.runtime.device.HostProcessor;
+import dev.gust.runtime.tornado.TornadoDevices;
+import dev.gust.runtime.tornado.TornadoSdk;
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -55,8 +58,9 @@ final class DoctorCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         common.checkArguments();
-        List<Check> checks =
-                List.of(jdk(), vectors(), codec(), memory(), temporaryFolder(), workingFolder(), maven(), tornado());
+        var checks = new ArrayList<Check>(
+                List.of(jdk(), vectors(), codec(), memory(), temporaryFolder(), workingFolder(), maven(), tornado()));
+        checks.addAll(tornadoDevices());
         boolean failed = checks.stream().anyMatch(c -> c.state() == State.FAIL);
         if (common.json) {
             ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -163,13 +167,31 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private static Check tornado() {
-        String home = System.getenv("TORNADOVM_HOME");
-        Path sdk = home != null
-                ? Path.of(home)
-                : Path.of(System.getProperty("user.home", ""), ".sdkman/candidates/tornadovm/current");
-        return Files.isDirectory(sdk)
-                ? new Check("TornadoVM SDK", State.OK, sdk + " (no verb uses it so far)", "")
-                : new Check("TornadoVM SDK", State.OK, "not installed; nothing so far needs it", "");
+        return TornadoSdk.find()
+                .map(sdk -> {
+                    String found = (sdk.version().isEmpty() ? "" : sdk.version() + ", ")
+                            + (sdk.backends().isEmpty() ? "" : String.join(", ", sdk.backends()) + ", ")
+                            + sdk.home();
+                    return sdk.problem()
+                            .map(problem -> new Check("TornadoVM SDK", State.WARN, found, problem))
+                            .orElseGet(() -> new Check("TornadoVM SDK", State.OK, found, ""));
+                })
+                .orElseGet(() -> new Check("TornadoVM SDK", State.WARN, "not installed", TornadoSdk.INSTALL));
+    }
+
+    /** A line for each device of TornadoVM, and for what keeps one from being used. */
+    private static List<Check> tornadoDevices() {
+        if (TornadoSdk.find().flatMap(TornadoSdk::problem).isPresent()) {
+            return List.of(); // said once
+        }
+        return TornadoDevices.list().stream()
+                .map(device -> new Check(
+                        "device " + device.id(),
+                        device.unusable().isEmpty() ? State.OK : State.WARN,
+                        device.name() + ", " + device.driver()
+                                + (device.memory() == 0 ? "" : ", " + Figures.bytes(device.memory())),
+                        device.unusable().orElse("")))
+                .toList();
     }
 
     private static List<Path> onPath(String program) {

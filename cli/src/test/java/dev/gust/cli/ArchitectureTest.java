@@ -77,7 +77,19 @@ class ArchitectureTest {
     }
 
     @Test
-    void theCommandLineUsesQuantizationAndFormatsOnly() {
+    void onlyTheRuntimeBuildsExecutionPlans() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.gust.runtime.tornado..")
+                .should()
+                .dependOnClassesThat()
+                .haveNameMatching(
+                        "uk\\.ac\\.manchester\\.tornado\\.api\\.(TornadoExecutionPlan|ImmutableTaskGraph|GridScheduler)")
+                .check(GUST);
+    }
+
+    @Test
+    void theCommandLineUsesTheRuntimeQuantizationAndFormatsOnly() {
         noClasses()
                 .that()
                 .resideInAPackage("dev.gust.cli..")
@@ -85,8 +97,10 @@ class ArchitectureTest {
                 .dependOnClassesThat(resideInAPackage("dev.gust..")
                         .and(not(resideInAPackage("dev.gust.cli..")))
                         .and(not(resideInAPackage("dev.gust.quantization..")))
+                        .and(not(resideInAPackage("dev.gust.runtime..")))
                         .and(not(resideInAPackage("dev.gust.formats..")))
-                        .or(resideInAPackage("org.apache.arrow..")))
+                        .or(resideInAPackage("org.apache.arrow.."))
+                        .or(resideInAPackage("uk.ac.manchester.tornado..")))
                 .check(GUST);
     }
 }

@@ -160,6 +160,71 @@ class LauncherTest {
         assertThat(result.out()).contains("[" + root.toRealPath() + "/lib/*]");
     }
 
+    @Test
+    void tornadoIsLoadedOnlyWhereItMayBeUsed() throws Exception {
+        Path jdk = jdk(folder.resolve("jdk"), "25");
+        Path sdk = sdk(folder.resolve("sdk"), "5.2.0-jdk25");
+        var environment = new HashMap<>(Map.of("JAVA_HOME", jdk.toString(), "TORNADOVM_HOME", sdk.toString()));
+        List<List<String>> with = List.of(
+                List.of("devices"),
+                List.of("devices", "--device", "jvm"),
+                List.of("--debug", "doctor"),
+                List.of("op", "matmul"),
+                List.of("op", "matmul", "--device", "auto"),
+                List.of("op", "matmul", "--device=tornado:0:1"));
+        for (List<String> args : with) {
+            assertThat(run(root.resolve("gust"), environment, args).isDone().out())
+                    .as("%s", args)
+                    .contains("[@" + sdk + "/tornado-argfile]", "[-Dtornado.recover.bailout=false]")
+                    .contains("[--module-path]\n[" + sdk + "/share/java/tornado]")
+                    .doesNotContain("[-XX:+UseSerialGC]", "[-XX:AOTCache");
+        }
+        List<List<String>> without = List.of(
+                List.of(),
+                List.of("--version"),
+                List.of("quantize", "devices", "out"),
+                List.of("op", "matmul", "--device", "jvm"),
+                List.of("op", "--device=scalar", "matmul"));
+        Files.writeString(root.resolve("gust.aot"), "x");
+        for (List<String> args : without) {
+            assertThat(run(root.resolve("gust"), environment, args).isDone().out())
+                    .as("%s", args)
+                    .doesNotContain("tornado-argfile", "tornado.recover")
+                    .contains("[-XX:+UseSerialGC]", "[-XX:AOTCache");
+        }
+        environment.put("GUST_DEVICE", "jvm");
+        assertThat(run(environment, "op", "matmul").isDone().out()).doesNotContain("tornado-argfile");
+        environment.put("GUST_DEVICE", "tornado");
+        assertThat(run(environment, "op", "matmul").isDone().out()).contains("tornado-argfile");
+    }
+
+    @Test
+    void anSdkThatCannotStartIsLeftAlone() throws Exception {
+        Path jdk = jdk(folder.resolve("jdk"), "25");
+        Path other = sdk(folder.resolve("other"), "5.2.0-jdk21");
+        Path hollow = sdk(folder.resolve("hollow"), "5.2.0-jdk25");
+        Files.delete(hollow.resolve("tornado-argfile"));
+        for (Path sdk : List.of(other, hollow, folder.resolve("nowhere"))) {
+            assertThat(run(Map.of("JAVA_HOME", jdk.toString(), "TORNADOVM_HOME", sdk.toString()), "devices")
+                            .isDone()
+                            .out())
+                    .doesNotContain("tornado-argfile");
+        }
+        Path home = Files.createDirectories(folder.resolve("home"));
+        Path sdkman = sdk(home.resolve(".sdkman/candidates/tornadovm/current"), "5.2.0-jdk25");
+        assertThat(run(Map.of("JAVA_HOME", jdk.toString(), "HOME", home.toString()), "devices")
+                        .isDone()
+                        .out())
+                .contains("[@" + sdkman + "/tornado-argfile]");
+    }
+
+    private static Path sdk(Path home, String version) throws IOException {
+        Path jars = Files.createDirectories(home.resolve("share/java/tornado"));
+        Files.writeString(jars.resolve("tornado-api-" + version + ".jar"), "");
+        Files.writeString(home.resolve("tornado-argfile"), "");
+        return home;
+    }
+
     /** The whole way: the script, the real JVM, the built classes. */
     @Test
     void aFailureIsOneLineAndDataIsClean() throws Exception {

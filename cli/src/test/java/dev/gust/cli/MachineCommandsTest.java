@@ -16,6 +16,7 @@ class MachineCommandsTest {
         assertThat(Gust.run("devices").isDone().out())
                 .startsWith("id ")
                 .contains("jvm")
+                .contains("scalar")
                 .contains("Vector API");
         assertThat(Gust.run("devices", "--quiet").isDone().out()).isEmpty();
     }
@@ -31,6 +32,13 @@ class MachineCommandsTest {
         assertThat(jvm.path("usable").asBoolean()).isTrue();
         assertThat(jvm.path("memory").asLong()).isPositive();
         assertThat(jvm.path("threads").asInt()).isPositive();
+        assertThat(root.path("devices").findValuesAsText("id"))
+                .contains("scalar")
+                .doesNotHaveDuplicates();
+        // This JVM has no TornadoVM; if the machine has, the list says how to use it.
+        assertThat(root.path("devices"))
+                .allSatisfy(device -> assertThat(device.has("reason"))
+                        .isNotEqualTo(device.path("usable").asBoolean()));
     }
 
     @Test

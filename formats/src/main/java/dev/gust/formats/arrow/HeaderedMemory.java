@@ -11,14 +11,18 @@ import org.apache.arrow.memory.ReferenceManager;
 
 /**
  * Arrow memory that a device array can wrap without a copy: data begins at a multiple of 64 bytes, and the 64 bytes in
- * front of it belong to the allocation, so that the array's header (16 or 24 bytes with TornadoVM) fits there.
+ * front of it belong to the allocation, so that the array's header (16 or 24 bytes with TornadoVM) fits there, as do the
+ * 64 bytes after it.
  *
- * <p>The header room is zeroed, the data is not: Arrow's vectors clear their validity bits themselves, and
+ * <p>The room is zeroed, the data is not: Arrow's vectors clear their validity bits themselves, and
  * {@link TensorAllocator#allocate} clears tensors. The room is not counted against an allocator's limit.
  */
 public final class HeaderedMemory implements AllocationManager.Factory {
     /** Bytes of an allocation before its data. */
     public static final long HEADER_BYTES = 64;
+
+    /** Bytes of an allocation after its data, zero, for kernels that read whole words past the end. */
+    static final long TAIL_BYTES = 64;
 
     private final AlignedHeap heap;
     /** Arrow wants an address for empty buffers too; nothing is ever read there. */
@@ -48,22 +52,26 @@ public final class HeaderedMemory implements AllocationManager.Factory {
 
     /** {@code size} rounded up to a multiple of 64, instead of Arrow's next power of two. */
     static long roundUp(long size) {
-        if (size > Long.MAX_VALUE - 2 * AlignedHeap.ALIGNMENT) {
+        if (size > Long.MAX_VALUE - 4 * AlignedHeap.ALIGNMENT) {
             throw new OutOfMemoryException("no memory has " + size + " bytes");
         }
         return (size + AlignedHeap.ALIGNMENT - 1) & -AlignedHeap.ALIGNMENT;
     }
 
     /**
-     * Allocates header room and {@code size} bytes.
+     * Allocates {@code size} bytes with room on both sides.
      *
      * @throws OutOfMemoryException if the system refuses
      */
     @Override
     public AllocationManager create(BufferAllocator accountingAllocator, long size) {
-        AlignedHeap.Block block = heap.allocate(HEADER_BYTES + roundUp(size))
+        long rounded = roundUp(size);
+        AlignedHeap.Block block = heap.allocate(HEADER_BYTES + rounded + TAIL_BYTES)
                 .orElseThrow(() -> new OutOfMemoryException("the system refuses " + size + " bytes of memory"));
         MemorySegment.ofAddress(block.address()).reinterpret(HEADER_BYTES).fill((byte) 0);
+        MemorySegment.ofAddress(block.address() + HEADER_BYTES + rounded)
+                .reinterpret(TAIL_BYTES)
+                .fill((byte) 0);
         return new Allocation(accountingAllocator, block, size);
     }
 

@@ -34,10 +34,16 @@ public final class TensorAllocator implements AutoCloseable {
     private final Map<MemorySegment.Scope, Held> held = new ConcurrentHashMap<>();
 
     /**
-     * @param whole the header room, if any, and the data
+     * @param whole the header room, if any, the data, and the room after it, if any
      * @param room bytes of header room in {@code whole}
+     * @param tail bytes of room after the data, zero
      */
-    private record Held(String name, ArrowBuf buffer, Arena arena, MemorySegment whole, long room) {}
+    private record Held(String name, ArrowBuf buffer, Arena arena, MemorySegment whole, long room, long tail) {
+        /** Whether these bytes are all of the data, and no slice of it. */
+        boolean isAll(MemorySegment data) {
+            return whole.address() + room == data.address() && whole.byteSize() == room + data.byteSize() + tail;
+        }
+    }
 
     private TensorAllocator(HeaderedMemory memory, long limit) {
         root = new RootAllocator(RootAllocator.configBuilder()
@@ -54,7 +60,7 @@ public final class TensorAllocator implements AutoCloseable {
 
     /**
      * An allocator whose live tensors take at most {@code bytes} together, each rounded up to a multiple of 64. The 64
-     * bytes before each tensor are not counted.
+     * bytes before each tensor and after it are not counted.
      */
     public static TensorAllocator withLimit(long bytes) {
         return on(new HeaderedMemory(), bytes);
@@ -93,7 +99,11 @@ public final class TensorAllocator implements AutoCloseable {
         } catch (OutOfMemoryException e) {
             throw tooLarge("tensor '" + info.name() + "' of " + bytes + " bytes");
         }
-        return adopt(info, buffer, false);
+        // Up to the next multiple of 64 nothing has been written, and beyond it lie zeros.
+        MemorySegment.ofAddress(buffer.memoryAddress() + bytes)
+                .reinterpret(HeaderedMemory.roundUp(Math.max(bytes, 1)) - bytes)
+                .fill((byte) 0);
+        return adopt(info, buffer, false, HeaderedMemory.TAIL_BYTES);
     }
 
     /** A copy in this allocator's memory, with header room. The original stays open. */
@@ -120,6 +130,22 @@ public final class TensorAllocator implements AutoCloseable {
         return find(data)
                 .filter(h -> h.room >= headerBytes && h.whole.address() + h.room == data.address())
                 .map(h -> h.whole.asSlice(h.room - headerBytes, headerBytes + data.byteSize()));
+    }
+
+    /**
+     * The memory of a tensor's data together with the bytes before and after it, for an array that keeps a header before
+     * its elements and is read a little past the end. It ends with the tensor, as {@link Tensor#data()} does.
+     *
+     * @param data all of the data of a tensor that {@link #allocate}, {@link #allocateForOverwrite} or {@link #copyOf}
+     *     made
+     * @param headerBytes bytes wanted before the data
+     * @param tailBytes bytes wanted after it; they are zero
+     * @return nothing for any other memory, and where less room is left
+     */
+    public Optional<MemorySegment> withRoom(MemorySegment data, long headerBytes, long tailBytes) {
+        return find(data)
+                .filter(h -> h.room >= headerBytes && h.tail >= tailBytes && h.isAll(data))
+                .map(h -> h.whole.asSlice(h.room - headerBytes, headerBytes + data.byteSize() + tailBytes));
     }
 
     /** Bytes of all live tensors and of Arrow vectors in this memory, each rounded up to a multiple of 64. */
@@ -187,17 +213,22 @@ public final class TensorAllocator implements AutoCloseable {
      * @param readOnly whether others own the memory as well, and would be surprised to see it change
      */
     Tensor adopt(TensorInfo info, ArrowBuf buffer, boolean readOnly) {
+        // After the data may follow more of the buffer that is in use.
+        return adopt(info, buffer, readOnly, 0);
+    }
+
+    private Tensor adopt(TensorInfo info, ArrowBuf buffer, boolean readOnly, long tail) {
         boolean roomy = !readOnly && HeaderedMemory.hasHeaderRoom(buffer);
         long room = roomy ? HeaderedMemory.HEADER_BYTES : 0;
         Arena arena = Arena.ofShared();
         MemorySegment.Scope scope = arena.scope();
         MemorySegment whole = MemorySegment.ofAddress(buffer.memoryAddress() - room)
-                .reinterpret(room + info.byteSize(), arena, _ -> {
+                .reinterpret(room + info.byteSize() + tail, arena, _ -> {
                     held.remove(scope);
                     buffer.close();
                 });
-        held.put(scope, new Held(info.name(), buffer, arena, whole, room));
-        MemorySegment data = readOnly ? whole.asReadOnly() : whole.asSlice(room);
+        held.put(scope, new Held(info.name(), buffer, arena, whole, room, tail));
+        MemorySegment data = readOnly ? whole.asReadOnly() : whole.asSlice(room, info.byteSize());
         Runnable release = () -> {
             // The allocator may have been closed first, and have freed this with everything else.
             if (scope.isAlive()) {

@@ -20,4 +20,9 @@ public interface Kernel {
      * @param context what TornadoVM replaces by the work-item's own; portable kernels ignore it
      */
     TaskGraph addTo(TaskGraph graph, String task, KernelContext context);
+
+    /** Bytes of local memory that a group takes. A device that has less refuses the kernel; a driver may crash on it. */
+    default long localMemoryBytes() {
+        return 0;
+    }
 }

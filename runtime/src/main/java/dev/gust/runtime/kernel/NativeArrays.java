@@ -1,20 +1,40 @@
 package dev.gust.runtime.kernel;
 
+import dev.gust.formats.arrow.TensorAllocator;
 import dev.gust.runtime.device.CopyCounter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** Makes arrays for kernels out of memory, and counts what had to be copied for it. */
+/**
+ * Makes arrays for kernels out of memory, and counts what had to be copied for it. Tensors of an allocator that was named
+ * are used where they lie, if the SDK can: an array writes its header (16 bytes with TornadoVM 5) into the room before
+ * the tensor, and if it is an output, whatever comes back from the device overwrites all of the header. Memory of others,
+ * such as mapped files, has no such room and is copied.
+ */
 public final class NativeArrays {
     /** The largest array of 4-byte elements: its bytes, header included, must be countable in an array's index. */
     public static final long MAX_WORDS = Integer.MAX_VALUE - 16L;
 
     private final CopyCounter copies;
+    private final Optional<TensorAllocator> memory;
 
+    /** Copies everything. */
     public NativeArrays(CopyCounter copies) {
+        this(copies, Optional.empty());
+    }
+
+    /**
+     * Copies what does not lie in that memory.
+     *
+     * @param memory whose tensors arrays may lie on; they have to stay open as long as the arrays are in use
+     */
+    public NativeArrays(CopyCounter copies, Optional<TensorAllocator> memory) {
         this.copies = copies;
+        this.memory = ShallowArrays.areThere() ? memory : Optional.empty();
     }
 
     /** One word, for a parameter that a kernel does not use. */
@@ -33,10 +53,16 @@ public final class NativeArrays {
      * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
      */
     public IntArray words(MemorySegment bytes) {
-        IntArray words = new IntArray(size(Math.ceilDiv(bytes.byteSize(), Integer.BYTES) + 1));
-        MemorySegment.copy(bytes, 0, words.getSegment(), 0, bytes.byteSize());
-        copies.add(bytes.byteSize());
-        return words;
+        long length = Math.ceilDiv(bytes.byteSize(), Integer.BYTES) + 1;
+        int size = size(length);
+        return inPlace(bytes, length * Integer.BYTES - bytes.byteSize())
+                .map(ShallowArrays::ints)
+                .orElseGet(() -> {
+                    IntArray words = new IntArray(size);
+                    MemorySegment.copy(bytes, 0, words.getSegment(), 0, bytes.byteSize());
+                    copies.add(bytes.byteSize());
+                    return words;
+                });
     }
 
     /**
@@ -46,15 +72,25 @@ public final class NativeArrays {
      * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
      */
     public FloatArray floats(MemorySegment bytes) {
-        FloatArray floats = new FloatArray(size(bytes.byteSize() / ValueLayout.JAVA_FLOAT.byteSize()));
-        MemorySegment.copy(bytes, 0, floats.getSegment(), 0, bytes.byteSize());
-        copies.add(bytes.byteSize());
-        return floats;
+        int size = size(bytes.byteSize() / ValueLayout.JAVA_FLOAT.byteSize());
+        return inPlace(bytes, 0).map(ShallowArrays::floats).orElseGet(() -> {
+            FloatArray floats = new FloatArray(size);
+            MemorySegment.copy(bytes, 0, floats.getSegment(), 0, bytes.byteSize());
+            copies.add(bytes.byteSize());
+            return floats;
+        });
     }
 
     /** An array of that many floats, zero. */
     public FloatArray floats(long count) {
         return new FloatArray(size(count));
+    }
+
+    /** The memory of an array where these bytes lie: room for its header, the bytes, and so many more. */
+    private Optional<MemorySegment> inPlace(MemorySegment bytes, long tail) {
+        return bytes.byteSize() == 0
+                ? Optional.empty()
+                : memory.flatMap(m -> m.withRoom(bytes, TornadoNativeArray.ARRAY_HEADER, tail));
     }
 
     private static int size(long elements) {

@@ -37,6 +37,11 @@ final class TunedMatmul {
         }
 
         @Override
+        public long localMemoryBytes() {
+            return (long) GroupMatmul.LOCAL * Float.BYTES;
+        }
+
+        @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
                     task,

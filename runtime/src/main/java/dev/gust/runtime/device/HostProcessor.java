@@ -1,4 +1,4 @@
-package dev.gust.cli;
+package dev.gust.runtime.device;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
@@ -6,6 +6,8 @@ import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -16,8 +18,9 @@ import jdk.incubator.vector.FloatVector;
  * @param threads processors the JVM may use
  * @param vectorBits width of the vectors the Vector API prefers
  */
-record HostProcessor(String name, long memory, int threads, int vectorBits) {
-    static HostProcessor detect() {
+public record HostProcessor(String name, long memory, int threads, int vectorBits) {
+    /** Asks the system. */
+    public static HostProcessor detect() {
         long memory = ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
                 ? os.getTotalMemorySize()
                 : Runtime.getRuntime().maxMemory();
@@ -28,8 +31,14 @@ record HostProcessor(String name, long memory, int threads, int vectorBits) {
                 FloatVector.SPECIES_PREFERRED.vectorBitSize());
     }
 
-    String driver() {
+    /** What runs the jvm device. */
+    public String driver() {
         return "Vector API, " + vectorBits + " bits, " + threads + " threads";
+    }
+
+    /** As a device. */
+    DeviceInfo info() {
+        return new DeviceInfo(DeviceId.JVM, name, "cpu", memory, driver(), List.of(), Optional.empty());
     }
 
     private static String modelName() {

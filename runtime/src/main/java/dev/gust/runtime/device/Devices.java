@@ -1,0 +1,66 @@
+package dev.gust.runtime.device;
+
+import dev.gust.formats.DeviceException;
+import dev.gust.runtime.emulator.EmulatorDevice;
+import dev.gust.runtime.scalar.ScalarDevice;
+import dev.gust.runtime.tornado.TornadoDevices;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+
+/** The devices of this machine. */
+public final class Devices {
+    private Devices() {}
+
+    /**
+     * Every device there is, the ones that cannot be used among them, with the reason. Takes a second the first time
+     * where TornadoVM was loaded.
+     */
+    public static List<DeviceInfo> list() {
+        var devices = new ArrayList<DeviceInfo>();
+        devices.add(HostProcessor.detect().info());
+        try (var scalar = new ScalarDevice()) {
+            devices.add(scalar.info());
+        }
+        try (var emulator = new EmulatorDevice()) {
+            devices.add(emulator.info());
+        }
+        devices.addAll(TornadoDevices.list());
+        return List.copyOf(devices);
+    }
+
+    /** As {@link #open(DeviceId, DeviceOptions)} with {@link DeviceOptions#defaults()}. */
+    public static Device open(DeviceId id) {
+        return open(id, DeviceOptions.defaults());
+    }
+
+    /**
+     * Opens a device. One that was named is that device or an error, never another one.
+     *
+     * @throws DeviceException if it is missing or cannot be used, with what to do about it
+     */
+    public static Device open(DeviceId id, DeviceOptions options) {
+        return switch (id.kind()) {
+            case AUTO -> Fastest.of(candidates(), named(options));
+            case SCALAR -> new ScalarDevice();
+            case TORNADO -> TornadoDevices.open(id, options);
+            case EMULATOR -> new EmulatorDevice();
+            case JVM ->
+                throw new DeviceException(id.toString(), "it is not in this build", "gust devices lists what is there");
+        };
+    }
+
+    private static Function<DeviceId, Device> named(DeviceOptions options) {
+        return id -> open(id, options);
+    }
+
+    /** What {@code auto} chooses among. */
+    private static List<DeviceId> candidates() {
+        var candidates = new ArrayList<DeviceId>(List.of(DeviceId.SCALAR));
+        TornadoDevices.list().stream()
+                .filter(d -> d.unusable().isEmpty())
+                .map(DeviceInfo::id)
+                .forEach(candidates::add);
+        return candidates;
+    }
+}

@@ -1,0 +1,66 @@
+package dev.gust.runtime.tornado;
+
+import dev.gust.runtime.kernel.Grid;
+import dev.gust.runtime.kernel.KernelCall;
+import dev.gust.runtime.kernel.KernelProgram;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.WorkerGrid;
+import uk.ac.manchester.tornado.api.WorkerGrid3D;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/** Makes TornadoVM's task graphs and execution plans out of programs. */
+final class TornadoGraphs {
+    private TornadoGraphs() {}
+
+    /** An execution plan of one graph with a task for each call, in their order. */
+    static TornadoExecutionPlan plan(KernelProgram program, TornadoDevice device) {
+        Set<TornadoNativeArray> outputs = identities(program.outputs());
+        Set<TornadoNativeArray> inputs = identities(program.inputs());
+        Set<TornadoNativeArray> constants = identities(program.constants());
+        constants.removeAll(inputs);
+        TaskGraph graph = new TaskGraph(program.name());
+        if (!constants.isEmpty()) {
+            graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, constants.toArray());
+        }
+        if (!inputs.isEmpty()) {
+            graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, inputs.toArray());
+        }
+        var grids = new GridScheduler();
+        for (KernelCall call : program.calls()) {
+            call.kernel().addTo(graph, call.name(), new KernelContext());
+            call.grid().ifPresent(grid -> grids.addWorkerGrid(program.name() + "." + call.name(), workers(grid)));
+        }
+        if (!outputs.isEmpty()) {
+            graph.transferToHost(DataTransferMode.EVERY_EXECUTION, outputs.toArray());
+        }
+        var plan = new TornadoExecutionPlan(graph.snapshot());
+        plan.withDevice(device);
+        // Without its grid a tuned kernel would run as one work-item, without an error.
+        if (!grids.keySet().isEmpty()) {
+            plan.withGridScheduler(grids);
+        }
+        return plan;
+    }
+
+    private static WorkerGrid workers(Grid grid) {
+        var workers = new WorkerGrid3D(grid.globalX(), grid.globalY(), grid.globalZ());
+        workers.setLocalWork(grid.localX(), grid.localY(), grid.localZ());
+        return workers;
+    }
+
+    /** Arrays are the same if they are one object, whatever they hold. */
+    private static Set<TornadoNativeArray> identities(List<TornadoNativeArray> arrays) {
+        Set<TornadoNativeArray> set = Collections.newSetFromMap(new IdentityHashMap<>());
+        set.addAll(arrays);
+        return set;
+    }
+}

@@ -1,0 +1,211 @@
+package dev.gust.runtime.tornado;
+
+import dev.gust.formats.DeviceException;
+import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.kernel.KernelCall;
+import dev.gust.runtime.kernel.KernelPlan;
+import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.kernel.KernelTimes;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.TornadoExecutionResult;
+import uk.ac.manchester.tornado.api.TornadoProfilerResult;
+import uk.ac.manchester.tornado.api.enums.ProfilerMode;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/** A program compiled for a device, whose constants stay there. */
+final class TornadoPlan implements KernelPlan {
+    /**
+     * TornadoVM keeps the profile of every profiled execution as text, about a kilobyte, and offers no way to drop it.
+     */
+    private static final int MOST_PROFILES = 10_000;
+
+    private final TornadoHardware hardware;
+    private final DeviceOptions options;
+    private final String what;
+    private final Set<TornadoNativeArray> arrays;
+    private final long bytes;
+    private final TornadoExecutionPlan plan;
+    /** What the compilers took, until an execution has told it. */
+    private long compileNanos;
+
+    private long executions;
+    private Optional<String> failure = Optional.empty();
+    private boolean closed;
+
+    private TornadoPlan(
+            TornadoHardware hardware, DeviceOptions options, KernelProgram program, TornadoExecutionPlan plan) {
+        this.hardware = hardware;
+        this.options = options;
+        this.what = describe(program);
+        this.arrays = arrays(program);
+        this.bytes = bytes(arrays);
+        this.plan = plan;
+    }
+
+    /**
+     * Compiles.
+     *
+     * @throws DeviceException if the arrays do not fit into the device's memory, or the kernels do not compile
+     */
+    static TornadoPlan prepare(TornadoHardware hardware, DeviceOptions options, KernelProgram program) {
+        String what = describe(program);
+        long bytes = bytes(arrays(program));
+        reserve(hardware, what, bytes);
+        boolean done = false;
+        try {
+            TornadoPlan prepared = call(hardware, options.timeout(), Turns.EXCLUSIVE, what, () -> {
+                TornadoExecutionPlan plan = TornadoGraphs.plan(program, hardware.device());
+                var made = new TornadoPlan(hardware, options, program, plan);
+                long start = System.nanoTime();
+                plan.withPreCompilation();
+                made.compileNanos = System.nanoTime() - start;
+                return made;
+            });
+            done = true;
+            return prepared;
+        } finally {
+            if (!done) {
+                hardware.reserved().addAndGet(-bytes);
+            }
+        }
+    }
+
+    @Override
+    public KernelTimes execute() {
+        return execute(options.timeout());
+    }
+
+    /** As {@link #execute()}, with another time limit. */
+    synchronized KernelTimes execute(Duration limit) {
+        if (closed) {
+            throw new IllegalStateException("the plan of " + what + " is closed");
+        }
+        failure.ifPresent(reason -> {
+            throw new DeviceException(id().toString(), what + " has failed before: " + reason, "make another plan");
+        });
+        for (TornadoNativeArray array : arrays) {
+            // TornadoVM reads addresses: without this, memory that was freed would be read.
+            if (!array.getSegment().scope().isAlive()) {
+                throw new IllegalStateException("memory of " + what + " was closed before its plan");
+            }
+        }
+        long start = System.nanoTime();
+        boolean first = executions == 0;
+        boolean profiled = first || (options.profiling() && executions < MOST_PROFILES);
+        try {
+            KernelTimes times = call(
+                    hardware,
+                    limit,
+                    profiled ? Turns.EXCLUSIVE : Turns.SHARED,
+                    what,
+                    () -> profiled ? profiled(first) : plain());
+            executions++;
+            return new KernelTimes(times.kernel(), times.transfer(), times.compile(), System.nanoTime() - start);
+        } catch (DeviceException e) {
+            failure = Optional.of(String.valueOf(e.getMessage()));
+            throw e;
+        }
+    }
+
+    private KernelTimes plain() {
+        run();
+        return KernelTimes.ofTotal(0);
+    }
+
+    /**
+     * Runs through a throw-away link of the plan: what {@code execute()} on the plan itself returns is kept for ever in
+     * a list of its results.
+     */
+    private TornadoExecutionResult run() {
+        return plan.withGraph(0).execute();
+    }
+
+    private KernelTimes profiled(boolean first) {
+        plan.withProfiler(ProfilerMode.SILENT);
+        try {
+            TornadoProfilerResult profile = run().getProfilerResult();
+            long kernel = profile.getDeviceKernelTime();
+            if (first && kernel <= 0) {
+                // A driver that refuses to launch a kernel is only printed, and old results come back.
+                throw new IllegalStateException("the driver did not launch it; what it printed says why");
+            }
+            long compile = Math.max(compileNanos, profile.getCompileTime());
+            compileNanos = 0;
+            return new KernelTimes(kernel, profile.getDataTransfersTime(), compile, 0);
+        } finally {
+            plan.withoutProfiler();
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        // A hung device frees nothing, and neither does this wait for it.
+        if (hardware.thread().stuckIn().isEmpty()) {
+            call(hardware, options.timeout(), Turns.EXCLUSIVE, "freeing memory of " + what, () -> {
+                plan.close();
+                // It marks the whole device as reset, and the other plans on it would refuse to run.
+                hardware.device().getDeviceContext().setResetToFalse();
+                return true;
+            });
+            hardware.reserved().addAndGet(-bytes);
+        }
+    }
+
+    private DeviceId id() {
+        return hardware.info().id();
+    }
+
+    private static <T> T call(TornadoHardware hardware, Duration limit, Turns turn, String what, Callable<T> work) {
+        try {
+            return hardware.thread().call(turn, what, limit, work);
+        } catch (Throwable e) { // TornadoVM throws errors, too
+            throw TornadoFailures.of(hardware.info().id(), what, e);
+        }
+    }
+
+    private static void reserve(TornadoHardware hardware, String what, long bytes) {
+        long memory = hardware.info().memory();
+        long before = hardware.reserved().getAndAdd(bytes);
+        if (memory > 0 && before + bytes > memory) {
+            hardware.reserved().addAndGet(-bytes);
+            throw new DeviceException(
+                    hardware.info().id().toString(),
+                    what + " needs " + bytes + " bytes of its memory of " + memory + ", of which other plans take "
+                            + before,
+                    "close other plans, use a smaller weight or another device");
+        }
+    }
+
+    private static String describe(KernelProgram program) {
+        return program.name()
+                + program.calls().stream()
+                        .map(KernelCall::name)
+                        .distinct()
+                        .collect(Collectors.joining(", ", " (", ")"));
+    }
+
+    private static Set<TornadoNativeArray> arrays(KernelProgram program) {
+        Set<TornadoNativeArray> all = Collections.newSetFromMap(new IdentityHashMap<>());
+        Stream.of(program.constants(), program.inputs(), program.outputs()).forEach(all::addAll);
+        return all;
+    }
+
+    private static long bytes(Set<TornadoNativeArray> arrays) {
+        return arrays.stream()
+                .mapToLong(TornadoNativeArray::getNumBytesOfSegmentWithHeader)
+                .sum();
+    }
+}
