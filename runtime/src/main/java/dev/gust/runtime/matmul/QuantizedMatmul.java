@@ -2,6 +2,7 @@ package dev.gust.runtime.matmul;
 
 import dev.gust.formats.DeviceException;
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.weight.LinearWeight;
 
@@ -37,6 +38,7 @@ public final class QuantizedMatmul {
                 }
                 yield new KernelMatmul(kernels, weight, options);
             }
+            case JvmDevice jvm -> new JvmMatmul(jvm, weight, options);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }
