@@ -2,10 +2,12 @@ package dev.gust.runtime.matmul;
 
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelTimes;
+import dev.gust.runtime.matmul.jvm.IntegerProduct;
 import dev.gust.runtime.matmul.jvm.RowsProduct;
 import dev.gust.runtime.matmul.jvm.TiledProduct;
 import dev.gust.runtime.weight.LinearWeight;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * Matmul by vector loops over the weight where it lies: nothing is copied or unpacked ahead. Threads share the weight's
@@ -15,9 +17,13 @@ final class JvmMatmul implements MatmulPlan {
     /** Weights to a piece of work: some ten microseconds, far above what handing it over costs. */
     private static final long GRAIN_WEIGHTS = 1 << 18;
 
+    /** With more rows of x, restoring a piece of the weight once for all of them is faster than integers for each. */
+    private static final int MOST_INTEGER_ROWS = 4;
+
     private final JvmDevice device;
     private final LinearWeight weight;
-    private final RowsProduct many;
+    private final RowsProduct floats;
+    private final Optional<RowsProduct> integers;
     private final int threads;
     private final long grain;
     private volatile boolean closed;
@@ -25,7 +31,8 @@ final class JvmMatmul implements MatmulPlan {
     JvmMatmul(JvmDevice device, LinearWeight weight, MatmulOptions options) {
         this.device = device;
         this.weight = weight;
-        this.many = new TiledProduct(weight);
+        this.floats = new TiledProduct(weight);
+        this.integers = options.integerPath() ? IntegerProduct.of(weight) : Optional.empty();
         this.threads = device.threads(options.threads());
         // A multiple of four, as rows are restored by fours.
         this.grain = Math.max(4, GRAIN_WEIGHTS / Math.max(1, weight.k()) / 4 * 4);
@@ -39,7 +46,7 @@ final class JvmMatmul implements MatmulPlan {
         MatmulSizes.check(weight, x, m, y);
         long start = System.nanoTime();
         int helpers = mayShare(y) ? threads : 1;
-        RowsProduct product = many;
+        RowsProduct product = m > MOST_INTEGER_ROWS ? floats : integers.orElse(floats);
         for (int first = 0; first < m; first += product.panelRows()) {
             multiplyPanel(product, x, first, Math.min(product.panelRows(), m - first), y, helpers);
         }
