@@ -11,6 +11,7 @@ import java.util.Arrays;
  * schemes [SCHEME…]        quantize and dequantize of every scheme, likewise
  * pipeline [SCHEME…]       gust quantize and dequantize end to end, likewise
  * peer LIBRARY             encoders side by side with llama.cpp's, given the path of its libggml-base
+ * matmul FOLDER            GEMV side by side with llama.cpp's, given the folder of its libraries
  * end-to-end FOLDER [GB]   gust quantize's pipeline over a generated model, with the memory it took
  * </pre>
  */
@@ -26,10 +27,11 @@ public final class Main {
             case "pipeline" ->
                 BandwidthTable.print(PipelineBenchmark.class, "scheme", _ -> PipelineBenchmark.bytes(), rest);
             case "peer" -> PeerComparison.print(Path.of(rest[0]));
+            case "matmul" -> MatmulComparison.print(Path.of(rest[0]));
             case "end-to-end" -> EndToEnd.run(Path.of(rest[0]), rest.length > 1 ? Double.parseDouble(rest[1]) : 4);
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | end-to-end FOLDER [GB]");
                 System.exit(2);
             }
         }

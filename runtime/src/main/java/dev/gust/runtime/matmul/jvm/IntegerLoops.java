@@ -1,7 +1,5 @@
 package dev.gust.runtime.matmul.jvm;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -22,7 +20,6 @@ final class IntegerLoops {
     private static final VectorSpecies<Byte> B = ByteVector.SPECIES_128;
     private static final VectorSpecies<Short> S = ShortVector.SPECIES_256;
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_256;
-    private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
     /** E2M1's values, doubled. */
     private static final ByteVector E2M1 =
@@ -36,10 +33,10 @@ final class IntegerLoops {
     }
 
     /** Blocks of 32 signed bytes. {@code |w| ≤ 128} and {@code |x| ≤ 127}: two products are at most 32512. */
-    static float bytes(MemorySegment w, long at, int stride, int blocks, short[] x, float[] scales) {
+    static float bytes(byte[] w, int at, int stride, int blocks, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int b = 0; b < blocks; b++) {
-            long from = at + (long) b * stride;
+            int from = at + b * stride;
             ShortVector p = load(w, from).mul(ShortVector.fromArray(S, x, 32 * b));
             ShortVector q = load(w, from + 16).mul(ShortVector.fromArray(S, x, 32 * b + 16));
             IntVector both = p.add(q).reinterpretAsInts();
@@ -51,10 +48,10 @@ final class IntegerLoops {
     }
 
     /** Blocks of 16 bytes with q + 8 in each nibble, low ones first. */
-    static float offsetNibbles(MemorySegment w, long at, int stride, int blocks, short[] x, float[] scales) {
+    static float offsetNibbles(byte[] w, int at, int stride, int blocks, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int b = 0; b < blocks; b++) {
-            ByteVector codes = ByteVector.fromMemorySegment(B, w, at + (long) b * stride, LE);
+            ByteVector codes = ByteVector.fromArray(B, w, at + b * stride);
             ShortVector p = wide(low(codes).sub((byte) 8)).mul(ShortVector.fromArray(S, x, 32 * b));
             ShortVector q = wide(high(codes).sub((byte) 8)).mul(ShortVector.fromArray(S, x, 32 * b + 16));
             sum = toFloat(pairs(p.add(q))).fma(FloatVector.broadcast(F, scales[b]), sum);
@@ -63,10 +60,10 @@ final class IntegerLoops {
     }
 
     /** Blocks of 16 bytes with an E2M1 code in each nibble, low ones first; yields twice the product. */
-    static float e2m1(MemorySegment w, long at, int stride, int blocks, short[] x, float[] scales) {
+    static float e2m1(byte[] w, int at, int stride, int blocks, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int b = 0; b < blocks; b++) {
-            ByteVector codes = ByteVector.fromMemorySegment(B, w, at + (long) b * stride, LE);
+            ByteVector codes = ByteVector.fromArray(B, w, at + b * stride);
             ShortVector p = wide(low(codes).selectFrom(E2M1)).mul(ShortVector.fromArray(S, x, 32 * b));
             ShortVector q = wide(high(codes).selectFrom(E2M1)).mul(ShortVector.fromArray(S, x, 32 * b + 16));
             sum = toFloat(pairs(p.add(q))).fma(FloatVector.broadcast(F, scales[b]), sum);
@@ -80,15 +77,14 @@ final class IntegerLoops {
      *
      * @param unitShift log2 of the blocks of 32 in a unit
      */
-    static float e2m1Sixteens(
-            MemorySegment w, long at, int stride, int unitShift, int blocks, short[] x, float[] scales) {
+    static float e2m1Sixteens(byte[] w, int at, int stride, int unitShift, int blocks, short[] x, float[] scales) {
         // All lanes are multiplied by both scales; only the half that a scale belongs to is summed in the end.
         FloatVector first = FloatVector.zero(F);
         FloatVector second = first;
         int within = (1 << unitShift) - 1;
         for (int b = 0; b < blocks; b++) {
-            long from = at + (long) (b >> unitShift) * stride + 16L * (b & within);
-            ByteVector codes = ByteVector.fromMemorySegment(B, w, from, LE);
+            int from = at + (b >> unitShift) * stride + 16 * (b & within);
+            ByteVector codes = ByteVector.fromArray(B, w, from);
             ShortVector p = wide(low(codes).selectFrom(E2M1)).mul(ShortVector.fromArray(S, x, 32 * b));
             ShortVector q = wide(high(codes).selectFrom(E2M1)).mul(ShortVector.fromArray(S, x, 32 * b + 16));
             FloatVector sums = toFloat(pairs(p.add(q)));
@@ -98,59 +94,116 @@ final class IntegerLoops {
         return halves(first, second);
     }
 
-    /** Q4_K: 32 bytes hold elements 0 to 31 in low and 32 to 63 in high nibbles; 4 times 32 bytes to a block. */
-    static float q4k(MemorySegment w, long at, int pairsOfBlocks, short[] x, float[] scales) {
-        FloatVector first = FloatVector.zero(F);
-        FloatVector second = first;
-        for (int i = 0; i < pairsOfBlocks; i++) {
-            long from = at + (i >> 2) * 144L + 16 + 32L * (i & 3);
-            ByteVector a = ByteVector.fromMemorySegment(B, w, from, LE);
-            ByteVector b = ByteVector.fromMemorySegment(B, w, from + 16, LE);
-            ShortVector p = wide(low(a)).mul(ShortVector.fromArray(S, x, 64 * i));
-            ShortVector q = wide(low(b)).mul(ShortVector.fromArray(S, x, 64 * i + 16));
-            first = toFloat(pairs(p.add(q))).fma(FloatVector.broadcast(F, scales[2 * i]), first);
-            p = wide(high(a)).mul(ShortVector.fromArray(S, x, 64 * i + 32));
-            q = wide(high(b)).mul(ShortVector.fromArray(S, x, 64 * i + 48));
-            second = toFloat(pairs(p.add(q))).fma(FloatVector.broadcast(F, scales[2 * i + 1]), second);
-        }
-        return first.add(second).reduceLanes(VectorOperators.ADD);
-    }
-
     /**
-     * A quarter of Q6_K: in each half of a block of 256, 32 elements with 4 bits in bytes of {@code ql} and 2 in bytes of
-     * {@code qh}. One quarter at a time keeps the loop within what the compiler inlines. |q − 32| ≤ 32.
-     *
-     * @param quarter 0 to 3
+     * The low nibbles of Q4_K: 32 bytes hold elements 0 to 31 in low and 32 to 63 in high ones, 4 times 32 bytes to a block of
+     * 256. Both in one loop would be more than the compiler inlines, and a shift that is no constant is slow.
      */
-    static float q6kQuarter(MemorySegment w, long at, int quarter, int halves, short[] x, float[] scales) {
-        int lowShift = quarter >> 1 << 2;
-        int highShift = 2 * quarter;
+    static float q4kLow(byte[] w, int at, int pairsOfBlocks, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
-        for (int i = 0; i < 2 * halves; i++) {
-            int half = i >> 1;
-            int sixteen = 16 * (i & 1);
-            long from = at + (half >> 1) * 210L + sixteen;
-            ByteVector l = ByteVector.fromMemorySegment(B, w, from + 64 * (half & 1) + 32 * (quarter & 1), LE);
-            ByteVector h = ByteVector.fromMemorySegment(B, w, from + 128 + 32 * (half & 1), LE);
-            ByteVector nibbles = l.reinterpretAsShorts()
-                    .lanewise(VectorOperators.LSHR, lowShift)
-                    .reinterpretAsBytes()
-                    .and((byte) 0x0f);
-            ByteVector tops = h.reinterpretAsShorts()
-                    .lanewise(VectorOperators.LSHR, highShift)
-                    .lanewise(VectorOperators.LSHL, 4)
-                    .reinterpretAsBytes()
-                    .and((byte) 0x30);
-            ShortVector codes = wide(nibbles.or(tops).sub((byte) 32));
-            ShortVector p = codes.mul(ShortVector.fromArray(S, x, 128 * half + 32 * quarter + sixteen));
-            float scale = scales[8 * half + 2 * quarter + (i & 1)];
-            sum = toFloat(pairs(p)).fma(FloatVector.broadcast(F, scale), sum);
+        for (int i = 0; i < pairsOfBlocks; i++) {
+            int from = at + (i >> 2) * 144 + 16 + 32 * (i & 3);
+            ShortVector p = wide(low(ByteVector.fromArray(B, w, from))).mul(ShortVector.fromArray(S, x, 64 * i));
+            ShortVector q =
+                    wide(low(ByteVector.fromArray(B, w, from + 16))).mul(ShortVector.fromArray(S, x, 64 * i + 16));
+            sum = toFloat(pairs(p.add(q))).fma(FloatVector.broadcast(F, scales[2 * i]), sum);
         }
         return sum.reduceLanes(VectorOperators.ADD);
     }
 
-    private static ShortVector load(MemorySegment w, long at) {
-        return wide(ByteVector.fromMemorySegment(B, w, at, LE));
+    /** The high nibbles. */
+    static float q4kHigh(byte[] w, int at, int pairsOfBlocks, short[] x, float[] scales) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int i = 0; i < pairsOfBlocks; i++) {
+            int from = at + (i >> 2) * 144 + 16 + 32 * (i & 3);
+            ShortVector p = wide(high(ByteVector.fromArray(B, w, from))).mul(ShortVector.fromArray(S, x, 64 * i + 32));
+            ShortVector q =
+                    wide(high(ByteVector.fromArray(B, w, from + 16))).mul(ShortVector.fromArray(S, x, 64 * i + 48));
+            sum = toFloat(pairs(p.add(q))).fma(FloatVector.broadcast(F, scales[2 * i + 1]), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    /**
+     * The first quarter of Q6_K: in each half of a block of 256, the 32 elements with their lower 4 bits in the low nibbles of
+     * the first 32 bytes and their upper 2 in bits 0 and 1 of 32 others; a scale for each 16.
+     */
+    static float q6kFirst(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int i = 0; i < sixteens; i++) {
+            ByteVector l = low(ByteVector.fromArray(B, w, q6kLow(at, i)));
+            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(at, i)).and((byte) 0x03);
+            ByteVector tops =
+                    h.reinterpretAsShorts().lanewise(VectorOperators.LSHL, 4).reinterpretAsBytes();
+            sum = toFloat(sixBits(l, tops, x, q6kColumn(i))).fma(FloatVector.broadcast(F, scales[q6kScale(i)]), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    /** The second: the next 32 bytes' low nibbles, bits 2 and 3. */
+    static float q6kSecond(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int i = 0; i < sixteens; i++) {
+            ByteVector l = low(ByteVector.fromArray(B, w, q6kLow(at, i) + 32));
+            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(at, i)).and((byte) 0x0c);
+            ByteVector tops =
+                    h.reinterpretAsShorts().lanewise(VectorOperators.LSHL, 2).reinterpretAsBytes();
+            sum = toFloat(sixBits(l, tops, x, q6kColumn(i) + 32))
+                    .fma(FloatVector.broadcast(F, scales[q6kScale(i) + 2]), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    /** The third: the first 32 bytes' high nibbles, bits 4 and 5. */
+    static float q6kThird(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int i = 0; i < sixteens; i++) {
+            ByteVector l = high(ByteVector.fromArray(B, w, q6kLow(at, i)));
+            ByteVector tops = ByteVector.fromArray(B, w, q6kHigh(at, i)).and((byte) 0x30);
+            sum = toFloat(sixBits(l, tops, x, q6kColumn(i) + 64))
+                    .fma(FloatVector.broadcast(F, scales[q6kScale(i) + 4]), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    /** The last: the next 32 bytes' high nibbles, bits 6 and 7. */
+    static float q6kFourth(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int i = 0; i < sixteens; i++) {
+            ByteVector l = high(ByteVector.fromArray(B, w, q6kLow(at, i) + 32));
+            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(at, i))
+                    .reinterpretAsShorts()
+                    .lanewise(VectorOperators.LSHR, 2)
+                    .reinterpretAsBytes();
+            sum = toFloat(sixBits(l, h.and((byte) 0x30), x, q6kColumn(i) + 96))
+                    .fma(FloatVector.broadcast(F, scales[q6kScale(i) + 6]), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    /** Sixteen i of a quarter is in half i / 2 of the row's halves of blocks. */
+    private static int q6kLow(int at, int i) {
+        return at + (i >> 2) * 210 + 64 * (i >> 1 & 1) + 16 * (i & 1);
+    }
+
+    private static int q6kHigh(int at, int i) {
+        return at + (i >> 2) * 210 + 128 + 32 * (i >> 1 & 1) + 16 * (i & 1);
+    }
+
+    private static int q6kColumn(int i) {
+        return 128 * (i >> 1) + 16 * (i & 1);
+    }
+
+    private static int q6kScale(int i) {
+        return 8 * (i >> 1) + (i & 1);
+    }
+
+    /** Sums of pairs of 16 products; |q − 32| ≤ 32, so they fit 16 bits. */
+    private static IntVector sixBits(ByteVector low, ByteVector tops, short[] x, int column) {
+        return pairs(wide(low.or(tops).sub((byte) 32)).mul(ShortVector.fromArray(S, x, column)));
+    }
+
+    private static ShortVector load(byte[] w, int at) {
+        return wide(ByteVector.fromArray(B, w, at));
     }
 
     private static ShortVector wide(ByteVector bytes) {

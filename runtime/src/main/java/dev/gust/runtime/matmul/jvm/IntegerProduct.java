@@ -20,11 +20,18 @@ public final class IntegerProduct implements RowsProduct {
     private final LinearWeight weight;
     private final RowLoop loop;
     private final ScratchPool<IntegerInput> inputs;
-    private final ScratchPool<float[]> scales;
+    private final int rowBytes;
+    private final ScratchPool<Scratch> scratches;
 
-    /** Multiplies one row of a weight; scratch has room for a scale for each 16 elements. */
+    /** Multiplies one row of a weight, whose codes are w; s has room for a scale for each 16 elements. */
     private interface RowLoop {
-        float multiply(long row, IntegerInput x, float[] scratch);
+        float multiply(long row, IntegerInput x, byte[] w, float[] s);
+    }
+
+    /** A row, copied out of its segment as {@link Tile} explains, and its scales. */
+    private final class Scratch {
+        final byte[] codes = new byte[rowBytes];
+        final float[] scales = new float[Math.toIntExact(weight.k()) / 16];
     }
 
     private IntegerProduct(LinearWeight weight, IntegerInput.Order order, RowLoop loop) {
@@ -32,7 +39,8 @@ public final class IntegerProduct implements RowsProduct {
         this.weight = weight;
         this.loop = loop;
         this.inputs = new ScratchPool<>(() -> input(k, order));
-        this.scales = new ScratchPool<>(() -> new float[k / 16]);
+        this.rowBytes = Math.toIntExact(LinearWeight.codeBytes(weight.format(), 1, k));
+        this.scratches = new ScratchPool<>(Scratch::new);
     }
 
     private IntegerInput input(int k, IntegerInput.Order order) {
@@ -52,44 +60,42 @@ public final class IntegerProduct implements RowsProduct {
     }
 
     private static Optional<RowsProduct> blocks(LinearWeight weight, DType dtype) {
-        MemorySegment w = weight.codes();
         int k = Math.toIntExact(weight.k());
         int blocks = k / IntegerInput.BLOCK;
-        long rowBytes = dtype.byteSize(k);
         return switch (dtype) {
             case Q8_0 ->
-                natural(weight, (row, x, s) -> {
-                    ScaleLoops.halves(w, row * rowBytes, 34, x, s);
-                    return IntegerLoops.bytes(w, row * rowBytes + 2, 34, blocks, x.codes, s);
+                natural(weight, (row, x, w, s) -> {
+                    ScaleLoops.halves(w, 0, 34, x, s);
+                    return IntegerLoops.bytes(w, 2, 34, blocks, x.codes, s);
                 });
             case Q4_0 ->
-                natural(weight, (row, x, s) -> {
-                    ScaleLoops.halves(w, row * rowBytes, 18, x, s);
-                    return IntegerLoops.offsetNibbles(w, row * rowBytes + 2, 18, blocks, x.codes, s);
+                natural(weight, (row, x, w, s) -> {
+                    ScaleLoops.halves(w, 0, 18, x, s);
+                    return IntegerLoops.offsetNibbles(w, 2, 18, blocks, x.codes, s);
                 });
             case MXFP4 ->
-                natural(weight, (row, x, s) -> {
-                    ScaleLoops.mxfp4(w, row * rowBytes, x, s);
-                    return IntegerLoops.e2m1(w, row * rowBytes + 1, 17, blocks, x.codes, s);
+                natural(weight, (row, x, w, s) -> {
+                    ScaleLoops.mxfp4(w, 0, x, s);
+                    return IntegerLoops.e2m1(w, 1, 17, blocks, x.codes, s);
                 });
             case NVFP4 ->
-                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EIGHTS, (row, x, s) -> {
-                    ScaleLoops.nvfp4(w, row * rowBytes, x, s);
-                    return IntegerLoops.e2m1Sixteens(w, row * rowBytes + 4, 36, 1, blocks, x.codes, s);
+                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EIGHTS, (row, x, w, s) -> {
+                    ScaleLoops.nvfp4(w, 0, x, s);
+                    return IntegerLoops.e2m1Sixteens(w, 4, 36, 1, blocks, x.codes, s);
                 }));
             case Q4_K ->
-                natural(weight, (row, x, s) -> {
-                    float minima = ScaleLoops.q4k(w, row * rowBytes, x, s);
-                    return IntegerLoops.q4k(w, row * rowBytes, blocks / 2, x.codes, s) - minima;
+                natural(weight, (row, x, w, s) -> {
+                    float minima = ScaleLoops.q4k(w, 0, x, s);
+                    float sum = IntegerLoops.q4kLow(w, 0, blocks / 2, x.codes, s);
+                    return sum + IntegerLoops.q4kHigh(w, 0, blocks / 2, x.codes, s) - minima;
                 });
             case Q6_K ->
-                natural(weight, (row, x, s) -> {
-                    ScaleLoops.q6k(w, row * rowBytes, x, s);
-                    float sum = 0;
-                    for (int quarter = 0; quarter < 4; quarter++) {
-                        sum += IntegerLoops.q6kQuarter(w, row * rowBytes, quarter, blocks / 4, x.codes, s);
-                    }
-                    return sum;
+                natural(weight, (row, x, w, s) -> {
+                    ScaleLoops.q6k(w, 0, x, s);
+                    return IntegerLoops.q6kFirst(w, 0, blocks / 2, x.codes, s)
+                            + IntegerLoops.q6kSecond(w, 0, blocks / 2, x.codes, s)
+                            + IntegerLoops.q6kThird(w, 0, blocks / 2, x.codes, s)
+                            + IntegerLoops.q6kFourth(w, 0, blocks / 2, x.codes, s);
                 });
             default -> Optional.empty();
         };
@@ -104,28 +110,26 @@ public final class IntegerProduct implements RowsProduct {
         if (!format.code().isInteger() || (format.scaleColumns() % group != 0 && format.scaleColumns() < weight.k())) {
             return Optional.empty();
         }
-        MemorySegment w = weight.codes();
         int k = Math.toIntExact(weight.k());
         int blocks = k / IntegerInput.BLOCK;
-        long rowBytes = format.code().bytes(k);
         var scales = new GroupScales(weight, format, group);
         return switch (format.code()) {
             case I8 ->
-                natural(weight, (row, x, s) -> {
+                natural(weight, (row, x, w, s) -> {
                     scales.fill(row, 1, x, s);
-                    return IntegerLoops.bytes(w, row * rowBytes, 32, blocks, x.codes, s);
+                    return IntegerLoops.bytes(w, 0, 32, blocks, x.codes, s);
                 });
             case OFFSET_I4 ->
-                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, (row, x, s) -> {
+                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, (row, x, w, s) -> {
                     scales.fill(row, 1, x, s);
-                    return IntegerLoops.offsetNibbles(w, row * rowBytes, 16, blocks, x.codes, s);
+                    return IntegerLoops.offsetNibbles(w, 0, 16, blocks, x.codes, s);
                 }));
             case F4 ->
-                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, (row, x, s) -> {
+                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, (row, x, w, s) -> {
                     scales.fill(row, 0.5f, x, s);
                     return group == 16
-                            ? IntegerLoops.e2m1Sixteens(w, row * rowBytes, 16, 0, blocks, x.codes, s)
-                            : IntegerLoops.e2m1(w, row * rowBytes, 16, blocks, x.codes, s);
+                            ? IntegerLoops.e2m1Sixteens(w, 0, 16, 0, blocks, x.codes, s)
+                            : IntegerLoops.e2m1(w, 0, 16, blocks, x.codes, s);
                 }));
             default -> Optional.empty();
         };
@@ -155,11 +159,28 @@ public final class IntegerProduct implements RowsProduct {
             int groups = x.codes.length / group;
             int perBlock = group == 16 ? 1 : 0;
             int shared = (int) Math.min(groups, format.scaleColumns() / group);
+            if (shared == 1) {
+                fillEach(first, unit, x.scales, perBlock, groups, scales);
+                return;
+            }
             int g = 0;
             for (long column = 0; column < gridColumns; column++) {
                 float scale = unit * scaleAt(first + column);
                 for (int end = Math.min(groups, g + shared); g < end; g++) {
                     scales[g] = scale * x.scales[g >> perBlock];
+                }
+            }
+        }
+
+        private void fillEach(long first, float unit, float[] x, int perBlock, int groups, float[] scales) {
+            if (format.scale() == ScaleType.F32) {
+                for (int g = 0; g < groups; g++) {
+                    scales[g] = unit * weight.scales().get(F32, (first + g) * Float.BYTES) * x[g >> perBlock];
+                }
+            } else {
+                for (int g = 0; g < groups; g++) {
+                    int code = weight.scales().get(ValueLayout.JAVA_BYTE, first + g) & 0xFF;
+                    scales[g] = unit * byteScales[code] * x[g >> perBlock];
                 }
             }
         }
@@ -186,10 +207,12 @@ public final class IntegerProduct implements RowsProduct {
     @Override
     public void multiply(Input input, long firstRow, long first, long end, MemorySegment y) {
         IntegerInput x = (IntegerInput) input;
-        float[] scratch = scales.borrow();
+        Scratch scratch = scratches.borrow();
         for (long row = first; row < end; row++) {
-            y.set(F32, (firstRow * weight.n() + row) * Float.BYTES, loop.multiply(row, x, scratch) * weight.factor());
+            MemorySegment.copy(weight.codes(), ValueLayout.JAVA_BYTE, row * rowBytes, scratch.codes, 0, rowBytes);
+            float sum = loop.multiply(row, x, scratch.codes, scratch.scales);
+            y.set(F32, (firstRow * weight.n() + row) * Float.BYTES, sum * weight.factor());
         }
-        scales.giveBack(scratch);
+        scratches.giveBack(scratch);
     }
 }

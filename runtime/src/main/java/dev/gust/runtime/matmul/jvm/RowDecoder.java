@@ -1,21 +1,20 @@
 package dev.gust.runtime.matmul.jvm;
 
-import dev.gust.formats.codec.CodeLanes;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.codec.TensorCodec;
 import dev.gust.formats.tensor.DType;
 import dev.gust.runtime.weight.LinearWeight;
-import dev.gust.runtime.weight.NarrowCode;
 import dev.gust.runtime.weight.ScaleType;
 import dev.gust.runtime.weight.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.VectorOperators;
 
 /** Restores pieces of a weight's rows, but for the weight's factor. Holds no state that changes. */
 abstract sealed class RowDecoder {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     final LinearWeight weight;
 
@@ -25,12 +24,9 @@ abstract sealed class RowDecoder {
 
     static RowDecoder of(LinearWeight weight) {
         return switch (weight.format()) {
-            case WeightFormat.Plain(var dtype) ->
-                dtype == DType.F32
-                        ? new Floats(weight)
-                        : new Stored(weight, Codecs.of(dtype).orElseThrow());
+            case WeightFormat.Plain(var dtype) -> new Plain(weight, dtype);
             case WeightFormat.Blocks(var dtype) ->
-                new Stored(weight, Codecs.of(dtype).orElseThrow());
+                new Blocks(weight, Codecs.of(dtype).orElseThrow());
             case WeightFormat.Scaled scaled -> new ScaledCodes(weight, scaled);
         };
     }
@@ -45,22 +41,39 @@ abstract sealed class RowDecoder {
      */
     abstract void decode(long row, long column, int count, Tile tile, int at);
 
-    private static final class Floats extends RowDecoder {
-        Floats(LinearWeight weight) {
+    /** Plain numbers. */
+    private static final class Plain extends RowDecoder {
+        private final DType dtype;
+
+        Plain(LinearWeight weight, DType dtype) {
             super(weight);
+            this.dtype = dtype;
         }
 
         @Override
         void decode(long row, long column, int count, Tile tile, int at) {
-            MemorySegment.copy(weight.codes(), F32, (row * weight.k() + column) * Float.BYTES, tile.values, at, count);
+            long from = (row * weight.k() + column) * dtype.blockBytes();
+            switch (dtype) {
+                case F32 -> MemorySegment.copy(weight.codes(), F32, from, tile.values, at, count);
+                case F16 -> {
+                    MemorySegment.copy(weight.codes(), I16, from, tile.halves, 0, count);
+                    CodeLoops.f16(tile.halves, count, tile.values, at);
+                }
+                case BF16 -> {
+                    MemorySegment.copy(weight.codes(), I16, from, tile.halves, 0, count);
+                    CodeLoops.bf16(tile.halves, count, tile.values, at);
+                }
+                default -> throw new IllegalArgumentException(dtype + " is no weight's plain type");
+            }
         }
     }
 
-    private static final class Stored extends RowDecoder {
+    /** Blocks, by the formats' own codecs. */
+    private static final class Blocks extends RowDecoder {
         private final TensorCodec codec;
         private final long rowBytes;
 
-        Stored(LinearWeight weight, TensorCodec codec) {
+        Blocks(LinearWeight weight, TensorCodec codec) {
             super(weight);
             this.codec = codec;
             this.rowBytes = codec.dtype().byteSize(weight.k());
@@ -76,7 +89,6 @@ abstract sealed class RowDecoder {
     private static final class ScaledCodes extends RowDecoder {
         private final WeightFormat.Scaled format;
         private final int bits;
-        private final TensorCodec codec;
         private final float[] codes = new float[256];
         private final float[] byteScales = new float[256];
         private final long gridColumns;
@@ -85,7 +97,6 @@ abstract sealed class RowDecoder {
             super(weight);
             this.format = format;
             this.bits = format.code().bits();
-            this.codec = Codecs.of(dtype(format.code())).orElseThrow();
             this.gridColumns = format.scaleGridColumns(weight.k());
             for (int c = 0; c < format.code().codes(); c++) {
                 codes[c] = format.code().value(c);
@@ -95,29 +106,14 @@ abstract sealed class RowDecoder {
             }
         }
 
-        /** The type whose codec reads the codes; OFFSET_I4 has none of its own, and its loop is below. */
-        private static DType dtype(NarrowCode code) {
-            return switch (code) {
-                case F8_E4M3 -> DType.F8_E4M3;
-                case F8_E5M2 -> DType.F8_E5M2;
-                case F6_E2M3 -> DType.F6_E2M3;
-                case F6_E3M2 -> DType.F6_E3M2;
-                case F4 -> DType.F4;
-                case I8 -> DType.I8;
-                case OFFSET_I4 -> DType.I4;
-            };
-        }
-
         @Override
         void decode(long row, long column, int count, Tile tile, int at) {
             long element = row * weight.k() + column;
-            int block = codec.dtype().blockElements();
-            int whole = element % block == 0 ? count - count % CodeLanes.LENGTH : 0;
-            long from = element * bits / 8;
-            if (format.code() == NarrowCode.OFFSET_I4) {
-                decodeOffset(from, whole, tile.values, at);
-            } else if (whole > 0) {
-                codec.decode(weight.codes(), from, tile.segment, (long) at * Float.BYTES, whole);
+            boolean aligned = element * bits % Byte.SIZE == 0;
+            int whole = aligned ? count - count % CodeLoops.LANES : 0;
+            if (whole > 0) {
+                tile.load(weight.codes(), element * bits / Byte.SIZE, whole * bits / Byte.SIZE);
+                restore(tile, whole, at);
             }
             for (int i = whole; i < count; i++) {
                 tile.values[at + i] = codes[codeAt(element + i)];
@@ -125,13 +121,15 @@ abstract sealed class RowDecoder {
             scale(row, column, count, tile.values, at);
         }
 
-        private void decodeOffset(long from, int count, float[] to, int at) {
-            for (int i = 0; i < count; i += CodeLanes.LENGTH) {
-                CodeLanes.loadNibbles(weight.codes(), from + i / 2)
-                        .sub(8)
-                        .convertShape(VectorOperators.I2F, CodeLanes.FLOATS, 0)
-                        .reinterpretAsFloats()
-                        .intoArray(to, at + i);
+        private void restore(Tile tile, int count, int at) {
+            switch (format.code()) {
+                case F8_E4M3 -> CodeLoops.e4m3(tile.stored, count, tile.values, at);
+                case F8_E5M2 -> CodeLoops.e5m2(tile.stored, count, tile.values, at);
+                case F6_E2M3 -> CodeLoops.e2m3(tile.stored, count, tile.values, at);
+                case F6_E3M2 -> CodeLoops.e3m2(tile.stored, count, tile.values, at);
+                case F4 -> CodeLoops.e2m1(tile.stored, count, tile.values, at);
+                case OFFSET_I4 -> CodeLoops.offsetNibbles(tile.stored, count, tile.values, at);
+                case I8 -> CodeLoops.int8(tile.stored, count, tile.values, at);
             }
         }
 
@@ -150,11 +148,16 @@ abstract sealed class RowDecoder {
             long gridRow = row / format.scaleRows() * gridColumns;
             for (int i = 0; i < count; ) {
                 long gridColumn = (column + i) / format.scaleColumns();
-                long end = Math.min(count, (gridColumn + 1) * format.scaleColumns() - column);
+                int end = (int) Math.min(count, (gridColumn + 1) * format.scaleColumns() - column);
                 float scale = scaleAt(gridRow + gridColumn);
-                for (; i < end; i++) {
-                    values[at + i] *= scale;
-                }
+                multiply(values, at + i, at + end, scale);
+                i = end;
+            }
+        }
+
+        private static void multiply(float[] values, int from, int to, float scale) {
+            for (int i = from; i < to; i++) {
+                values[i] *= scale;
             }
         }
 

@@ -2,15 +2,14 @@ package dev.gust.runtime.matmul.jvm;
 
 import dev.gust.formats.codec.E8M0;
 import dev.gust.formats.codec.FloatFormat;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /** The scales of one row's blocks in GGUF's types, times the scales of x: what the integer loops multiply sums by. */
 final class ScaleLoops {
-    private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfByte I8 = ValueLayout.JAVA_BYTE;
+    private static final VarHandle I16 = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle I32 = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
     /** Halves of the scales, for doubled codes. */
     private static final float[] HALVED_E8M0 = new float[256];
@@ -28,26 +27,26 @@ final class ScaleLoops {
     private ScaleLoops() {}
 
     /** An F16 scale at the start of each block of 32. */
-    static void halves(MemorySegment w, long at, int stride, IntegerInput x, float[] scales) {
+    static void halves(byte[] w, int at, int stride, IntegerInput x, float[] scales) {
         float[] inputs = x.scales;
         for (int b = 0; b < inputs.length; b++) {
-            scales[b] = Float.float16ToFloat(w.get(I16, at + (long) b * stride)) * inputs[b];
+            scales[b] = Float.float16ToFloat((short) I16.get(w, at + b * stride)) * inputs[b];
         }
     }
 
     /** MXFP4's blocks of 32: a byte 2^(c − 127), 16 bytes of codes. Halved. */
-    static void mxfp4(MemorySegment w, long at, IntegerInput x, float[] scales) {
+    static void mxfp4(byte[] w, int at, IntegerInput x, float[] scales) {
         float[] inputs = x.scales;
         for (int b = 0; b < inputs.length; b++) {
-            scales[b] = HALVED_E8M0[w.get(I8, at + b * 17L) & 0xFF] * inputs[b];
+            scales[b] = HALVED_E8M0[w[at + b * 17] & 0xFF] * inputs[b];
         }
     }
 
     /** NVFP4's blocks of 64: four E4M3 bytes, 32 bytes of codes; two scales to 32 elements. Halved. */
-    static void nvfp4(MemorySegment w, long at, IntegerInput x, float[] scales) {
+    static void nvfp4(byte[] w, int at, IntegerInput x, float[] scales) {
         float[] inputs = x.scales;
         for (int b = 0; b < inputs.length; b += 2) {
-            int four = w.get(I32, at + (b >> 1) * 36L);
+            int four = (int) I32.get(w, at + (b >> 1) * 36);
             scales[2 * b] = HALVED_UE4M3[four & 0xFF] * inputs[b];
             scales[2 * b + 1] = HALVED_UE4M3[four >> 8 & 0xFF] * inputs[b];
             scales[2 * b + 2] = HALVED_UE4M3[four >> 16 & 0xFF] * inputs[b + 1];
@@ -60,17 +59,17 @@ final class ScaleLoops {
      *
      * @return what the minima take from the product
      */
-    static float q4k(MemorySegment w, long at, IntegerInput x, float[] scales) {
+    static float q4k(byte[] w, int at, IntegerInput x, float[] scales) {
         float[] inputs = x.scales;
         float[] sums = x.sums;
         float minima = 0;
         for (int b = 0; b < inputs.length; b += 8) {
-            long from = at + (b >> 3) * 144L;
-            float d = Float.float16ToFloat(w.get(I16, from));
-            float dmin = Float.float16ToFloat(w.get(I16, from + 2));
-            int first = w.get(I32, from + 4);
-            int second = w.get(I32, from + 8);
-            int third = w.get(I32, from + 12);
+            int from = at + (b >> 3) * 144;
+            float d = Float.float16ToFloat((short) I16.get(w, from));
+            float dmin = Float.float16ToFloat((short) I16.get(w, from + 2));
+            int first = (int) I32.get(w, from + 4);
+            int second = (int) I32.get(w, from + 8);
+            int third = (int) I32.get(w, from + 12);
             int lowScales = first & 0x3f3f3f3f;
             int lowMins = second & 0x3f3f3f3f;
             int highScales = third & 0x0f0f0f0f | (first >>> 2) & 0x30303030;
@@ -87,13 +86,13 @@ final class ScaleLoops {
     }
 
     /** Q6_K's blocks of 256: signed bytes for 16 times 16 elements at 192, F16 d at 208. */
-    static void q6k(MemorySegment w, long at, IntegerInput x, float[] scales) {
+    static void q6k(byte[] w, int at, IntegerInput x, float[] scales) {
         float[] inputs = x.scales;
         for (int b = 0; b < inputs.length; b += 8) {
-            long from = at + (b >> 3) * 210L;
-            float d = Float.float16ToFloat(w.get(I16, from + 208));
+            int from = at + (b >> 3) * 210;
+            float d = Float.float16ToFloat((short) I16.get(w, from + 208));
             for (int j = 0; j < 16; j++) {
-                scales[2 * b + j] = d * w.get(I8, from + 192 + j) * inputs[b + (j >> 1)];
+                scales[2 * b + j] = d * w[from + 192 + j] * inputs[b + (j >> 1)];
             }
         }
     }

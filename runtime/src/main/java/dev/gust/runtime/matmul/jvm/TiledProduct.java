@@ -43,7 +43,7 @@ public final class TiledProduct implements RowsProduct {
 
     /** Four restored rows, and their sums with each row of the panel. */
     private final class Work {
-        final Tile tile = new Tile(TileLoops.ROWS * DEPTH);
+        final Tile tile = new Tile(TileLoops.ROWS, DEPTH);
         final float[] sums = new float[TileLoops.ROWS * panelRows];
     }
 
