@@ -77,7 +77,7 @@ class OpCommandTest {
         Path codes = folder.resolve("codes.safetensors");
         Gust.run("op", "cast", "--in", x, "--out", codes, "--set", "dtype=F8_E5M2", "--device", device)
                 .isDone();
-        assertThat(SampleModel.stored(codes).get("y").info().dtype()).isEqualTo(DType.U8);
+        assertThat(SampleModel.stored(codes).get("y").dtype()).isEqualTo(DType.U8);
         Path other = folder.resolve("other.safetensors");
         Gust.run("op", "cast", "--in", x, "--out", other, "--set", "dtype=F8_E5M2", "--device", "jvm")
                 .isDone();
@@ -100,7 +100,7 @@ class OpCommandTest {
                         "--device",
                         device)
                 .isDone();
-        assertThat(SampleModel.stored(random).get("y").info().dtype()).isEqualTo(DType.U16);
+        assertThat(SampleModel.stored(random).get("y").dtype()).isEqualTo(DType.U16);
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.gust.runtime.device;
 
 import dev.gust.formats.DeviceException;
 import dev.gust.runtime.emulator.EmulatorDevice;
+import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import dev.gust.runtime.tornado.TornadoDevices;
 import java.util.ArrayList;
@@ -45,8 +46,7 @@ public final class Devices {
             case SCALAR -> new ScalarDevice();
             case TORNADO -> TornadoDevices.open(id, options);
             case EMULATOR -> new EmulatorDevice();
-            case JVM ->
-                throw new DeviceException(id.toString(), "it is not in this build", "gust devices lists what is there");
+            case JVM -> new JvmDevice();
         };
     }
 
@@ -56,7 +56,7 @@ public final class Devices {
 
     /** What {@code auto} chooses among. */
     private static List<DeviceId> candidates() {
-        var candidates = new ArrayList<DeviceId>(List.of(DeviceId.SCALAR));
+        var candidates = new ArrayList<DeviceId>(List.of(DeviceId.JVM));
         TornadoDevices.list().stream()
                 .filter(d -> d.unusable().isEmpty())
                 .map(DeviceInfo::id)

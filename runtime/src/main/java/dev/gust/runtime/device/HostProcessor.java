@@ -37,7 +37,7 @@ public record HostProcessor(String name, long memory, int threads, int vectorBit
     }
 
     /** As a device. */
-    DeviceInfo info() {
+    public DeviceInfo info() {
         return new DeviceInfo(DeviceId.JVM, name, "cpu", memory, driver(), List.of(), Optional.empty());
     }
 

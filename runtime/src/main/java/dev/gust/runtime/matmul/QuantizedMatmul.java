@@ -9,6 +9,7 @@ import dev.gust.runtime.catalog.Support;
 import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.weight.LinearWeight;
 import java.util.List;
@@ -99,6 +100,7 @@ public final class QuantizedMatmul {
                 }
                 yield new KernelMatmul(kernels, weight, options);
             }
+            case JvmDevice jvm -> new JvmMatmul(jvm, weight, options);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }
