@@ -21,14 +21,14 @@ final class CastRun {
     private CastRun() {}
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes) {
-        TensorSource source = model.input().source();
-        TensorInfo x = OpRun.input(source, "x");
         boolean decode = OpRun.choice(attributes, "direction", "encode", "decode").equals("decode");
         var cast = new Cast(
                 dtype(attributes),
                 decode ? Cast.Direction.DECODE : Cast.Direction.ENCODE,
                 OpRun.choice(attributes, "saturate", "true", "false").equals("true"),
                 rounding(attributes));
+        TensorSource source = model.input().source();
+        TensorInfo x = OpRun.input(model, "x");
         DType expected = decode ? cast.codeType() : DType.F32;
         if (x.dtype() != expected) {
             throw InputException.ofTensor(

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceInfo;
-import dev.gust.runtime.device.Devices;
+import dev.gust.runtime.Devices;
 import dev.gust.runtime.device.HostProcessor;
 import java.util.List;
 import java.util.concurrent.Callable;

@@ -25,8 +25,9 @@ final class MatmulRun {
     private MatmulRun() {}
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes, int threads) {
+        MatmulOptions options = options(attributes, threads);
         TensorSource source = model.input().source();
-        TensorInfo x = OpRun.input(source, "x");
+        TensorInfo x = OpRun.input(model, "x");
         LogicalTensor tensor = weight(model, x);
         LinearWeight weight = LinearWeights.load(source, tensor);
         if (x.shape().rank() != 2 || x.shape().columns() != weight.k()) {
@@ -42,14 +43,6 @@ final class MatmulRun {
                     source.location(), x.name(), "has " + x.shape().dim(0) + " rows", "cut it into smaller parts");
         }
         int m = (int) x.shape().dim(0);
-        MatmulOptions options = MatmulOptions.DEFAULT
-                .withThreads(threads)
-                .withIntegerPath(OpRun.choice(attributes, "integer", "true", "false").equals("true"));
-        options = switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
-            case "portable" -> options.withStyle(KernelStyle.PORTABLE);
-            case "tuned" -> options.withStyle(KernelStyle.TUNED);
-            default -> options;
-        };
         Arena memory = Arena.ofShared();
         try (MatmulPlan plan = QuantizedMatmul.prepare(device, weight, options)) {
             var info = new TensorInfo("y", DType.F32, Shape.of(m, weight.n()));
@@ -65,6 +58,17 @@ final class MatmulRun {
             memory.close();
             throw e;
         }
+    }
+
+    private static MatmulOptions options(Map<String, String> attributes, int threads) {
+        MatmulOptions options = MatmulOptions.DEFAULT
+                .withThreads(threads)
+                .withIntegerPath(OpRun.choice(attributes, "integer", "true", "false").equals("true"));
+        return switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
+            case "portable" -> options.withStyle(KernelStyle.PORTABLE);
+            case "tuned" -> options.withStyle(KernelStyle.TUNED);
+            default -> options;
+        };
     }
 
     /** The one tensor that is not x and whose name, but for a prefix, is a weight's. */

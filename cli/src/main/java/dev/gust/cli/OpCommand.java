@@ -5,14 +5,14 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.UsageException;
 import dev.gust.formats.model.TensorFiles;
-import dev.gust.runtime.catalog.Catalog;
+import dev.gust.runtime.Catalog;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.catalog.Support;
 import dev.gust.runtime.catalog.SupportTable;
 import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
-import dev.gust.runtime.device.Devices;
+import dev.gust.runtime.Devices;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -68,7 +68,7 @@ final class OpCommand implements Callable<Integer> {
     public Integer call() {
         DeviceId id = common.deviceId();
         if (list) {
-            common.out().print(common.json ? catalogJson() : markdown ? SupportTable.markdown() : catalogText());
+            common.out().print(common.json ? catalogJson() : markdown ? SupportTable.markdown(Catalog.operators()) : catalogText());
             common.out().flush();
             return ExitCodes.DONE;
         }

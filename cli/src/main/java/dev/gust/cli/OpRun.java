@@ -8,6 +8,7 @@ import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.formats.weight.LogicalTensor;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -35,19 +36,27 @@ final class OpRun {
         }
     }
 
-    /** The tensor whose name is {@code wanted}, or ends with it behind a dot. */
-    static TensorInfo input(TensorSource source, String wanted) {
-        List<TensorInfo> found = source.tensors().stream()
+    /** The plain tensor whose name is {@code wanted}, or ends with it behind a dot. */
+    static TensorInfo input(Models model, String wanted) {
+        String location = model.input().source().location();
+        List<LogicalTensor> found = model.logical().tensors().stream()
                 .filter(t -> t.name().substring(t.name().lastIndexOf('.') + 1).equals(wanted))
                 .toList();
         if (found.size() != 1) {
             throw InputException.ofTensor(
-                    source.location(),
+                    location,
                     wanted,
                     found.isEmpty() ? "is missing" : "is there " + found.size() + " times",
                     "give the file one tensor of that name");
         }
-        return found.getFirst();
+        if (found.getFirst().isQuantized()) {
+            throw InputException.ofTensor(
+                    location,
+                    wanted,
+                    "is stored as " + found.getFirst().encoding().label(),
+                    "store plain numbers; gust dequantize restores them");
+        }
+        return found.getFirst().stored().getFirst();
     }
 
     /** A tensor's values as float32, in memory of the arena unless they lie so in the file. */

@@ -2,6 +2,7 @@ package dev.gust.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.gust.runtime.Catalog;
 import dev.gust.runtime.catalog.SupportTable;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,6 +16,6 @@ class SupportTableTest {
         String readme = Files.readString(Path.of(System.getProperty("gust.root"), "README.md"));
         assertThat(readme)
                 .as("README.md; put there what gust op --list --markdown prints")
-                .contains("<!-- gust op --list --markdown -->\n" + SupportTable.markdown() + "<!-- end -->");
+                .contains("<!-- gust op --list --markdown -->\n" + SupportTable.markdown(Catalog.operators()) + "<!-- end -->");
     }
 }

@@ -13,7 +13,7 @@ import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
-import dev.gust.runtime.device.Devices;
+import dev.gust.runtime.Devices;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelPlan;
 import dev.gust.runtime.kernel.KernelTimes;

@@ -1,9 +1,12 @@
-package dev.gust.runtime.device;
+package dev.gust.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.gust.formats.DeviceException;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceOptions;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;

@@ -1,6 +1,12 @@
-package dev.gust.runtime.device;
+package dev.gust.runtime;
 
 import dev.gust.formats.DeviceException;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceInfo;
+import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.device.HostProcessor;
+
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;

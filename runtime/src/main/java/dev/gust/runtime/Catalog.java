@@ -1,7 +1,8 @@
-package dev.gust.runtime.catalog;
+package dev.gust.runtime;
 
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.cast.Cast;
+import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import java.util.List;
 import java.util.stream.Collectors;
