@@ -36,6 +36,8 @@ final class GgmlMatmul {
 
     private final SymbolLookup base;
     private final MemorySegment backend;
+    private final MemorySegment pool;
+    private final MethodHandle pause;
     private final String variant;
 
     /**
@@ -43,7 +45,9 @@ final class GgmlMatmul {
      *
      * @param folder has libggml-base.so and the libggml-cpu-*.so
      */
-    GgmlMatmul(Path folder, int threads, Arena arena) throws Throwable {
+    GgmlMatmul(Path folder, int threads) throws Throwable {
+        // Its threads never end, so neither may its code.
+        Arena arena = Arena.global();
         base = SymbolLookup.libraryLookup(folder.resolve("libggml-base.so"), arena);
         Path best = bestVariant(folder, arena);
         variant = best.getFileName().toString();
@@ -53,12 +57,18 @@ final class GgmlMatmul {
         MemorySegment params = arena.allocate(THREADPOOL_PARAMS_BYTES, 16);
         handle(base, "ggml_threadpool_params_init", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT))
                 .invokeExact(params, threads);
-        var pool = (MemorySegment) handle(cpu, "ggml_threadpool_new", FunctionDescriptor.of(ADDRESS, ADDRESS))
+        pool = (MemorySegment) handle(cpu, "ggml_threadpool_new", FunctionDescriptor.of(ADDRESS, ADDRESS))
                 .invokeExact(params);
         handle(cpu, "ggml_backend_cpu_set_n_threads", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT))
                 .invokeExact(backend, threads);
         handle(cpu, "ggml_backend_cpu_set_threadpool", FunctionDescriptor.ofVoid(ADDRESS, ADDRESS))
                 .invokeExact(backend, pool);
+        pause = handle(cpu, "ggml_threadpool_pause", FunctionDescriptor.ofVoid(ADDRESS));
+    }
+
+    /** Puts its threads to sleep, which otherwise spin for long after a call and take a processor from whoever is next. */
+    void rest() throws Throwable {
+        pause.invokeExact(pool);
     }
 
     /** The library in use. */

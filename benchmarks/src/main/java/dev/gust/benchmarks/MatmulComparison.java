@@ -57,7 +57,7 @@ final class MatmulComparison {
     static void print(Path folder) throws Throwable {
         try (Arena arena = Arena.ofShared();
                 var device = new JvmDevice()) {
-            var peer = new GgmlMatmul(folder, THREADS, arena);
+            var peer = new GgmlMatmul(folder, THREADS);
             System.out.println(
                     "GEMV, " + THREADS + " threads, GB/s of weights, medians of " + ROUNDS + "; " + peer.variant());
             System.out.printf(
@@ -87,7 +87,7 @@ final class MatmulComparison {
                     () -> floats.multiply(theirs.x(), 1, y),
                     theirs.runner(),
                     () -> read(device, theirs.weight()));
-            double[] medians = medians(steps);
+            double[] medians = medians(steps, peer);
             integers.multiply(theirs.x(), 1, y);
             check(y, theirs.y());
             double bytes = theirs.weight().byteSize() / 1e9;
@@ -116,14 +116,16 @@ final class MatmulComparison {
     }
 
     /** Each step's median in seconds; as many rounds go before to warm up. */
-    private static double[] medians(List<GgmlMatmul.Runner> steps) throws Throwable {
+    private static double[] medians(List<GgmlMatmul.Runner> steps, GgmlMatmul peer) throws Throwable {
         double[][] seconds = new double[steps.size()][ROUNDS];
         for (int i = -ROUNDS; i < ROUNDS; i++) {
             for (int s = 0; s < steps.size(); s++) {
                 long start = System.nanoTime();
                 steps.get(s).run();
+                double taken = (System.nanoTime() - start) / 1e9;
+                peer.rest();
                 if (i >= 0) {
-                    seconds[s][i] = (System.nanoTime() - start) / 1e9;
+                    seconds[s][i] = taken;
                 }
             }
         }

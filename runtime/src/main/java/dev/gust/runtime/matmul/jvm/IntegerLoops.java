@@ -98,10 +98,10 @@ final class IntegerLoops {
      * The low nibbles of Q4_K: 32 bytes hold elements 0 to 31 in low and 32 to 63 in high ones, 4 times 32 bytes to a block of
      * 256. Both in one loop would be more than the compiler inlines, and a shift that is no constant is slow.
      */
-    static float q4kLow(byte[] w, int at, int pairsOfBlocks, short[] x, float[] scales) {
+    static float q4kLow(byte[] w, int pairsOfBlocks, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int i = 0; i < pairsOfBlocks; i++) {
-            int from = at + (i >> 2) * 144 + 16 + 32 * (i & 3);
+            int from = (i >> 2) * 144 + 16 + 32 * (i & 3);
             ShortVector p = wide(low(ByteVector.fromArray(B, w, from))).mul(ShortVector.fromArray(S, x, 64 * i));
             ShortVector q =
                     wide(low(ByteVector.fromArray(B, w, from + 16))).mul(ShortVector.fromArray(S, x, 64 * i + 16));
@@ -111,10 +111,10 @@ final class IntegerLoops {
     }
 
     /** The high nibbles. */
-    static float q4kHigh(byte[] w, int at, int pairsOfBlocks, short[] x, float[] scales) {
+    static float q4kHigh(byte[] w, int pairsOfBlocks, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int i = 0; i < pairsOfBlocks; i++) {
-            int from = at + (i >> 2) * 144 + 16 + 32 * (i & 3);
+            int from = (i >> 2) * 144 + 16 + 32 * (i & 3);
             ShortVector p = wide(high(ByteVector.fromArray(B, w, from))).mul(ShortVector.fromArray(S, x, 64 * i + 32));
             ShortVector q =
                     wide(high(ByteVector.fromArray(B, w, from + 16))).mul(ShortVector.fromArray(S, x, 64 * i + 48));
@@ -127,11 +127,11 @@ final class IntegerLoops {
      * The first quarter of Q6_K: in each half of a block of 256, the 32 elements with their lower 4 bits in the low nibbles of
      * the first 32 bytes and their upper 2 in bits 0 and 1 of 32 others; a scale for each 16.
      */
-    static float q6kFirst(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+    static float q6kFirst(byte[] w, int sixteens, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int i = 0; i < sixteens; i++) {
-            ByteVector l = low(ByteVector.fromArray(B, w, q6kLow(at, i)));
-            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(at, i)).and((byte) 0x03);
+            ByteVector l = low(ByteVector.fromArray(B, w, q6kLow(i)));
+            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(i)).and((byte) 0x03);
             ByteVector tops =
                     h.reinterpretAsShorts().lanewise(VectorOperators.LSHL, 4).reinterpretAsBytes();
             sum = toFloat(sixBits(l, tops, x, q6kColumn(i))).fma(FloatVector.broadcast(F, scales[q6kScale(i)]), sum);
@@ -140,11 +140,11 @@ final class IntegerLoops {
     }
 
     /** The second: the next 32 bytes' low nibbles, bits 2 and 3. */
-    static float q6kSecond(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+    static float q6kSecond(byte[] w, int sixteens, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int i = 0; i < sixteens; i++) {
-            ByteVector l = low(ByteVector.fromArray(B, w, q6kLow(at, i) + 32));
-            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(at, i)).and((byte) 0x0c);
+            ByteVector l = low(ByteVector.fromArray(B, w, q6kLow(i) + 32));
+            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(i)).and((byte) 0x0c);
             ByteVector tops =
                     h.reinterpretAsShorts().lanewise(VectorOperators.LSHL, 2).reinterpretAsBytes();
             sum = toFloat(sixBits(l, tops, x, q6kColumn(i) + 32))
@@ -154,11 +154,11 @@ final class IntegerLoops {
     }
 
     /** The third: the first 32 bytes' high nibbles, bits 4 and 5. */
-    static float q6kThird(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+    static float q6kThird(byte[] w, int sixteens, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int i = 0; i < sixteens; i++) {
-            ByteVector l = high(ByteVector.fromArray(B, w, q6kLow(at, i)));
-            ByteVector tops = ByteVector.fromArray(B, w, q6kHigh(at, i)).and((byte) 0x30);
+            ByteVector l = high(ByteVector.fromArray(B, w, q6kLow(i)));
+            ByteVector tops = ByteVector.fromArray(B, w, q6kHigh(i)).and((byte) 0x30);
             sum = toFloat(sixBits(l, tops, x, q6kColumn(i) + 64))
                     .fma(FloatVector.broadcast(F, scales[q6kScale(i) + 4]), sum);
         }
@@ -166,11 +166,11 @@ final class IntegerLoops {
     }
 
     /** The last: the next 32 bytes' high nibbles, bits 6 and 7. */
-    static float q6kFourth(byte[] w, int at, int sixteens, short[] x, float[] scales) {
+    static float q6kFourth(byte[] w, int sixteens, short[] x, float[] scales) {
         FloatVector sum = FloatVector.zero(F);
         for (int i = 0; i < sixteens; i++) {
-            ByteVector l = high(ByteVector.fromArray(B, w, q6kLow(at, i) + 32));
-            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(at, i))
+            ByteVector l = high(ByteVector.fromArray(B, w, q6kLow(i) + 32));
+            ByteVector h = ByteVector.fromArray(B, w, q6kHigh(i))
                     .reinterpretAsShorts()
                     .lanewise(VectorOperators.LSHR, 2)
                     .reinterpretAsBytes();
@@ -181,12 +181,12 @@ final class IntegerLoops {
     }
 
     /** Sixteen i of a quarter is in half i / 2 of the row's halves of blocks. */
-    private static int q6kLow(int at, int i) {
-        return at + (i >> 2) * 210 + 64 * (i >> 1 & 1) + 16 * (i & 1);
+    private static int q6kLow(int i) {
+        return (i >> 2) * 210 + 64 * (i >> 1 & 1) + 16 * (i & 1);
     }
 
-    private static int q6kHigh(int at, int i) {
-        return at + (i >> 2) * 210 + 128 + 32 * (i >> 1 & 1) + 16 * (i & 1);
+    private static int q6kHigh(int i) {
+        return (i >> 2) * 210 + 128 + 32 * (i >> 1 & 1) + 16 * (i & 1);
     }
 
     private static int q6kColumn(int i) {

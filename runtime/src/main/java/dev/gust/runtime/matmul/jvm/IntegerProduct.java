@@ -18,14 +18,23 @@ public final class IntegerProduct implements RowsProduct {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final LinearWeight weight;
-    private final RowLoop loop;
+    private final Pass[] passes;
     private final ScratchPool<IntegerInput> inputs;
     private final int rowBytes;
     private final ScratchPool<Scratch> scratches;
 
-    /** Multiplies one row of a weight, whose codes are w; s has room for a scale for each 16 elements. */
-    private interface RowLoop {
-        float multiply(long row, IntegerInput x, byte[] w, float[] s);
+    /**
+     * One pass over a row: it fills in the scales that later ones use, or sums products. Passes are called from one place,
+     * which sees several classes and so inlines none where there are more than two: each is compiled on its own, within the
+     * compiler's limit on inlined vector operations.
+     */
+    private interface Pass {
+        /**
+         * @param w the row's codes
+         * @param s room for a scale for each 16 elements
+         * @return what it adds to the product
+         */
+        float run(long row, byte[] w, IntegerInput x, float[] s);
     }
 
     /** A row, copied out of its segment as {@link Tile} explains, and its scales. */
@@ -34,10 +43,10 @@ public final class IntegerProduct implements RowsProduct {
         final float[] scales = new float[Math.toIntExact(weight.k()) / 16];
     }
 
-    private IntegerProduct(LinearWeight weight, IntegerInput.Order order, RowLoop loop) {
+    private IntegerProduct(LinearWeight weight, IntegerInput.Order order, Pass... passes) {
         int k = Math.toIntExact(weight.k());
         this.weight = weight;
-        this.loop = loop;
+        this.passes = passes;
         this.inputs = new ScratchPool<>(() -> input(k, order));
         this.rowBytes = Math.toIntExact(LinearWeight.codeBytes(weight.format(), 1, k));
         this.scratches = new ScratchPool<>(Scratch::new);
@@ -60,49 +69,49 @@ public final class IntegerProduct implements RowsProduct {
     }
 
     private static Optional<RowsProduct> blocks(LinearWeight weight, DType dtype) {
-        int k = Math.toIntExact(weight.k());
-        int blocks = k / IntegerInput.BLOCK;
+        int blocks = Math.toIntExact(weight.k() / IntegerInput.BLOCK);
         return switch (dtype) {
             case Q8_0 ->
-                natural(weight, (row, x, w, s) -> {
-                    ScaleLoops.halves(w, 0, 34, x, s);
-                    return IntegerLoops.bytes(w, 2, 34, blocks, x.codes, s);
-                });
+                natural(
+                        weight,
+                        (_, w, x, s) -> ScaleLoops.halves(w, 34, x, s),
+                        (_, w, x, s) -> IntegerLoops.bytes(w, 2, 34, blocks, x.codes, s));
             case Q4_0 ->
-                natural(weight, (row, x, w, s) -> {
-                    ScaleLoops.halves(w, 0, 18, x, s);
-                    return IntegerLoops.offsetNibbles(w, 2, 18, blocks, x.codes, s);
-                });
+                natural(
+                        weight,
+                        (_, w, x, s) -> ScaleLoops.halves(w, 18, x, s),
+                        (_, w, x, s) -> IntegerLoops.offsetNibbles(w, 2, 18, blocks, x.codes, s));
             case MXFP4 ->
-                natural(weight, (row, x, w, s) -> {
-                    ScaleLoops.mxfp4(w, 0, x, s);
-                    return IntegerLoops.e2m1(w, 1, 17, blocks, x.codes, s);
-                });
+                natural(
+                        weight,
+                        (_, w, x, s) -> ScaleLoops.mxfp4(w, x, s),
+                        (_, w, x, s) -> IntegerLoops.e2m1(w, 1, 17, blocks, x.codes, s));
             case NVFP4 ->
-                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EIGHTS, (row, x, w, s) -> {
-                    ScaleLoops.nvfp4(w, 0, x, s);
-                    return IntegerLoops.e2m1Sixteens(w, 4, 36, 1, blocks, x.codes, s);
-                }));
+                Optional.of(new IntegerProduct(
+                        weight,
+                        IntegerInput.Order.EIGHTS,
+                        (_, w, x, s) -> ScaleLoops.nvfp4(w, x, s),
+                        (_, w, x, s) -> IntegerLoops.e2m1Sixteens(w, 4, 36, 1, blocks, x.codes, s)));
             case Q4_K ->
-                natural(weight, (row, x, w, s) -> {
-                    float minima = ScaleLoops.q4k(w, 0, x, s);
-                    float sum = IntegerLoops.q4kLow(w, 0, blocks / 2, x.codes, s);
-                    return sum + IntegerLoops.q4kHigh(w, 0, blocks / 2, x.codes, s) - minima;
-                });
+                natural(
+                        weight,
+                        (_, w, x, s) -> ScaleLoops.q4k(w, x, s),
+                        (_, w, x, s) -> IntegerLoops.q4kLow(w, blocks / 2, x.codes, s),
+                        (_, w, x, s) -> IntegerLoops.q4kHigh(w, blocks / 2, x.codes, s));
             case Q6_K ->
-                natural(weight, (row, x, w, s) -> {
-                    ScaleLoops.q6k(w, 0, x, s);
-                    return IntegerLoops.q6kFirst(w, 0, blocks / 2, x.codes, s)
-                            + IntegerLoops.q6kSecond(w, 0, blocks / 2, x.codes, s)
-                            + IntegerLoops.q6kThird(w, 0, blocks / 2, x.codes, s)
-                            + IntegerLoops.q6kFourth(w, 0, blocks / 2, x.codes, s);
-                });
+                natural(
+                        weight,
+                        (_, w, x, s) -> ScaleLoops.q6k(w, x, s),
+                        (_, w, x, s) -> IntegerLoops.q6kFirst(w, blocks / 2, x.codes, s),
+                        (_, w, x, s) -> IntegerLoops.q6kSecond(w, blocks / 2, x.codes, s),
+                        (_, w, x, s) -> IntegerLoops.q6kThird(w, blocks / 2, x.codes, s),
+                        (_, w, x, s) -> IntegerLoops.q6kFourth(w, blocks / 2, x.codes, s));
             default -> Optional.empty();
         };
     }
 
-    private static Optional<RowsProduct> natural(LinearWeight weight, RowLoop loop) {
-        return Optional.of(new IntegerProduct(weight, IntegerInput.Order.NATURAL, loop));
+    private static Optional<RowsProduct> natural(LinearWeight weight, Pass... passes) {
+        return Optional.of(new IntegerProduct(weight, IntegerInput.Order.NATURAL, passes));
     }
 
     private static Optional<RowsProduct> scaled(LinearWeight weight, WeightFormat.Scaled format) {
@@ -110,29 +119,27 @@ public final class IntegerProduct implements RowsProduct {
         if (!format.code().isInteger() || (format.scaleColumns() % group != 0 && format.scaleColumns() < weight.k())) {
             return Optional.empty();
         }
-        int k = Math.toIntExact(weight.k());
-        int blocks = k / IntegerInput.BLOCK;
-        var scales = new GroupScales(weight, format, group);
+        int blocks = Math.toIntExact(weight.k() / IntegerInput.BLOCK);
+        float unit = format.code() == NarrowCode.F4 ? 0.5f : 1;
+        var groups = new GroupScales(weight, format, group);
+        Pass scales = (row, _, x, s) -> groups.fill(row, unit, x, s);
         return switch (format.code()) {
-            case I8 ->
-                natural(weight, (row, x, w, s) -> {
-                    scales.fill(row, 1, x, s);
-                    return IntegerLoops.bytes(w, 0, 32, blocks, x.codes, s);
-                });
+            case I8 -> natural(weight, scales, (_, w, x, s) -> IntegerLoops.bytes(w, 0, 32, blocks, x.codes, s));
             case OFFSET_I4 ->
-                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, (row, x, w, s) -> {
-                    scales.fill(row, 1, x, s);
-                    return IntegerLoops.offsetNibbles(w, 0, 16, blocks, x.codes, s);
-                }));
+                neighbours(weight, scales, (_, w, x, s) -> IntegerLoops.offsetNibbles(w, 0, 16, blocks, x.codes, s));
             case F4 ->
-                Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, (row, x, w, s) -> {
-                    scales.fill(row, 0.5f, x, s);
-                    return group == 16
-                            ? IntegerLoops.e2m1Sixteens(w, 0, 16, 0, blocks, x.codes, s)
-                            : IntegerLoops.e2m1(w, 0, 16, blocks, x.codes, s);
-                }));
+                group == 16
+                        ? neighbours(
+                                weight,
+                                scales,
+                                (_, w, x, s) -> IntegerLoops.e2m1Sixteens(w, 0, 16, 0, blocks, x.codes, s))
+                        : neighbours(weight, scales, (_, w, x, s) -> IntegerLoops.e2m1(w, 0, 16, blocks, x.codes, s));
             default -> Optional.empty();
         };
+    }
+
+    private static Optional<RowsProduct> neighbours(LinearWeight weight, Pass... passes) {
+        return Optional.of(new IntegerProduct(weight, IntegerInput.Order.EVEN_ODD, passes));
     }
 
     /** The scales of a row whose scales lie apart from its codes. */
@@ -154,14 +161,14 @@ public final class IntegerProduct implements RowsProduct {
         }
 
         /** Fills in scale · unit · the scale of x for each group of elements. */
-        void fill(long row, float unit, IntegerInput x, float[] scales) {
+        float fill(long row, float unit, IntegerInput x, float[] scales) {
             long first = row / format.scaleRows() * gridColumns;
             int groups = x.codes.length / group;
             int perBlock = group == 16 ? 1 : 0;
             int shared = (int) Math.min(groups, format.scaleColumns() / group);
             if (shared == 1) {
                 fillEach(first, unit, x.scales, perBlock, groups, scales);
-                return;
+                return 0;
             }
             int g = 0;
             for (long column = 0; column < gridColumns; column++) {
@@ -170,6 +177,7 @@ public final class IntegerProduct implements RowsProduct {
                     scales[g] = scale * x.scales[g >> perBlock];
                 }
             }
+            return 0;
         }
 
         private void fillEach(long first, float unit, float[] x, int perBlock, int groups, float[] scales) {
@@ -210,7 +218,10 @@ public final class IntegerProduct implements RowsProduct {
         Scratch scratch = scratches.borrow();
         for (long row = first; row < end; row++) {
             MemorySegment.copy(weight.codes(), ValueLayout.JAVA_BYTE, row * rowBytes, scratch.codes, 0, rowBytes);
-            float sum = loop.multiply(row, x, scratch.codes, scratch.scales);
+            float sum = 0;
+            for (Pass pass : passes) {
+                sum += pass.run(row, scratch.codes, x, scratch.scales);
+            }
             y.set(F32, (firstRow * weight.n() + row) * Float.BYTES, sum * weight.factor());
         }
         scratches.giveBack(scratch);
