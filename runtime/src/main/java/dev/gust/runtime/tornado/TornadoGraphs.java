@@ -3,9 +3,11 @@ package dev.gust.runtime.tornado;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelProgram;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -21,8 +23,28 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class TornadoGraphs {
     private TornadoGraphs() {}
 
+    /**
+     * What was made.
+     *
+     * @param plan executes the graph
+     * @param workers TornadoVM's grid of each tuned call, and ours
+     */
+    record Made(TornadoExecutionPlan plan, Map<WorkerGrid, Grid> workers) {
+        /**
+         * Whether all grids are as they were: TornadoVM changes groups that a device cannot run (on FPGAs all but 64 × 1 ×
+         * 1), prints that, and a kernel that counts on its groups goes wrong.
+         */
+        boolean groupsAreOurs() {
+            return workers.entrySet().stream().allMatch(e -> {
+                Grid grid = e.getValue();
+                return Arrays.equals(
+                        e.getKey().getLocalWork(), new long[] {grid.localX(), grid.localY(), grid.localZ()});
+            });
+        }
+    }
+
     /** An execution plan of one graph with a task for each call, in their order. */
-    static TornadoExecutionPlan plan(KernelProgram program, TornadoDevice device) {
+    static Made plan(KernelProgram program, TornadoDevice device) {
         Set<TornadoNativeArray> outputs = identities(program.outputs());
         Set<TornadoNativeArray> inputs = identities(program.inputs());
         Set<TornadoNativeArray> constants = identities(program.constants());
@@ -35,9 +57,14 @@ final class TornadoGraphs {
             graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, inputs.toArray());
         }
         var grids = new GridScheduler();
+        Map<WorkerGrid, Grid> workers = new IdentityHashMap<>();
         for (KernelCall call : program.calls()) {
             call.kernel().addTo(graph, call.name(), new KernelContext());
-            call.grid().ifPresent(grid -> grids.addWorkerGrid(program.name() + "." + call.name(), workers(grid)));
+            call.grid().ifPresent(grid -> {
+                WorkerGrid items = workers(grid);
+                workers.put(items, grid);
+                grids.addWorkerGrid(program.name() + "." + call.name(), items);
+            });
         }
         if (!outputs.isEmpty()) {
             graph.transferToHost(DataTransferMode.EVERY_EXECUTION, outputs.toArray());
@@ -48,7 +75,7 @@ final class TornadoGraphs {
         if (!grids.keySet().isEmpty()) {
             plan.withGridScheduler(grids);
         }
-        return plan;
+        return new Made(plan, workers);
     }
 
     private static WorkerGrid workers(Grid grid) {
