@@ -3,11 +3,11 @@ package dev.gust.runtime.tornado;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelProgram;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -23,22 +23,24 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class TornadoGraphs {
     private TornadoGraphs() {}
 
+    /** A grid as TornadoVM keeps it, and as it was asked for. */
+    record Workers(WorkerGrid theirs, Grid ours) {}
+
     /**
      * What was made.
      *
      * @param plan executes the graph
-     * @param workers TornadoVM's grid of each tuned call, and ours
+     * @param workers the grid of each tuned call
      */
-    record Made(TornadoExecutionPlan plan, Map<WorkerGrid, Grid> workers) {
+    record Made(TornadoExecutionPlan plan, List<Workers> workers) {
         /**
          * Whether all grids are as they were: TornadoVM changes groups that a device cannot run (on FPGAs all but 64 × 1 ×
          * 1), prints that, and a kernel that counts on its groups goes wrong.
          */
         boolean groupsAreOurs() {
-            return workers.entrySet().stream().allMatch(e -> {
-                Grid grid = e.getValue();
-                return Arrays.equals(
-                        e.getKey().getLocalWork(), new long[] {grid.localX(), grid.localY(), grid.localZ()});
+            return workers.stream().allMatch(w -> {
+                long[] ours = {w.ours().localX(), w.ours().localY(), w.ours().localZ()};
+                return Arrays.equals(w.theirs().getLocalWork(), ours);
             });
         }
     }
@@ -57,12 +59,12 @@ final class TornadoGraphs {
             graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, inputs.toArray());
         }
         var grids = new GridScheduler();
-        Map<WorkerGrid, Grid> workers = new IdentityHashMap<>();
+        var workers = new ArrayList<Workers>();
         for (KernelCall call : program.calls()) {
             call.kernel().addTo(graph, call.name(), new KernelContext());
             call.grid().ifPresent(grid -> {
                 WorkerGrid items = workers(grid);
-                workers.put(items, grid);
+                workers.add(new Workers(items, grid));
                 grids.addWorkerGrid(program.name() + "." + call.name(), items);
             });
         }
@@ -75,7 +77,7 @@ final class TornadoGraphs {
         if (!grids.keySet().isEmpty()) {
             plan.withGridScheduler(grids);
         }
-        return new Made(plan, workers);
+        return new Made(plan, List.copyOf(workers));
     }
 
     private static WorkerGrid workers(Grid grid) {
