@@ -44,10 +44,9 @@ public final class Main {
 
     public static void main(String[] args) {
         StandardError.takeBack();
-        System.exit(run(
-                new PrintWriter(System.out, true, StandardCharsets.UTF_8),
-                new PrintWriter(System.err, true, StandardCharsets.UTF_8),
-                args));
+        var out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+        System.setOut(System.err); // drivers and compilers of devices talk, and stdout is for data
+        System.exit(run(out, new PrintWriter(System.err, true, StandardCharsets.UTF_8), args));
     }
 
     /** Runs a command line and gives its exit code; prints, but does not exit. */

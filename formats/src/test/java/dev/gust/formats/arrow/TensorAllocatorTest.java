@@ -76,6 +76,34 @@ class TensorAllocatorTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {0, 1, 60, 63, 64, 65, 128, 4093})
+    void afterTheDataLieZerosThatBelongToIt(long size) {
+        try (var allocator = TensorAllocator.unlimited()) {
+            for (int round = 0; round < 3; round++) {
+                try (Tensor tensor = allocator.allocateForOverwrite(bytes("t", size))) {
+                    tensor.data().fill((byte) -1);
+                    MemorySegment whole =
+                            allocator.withRoom(tensor.data(), 16, 64).orElseThrow();
+                    assertThat(whole.address()).isEqualTo(tensor.data().address() - 16);
+                    assertThat(whole.byteSize()).isEqualTo(16 + size + 64);
+                    assertThat(whole.asSlice(16 + size).mismatch(MemorySegment.ofArray(new byte[64])))
+                            .isEqualTo(-1);
+                    assertThat(allocator.withRoom(tensor.data(), 65, 0)).isEmpty();
+                    assertThat(allocator.withRoom(tensor.data(), 0, 65)).isEmpty();
+                    if (size > 1) {
+                        assertThat(allocator.withRoom(tensor.data().asSlice(0, size - 1), 0, 0))
+                                .isEmpty();
+                        assertThat(allocator.withRoom(tensor.data().asSlice(1), 0, 0))
+                                .isEmpty();
+                    }
+                    assertThat(allocator.withRoom(MemorySegment.ofArray(new byte[(int) size]), 0, 0))
+                            .isEmpty();
+                }
+            }
+        }
+    }
+
     @Test
     void memoryOfOthersHasNoRoom() {
         try (var allocator = TensorAllocator.unlimited();

@@ -5,7 +5,7 @@ package dev.gust.runtime.kernel;
  *
  * @param kernel on the device, in kernels
  * @param transfer between host and device, both ways
- * @param compile in TornadoVM's compiler and the driver's
+ * @param compile in TornadoVM's compiler and the driver's: of the whole program, with its first execution
  * @param total from the call to its return
  */
 public record KernelTimes(long kernel, long transfer, long compile, long total) {

@@ -17,8 +17,11 @@ import org.jspecify.annotations.Nullable;
  * thread of our own can be. It is a daemon: the process ends without it.
  */
 final class DeviceThread {
-    /** A caller looks this often for its answer before it sleeps: some ten microseconds, the time it takes to be woken. */
-    private static final int LOOKS = 200;
+    /**
+     * How long either side looks for the other before it sleeps. Being woken takes some ten microseconds each way, as much
+     * as a small kernel; but where processors are few, looking keeps one from the driver's own threads.
+     */
+    private static final long LOOK_NANOS = Runtime.getRuntime().availableProcessors() > 3 ? 100_000 : 2_000;
 
     private static final long NAP_NANOS = Duration.ofMillis(50).toNanos();
 
@@ -71,7 +74,8 @@ final class DeviceThread {
         refuseIfStuck();
         var call = new Call<>(turn, work, what);
         calls.put(call);
-        for (int i = 0; i < LOOKS && call.state.get() != State.DONE; i++) {
+        long start = System.nanoTime();
+        while (call.state.get() != State.DONE && System.nanoTime() - start < LOOK_NANOS) {
             Thread.onSpinWait();
         }
         boolean interrupted = false;
@@ -131,9 +135,14 @@ final class DeviceThread {
 
     private void serve() {
         while (true) {
-            Call<?> next;
+            Call<?> next = calls.poll();
+            long start = System.nanoTime();
+            while (next == null && System.nanoTime() - start < LOOK_NANOS) {
+                Thread.onSpinWait();
+                next = calls.poll();
+            }
             try {
-                next = calls.take();
+                next = next == null ? calls.take() : next;
             } catch (InterruptedException e) {
                 // Nobody has this thread to interrupt it but a debugger; there is work to do.
                 continue;

@@ -3,6 +3,8 @@ package dev.gust.runtime.tornado;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelProgram;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -21,8 +23,30 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class TornadoGraphs {
     private TornadoGraphs() {}
 
+    /** A grid as TornadoVM keeps it, and as it was asked for. */
+    record Workers(WorkerGrid theirs, Grid ours) {}
+
+    /**
+     * What was made.
+     *
+     * @param plan executes the graph
+     * @param workers the grid of each tuned call
+     */
+    record Made(TornadoExecutionPlan plan, List<Workers> workers) {
+        /**
+         * Whether all grids are as they were: TornadoVM changes groups that a device cannot run (on FPGAs all but 64 × 1 ×
+         * 1), prints that, and a kernel that counts on its groups goes wrong.
+         */
+        boolean groupsAreOurs() {
+            return workers.stream().allMatch(w -> {
+                long[] ours = {w.ours().localX(), w.ours().localY(), w.ours().localZ()};
+                return Arrays.equals(w.theirs().getLocalWork(), ours);
+            });
+        }
+    }
+
     /** An execution plan of one graph with a task for each call, in their order. */
-    static TornadoExecutionPlan plan(KernelProgram program, TornadoDevice device) {
+    static Made plan(KernelProgram program, TornadoDevice device) {
         Set<TornadoNativeArray> outputs = identities(program.outputs());
         Set<TornadoNativeArray> inputs = identities(program.inputs());
         Set<TornadoNativeArray> constants = identities(program.constants());
@@ -35,9 +59,14 @@ final class TornadoGraphs {
             graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, inputs.toArray());
         }
         var grids = new GridScheduler();
+        var workers = new ArrayList<Workers>();
         for (KernelCall call : program.calls()) {
             call.kernel().addTo(graph, call.name(), new KernelContext());
-            call.grid().ifPresent(grid -> grids.addWorkerGrid(program.name() + "." + call.name(), workers(grid)));
+            call.grid().ifPresent(grid -> {
+                WorkerGrid items = workers(grid);
+                workers.add(new Workers(items, grid));
+                grids.addWorkerGrid(program.name() + "." + call.name(), items);
+            });
         }
         if (!outputs.isEmpty()) {
             graph.transferToHost(DataTransferMode.EVERY_EXECUTION, outputs.toArray());
@@ -48,7 +77,7 @@ final class TornadoGraphs {
         if (!grids.keySet().isEmpty()) {
             plan.withGridScheduler(grids);
         }
-        return plan;
+        return new Made(plan, List.copyOf(workers));
     }
 
     private static WorkerGrid workers(Grid grid) {

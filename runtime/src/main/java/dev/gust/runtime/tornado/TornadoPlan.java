@@ -13,6 +13,7 @@ import java.util.IdentityHashMap;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
@@ -28,11 +29,16 @@ final class TornadoPlan implements KernelPlan {
      */
     private static final int MOST_PROFILES = 10_000;
 
+    /** A task of a profile that took any time. */
+    private static final Pattern KERNEL_TIME = Pattern.compile("\"TASK_KERNEL_TIME\"\\s*:\\s*\"0*[1-9]\\d*\"");
+
     private final TornadoHardware hardware;
     private final DeviceOptions options;
     private final String what;
     private final Set<TornadoNativeArray> arrays;
     private final long bytes;
+    private final int calls;
+    private final TornadoGraphs.Made graph;
     private final TornadoExecutionPlan plan;
     /** What the compilers took, until an execution has told it. */
     private long compileNanos;
@@ -42,13 +48,15 @@ final class TornadoPlan implements KernelPlan {
     private boolean closed;
 
     private TornadoPlan(
-            TornadoHardware hardware, DeviceOptions options, KernelProgram program, TornadoExecutionPlan plan) {
+            TornadoHardware hardware, DeviceOptions options, KernelProgram program, TornadoGraphs.Made graph) {
         this.hardware = hardware;
         this.options = options;
         this.what = describe(program);
         this.arrays = arrays(program);
         this.bytes = bytes(arrays);
-        this.plan = plan;
+        this.calls = program.calls().size();
+        this.graph = graph;
+        this.plan = graph.plan();
     }
 
     /**
@@ -63,10 +71,9 @@ final class TornadoPlan implements KernelPlan {
         boolean done = false;
         try {
             TornadoPlan prepared = call(hardware, options.timeout(), Turns.EXCLUSIVE, what, () -> {
-                TornadoExecutionPlan plan = TornadoGraphs.plan(program, hardware.device());
-                var made = new TornadoPlan(hardware, options, program, plan);
+                var made = new TornadoPlan(hardware, options, program, TornadoGraphs.plan(program, hardware.device()));
                 long start = System.nanoTime();
-                plan.withPreCompilation();
+                made.plan.withPreCompilation();
                 made.compileNanos = System.nanoTime() - start;
                 return made;
             });
@@ -134,15 +141,26 @@ final class TornadoPlan implements KernelPlan {
         try {
             TornadoProfilerResult profile = run().getProfilerResult();
             long kernel = profile.getDeviceKernelTime();
-            if (first && kernel <= 0) {
-                // A driver that refuses to launch a kernel is only printed, and old results come back.
-                throw new IllegalStateException("the driver did not launch it; what it printed says why");
+            if (first) {
+                checkLaunch(kernel, profile.getProfileLog());
             }
             long compile = Math.max(compileNanos, profile.getCompileTime());
             compileNanos = 0;
             return new KernelTimes(kernel, profile.getDataTransfersTime(), compile, 0);
         } finally {
             plan.withoutProfiler();
+        }
+    }
+
+    /** What went wrong in a launch is only printed by TornadoVM, and old results come back. */
+    private void checkLaunch(long kernelNanos, String log) {
+        long launched = KERNEL_TIME.matcher(log).results().count();
+        if (kernelNanos <= 0 || launched < calls) {
+            throw new IllegalStateException("the driver ran " + Math.min(launched, calls) + " of its " + calls
+                    + " kernels; what it printed says why");
+        }
+        if (!graph.groupsAreOurs()) {
+            throw new IllegalStateException("TornadoVM changed the size of its groups, which the device cannot run");
         }
     }
 

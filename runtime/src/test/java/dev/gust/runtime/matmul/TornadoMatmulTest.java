@@ -34,7 +34,8 @@ class TornadoMatmulTest {
         int g = SampleWeights.granularity(form);
         try (Device device = TornadoDevices.open(id, DeviceOptions.defaults())) {
             check(device, style, form, 1, 7, g == 1 ? 67 : 3 * g);
-            if (MORE.contains(form) && id.equals(TornadoDevices.list().getFirst().id())) {
+            if (MORE.contains(form)
+                    && id.equals(TornadoDevices.list().getFirst().id())) {
                 check(device, style, form, 3, 130, g == 1 ? 1 : g);
                 check(device, style, form, 5, 1, g == 1 ? 515 : 5 * g);
             }

@@ -39,6 +39,11 @@ final class SampleKernels {
         }
     }
 
+    /** Right in groups of any size. */
+    static void itemsKernel(KernelContext context, FloatArray x, FloatArray y) {
+        y.set(context.globalIdx, x.get(context.globalIdx));
+    }
+
     /** A chain of dependent steps; their number is read from memory, so that no compiler shortens it. */
     static void slowKernel(IntArray steps, IntArray y) {
         for (@Parallel int i = 0; i < y.getSize(); i++) {
@@ -92,6 +97,22 @@ final class SampleKernels {
         };
         return new KernelProgram(
                 "summing", List.of(KernelCall.tuned("sums", kernel, grid)), List.of(), List.of(x), List.of(y));
+    }
+
+    static KernelProgram items(FloatArray x, FloatArray y, Grid grid) {
+        var kernel = new Kernel() {
+            @Override
+            public void run(KernelContext context) {
+                itemsKernel(context, x, y);
+            }
+
+            @Override
+            public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+                return graph.task(task, SampleKernels::itemsKernel, context, x, y);
+            }
+        };
+        return new KernelProgram(
+                "copying", List.of(KernelCall.tuned("items", kernel, grid)), List.of(), List.of(x), List.of(y));
     }
 
     static KernelProgram slow(IntArray steps, IntArray y) {

@@ -175,6 +175,23 @@ class TornadoDeviceTest {
         }
     }
 
+    /** Past the device's own check, as if it had missed something. */
+    @Test
+    void aLaunchThatIsNotWhatWasAskedForIsAnError() {
+        TornadoHardware hardware = TornadoHardware.found().devices().getFirst();
+        int tooMany = 2 * hardware.device().getPhysicalDevice().getMaxThreadsPerBlock();
+        FloatArray x = SampleKernels.floats(tooMany, 1);
+        try (KernelPlan plan = TornadoPlan.prepare(
+                hardware,
+                DeviceOptions.defaults(),
+                SampleKernels.items(x, SampleKernels.floats(tooMany, 0), Grid.ofGroups(1, tooMany)))) {
+            assertThatThrownBy(plan::execute)
+                    .isInstanceOf(DeviceException.class)
+                    .hasMessageContaining("copying (items) failed in TornadoVM")
+                    .hasMessageContaining("groups");
+        }
+    }
+
     @Test
     void aFullDeviceNamesTheSizes() {
         try (TornadoDevice real = open()) {
