@@ -6,7 +6,6 @@ import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
 import dev.gust.runtime.device.HostProcessor;
-
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;

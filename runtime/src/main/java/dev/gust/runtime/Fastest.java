@@ -1,10 +1,9 @@
 package dev.gust.runtime;
 
 import dev.gust.formats.DeviceException;
+import dev.gust.formats.tensor.DType;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
-
-import dev.gust.formats.tensor.DType;
 import dev.gust.runtime.matmul.MatmulOptions;
 import dev.gust.runtime.matmul.MatmulPlan;
 import dev.gust.runtime.matmul.QuantizedMatmul;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.gust.formats.DeviceException;
+import dev.gust.formats.UsageException;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceOptions;
-import dev.gust.formats.UsageException;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;
 import org.junit.jupiter.api.Test;
