@@ -21,7 +21,8 @@ final class CastRun {
     private CastRun() {}
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes) {
-        boolean decode = OpRun.choice(attributes, "direction", "encode", "decode").equals("decode");
+        boolean decode =
+                OpRun.choice(attributes, "direction", "encode", "decode").equals("decode");
         var cast = new Cast(
                 dtype(attributes),
                 decode ? Cast.Direction.DECODE : Cast.Direction.ENCODE,

@@ -30,8 +30,9 @@ final class CommonOptions {
             names = "--device",
             paramLabel = "D",
             defaultValue = "${GUST_DEVICE}",
-            description = "Where to compute: auto, jvm, scalar, emulator, tornado or tornado:DRIVER:DEVICE (default: $GUST_DEVICE,"
-                    + " else auto); verbs that work on files know auto and jvm only.")
+            description =
+                    "Where to compute: auto, jvm, scalar, emulator, tornado or tornado:DRIVER:DEVICE (default: $GUST_DEVICE,"
+                            + " else auto); verbs that work on files know auto and jvm only.")
     @Nullable
     String device;
 

@@ -63,7 +63,8 @@ final class MatmulRun {
     private static MatmulOptions options(Map<String, String> attributes, int threads) {
         MatmulOptions options = MatmulOptions.DEFAULT
                 .withThreads(threads)
-                .withIntegerPath(OpRun.choice(attributes, "integer", "true", "false").equals("true"));
+                .withIntegerPath(
+                        OpRun.choice(attributes, "integer", "true", "false").equals("true"));
         return switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
             case "portable" -> options.withStyle(KernelStyle.PORTABLE);
             case "tuned" -> options.withStyle(KernelStyle.TUNED);

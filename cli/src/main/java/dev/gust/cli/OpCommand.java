@@ -6,13 +6,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.UsageException;
 import dev.gust.formats.model.TensorFiles;
 import dev.gust.runtime.Catalog;
+import dev.gust.runtime.Devices;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.catalog.Support;
 import dev.gust.runtime.catalog.SupportTable;
 import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
-import dev.gust.runtime.Devices;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -68,7 +68,11 @@ final class OpCommand implements Callable<Integer> {
     public Integer call() {
         DeviceId id = common.deviceId();
         if (list) {
-            common.out().print(common.json ? catalogJson() : markdown ? SupportTable.markdown(Catalog.operators()) : catalogText());
+            common.out()
+                    .print(
+                            common.json
+                                    ? catalogJson()
+                                    : markdown ? SupportTable.markdown(Catalog.operators()) : catalogText());
             common.out().flush();
             return ExitCodes.DONE;
         }
@@ -81,12 +85,11 @@ final class OpCommand implements Callable<Integer> {
         TensorFiles.requireKind(out);
         try (Models model = Models.open(in);
                 Device device = Devices.open(id)) {
-            OpRun.Result result =
-                    switch (operator.name()) {
-                        case "matmul" -> MatmulRun.run(model, device, attributes, common.threads);
-                        case "cast" -> CastRun.run(model, device, attributes);
-                        default -> throw new IllegalStateException("no way to run " + operator.name());
-                    };
+            OpRun.Result result = switch (operator.name()) {
+                case "matmul" -> MatmulRun.run(model, device, attributes, common.threads);
+                case "cast" -> CastRun.run(model, device, attributes);
+                default -> throw new IllegalStateException("no way to run " + operator.name());
+            };
             try (result) {
                 TensorFiles.write(out, result.outputs());
             }
@@ -207,7 +210,11 @@ final class OpCommand implements Callable<Integer> {
             node.put("outputs", operator.outputs());
             ArrayNode attributes = node.putArray("attributes");
             for (OperatorEntry.Attribute a : operator.attributes()) {
-                attributes.addObject().put("key", a.key()).put("values", a.values()).put("meaning", a.meaning());
+                attributes
+                        .addObject()
+                        .put("key", a.key())
+                        .put("values", a.values())
+                        .put("meaning", a.meaning());
             }
             ArrayNode variants = node.putArray("variants");
             for (Variant v : operator.variants()) {
@@ -217,13 +224,16 @@ final class OpCommand implements Callable<Integer> {
                 variant.put("shapes", v.shapes());
                 variant.put("tolerance", v.tolerance());
                 ObjectNode devices = variant.putObject("devices");
-                v.support().entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> {
-                    ObjectNode device = devices.putObject(e.getKey().name().toLowerCase(Locale.ROOT));
-                    device.put("valid", e.getValue().isValid());
-                    if (e.getValue() instanceof Support.Invalid(var why)) {
-                        device.put("reason", why);
-                    }
-                });
+                v.support().entrySet().stream()
+                        .sorted(Map.Entry.comparingByKey())
+                        .forEach(e -> {
+                            ObjectNode device =
+                                    devices.putObject(e.getKey().name().toLowerCase(Locale.ROOT));
+                            device.put("valid", e.getValue().isValid());
+                            if (e.getValue() instanceof Support.Invalid(var why)) {
+                                device.put("reason", why);
+                            }
+                        });
             }
         }
         return root.toPrettyString() + "\n";

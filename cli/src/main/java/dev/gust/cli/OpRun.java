@@ -64,7 +64,10 @@ final class OpRun {
         TensorCodec codec = Codecs.of(info.dtype())
                 .filter(_ -> info.dtype().kind() == DType.Kind.FLOAT)
                 .orElseThrow(() -> InputException.ofTensor(
-                        source.location(), info.name(), "is " + info.dtype() + ", not a float type", "store it as F32"));
+                        source.location(),
+                        info.name(),
+                        "is " + info.dtype() + ", not a float type",
+                        "store it as F32"));
         try (Tensor tensor = source.open(info.name())) {
             if (info.dtype() == DType.F32) {
                 return tensor.data();

@@ -62,11 +62,15 @@ class OpCommandTest {
                 continue;
             }
             result.isDone();
-            assertThat(result.out()).contains("matmul (").contains("on " + device).contains("[3, 512] by [40, 512]ᵀ");
+            assertThat(result.out())
+                    .contains("matmul (")
+                    .contains("on " + device)
+                    .contains("[3, 512] by [40, 512]ᵀ");
             Gust.run("compare", expected, out, "--min-sqnr", 100).isDone();
         }
         Path integer = folder.resolve("integer.arrow");
-        Gust.run("op", "matmul", "--in", in, "--out", integer, "--device", "jvm").isDone();
+        Gust.run("op", "matmul", "--in", in, "--out", integer, "--device", "jvm")
+                .isDone();
         Gust.run("compare", expected, integer, "--min-sqnr", 35).isDone();
     }
 
@@ -77,7 +81,9 @@ class OpCommandTest {
         Path codes = folder.resolve("codes.safetensors");
         Gust.run("op", "cast", "--in", x, "--out", codes, "--set", "dtype=F8_E5M2", "--device", device)
                 .isDone();
-        assertThat(SampleModel.stored(codes).values()).extracting(SampleModel.Stored::dtype).containsExactly(DType.U8);
+        assertThat(SampleModel.stored(codes).values())
+                .extracting(SampleModel.Stored::dtype)
+                .containsExactly(DType.U8);
         Path other = folder.resolve("other.safetensors");
         Gust.run("op", "cast", "--in", x, "--out", other, "--set", "dtype=F8_E5M2", "--device", "jvm")
                 .isDone();
@@ -100,7 +106,9 @@ class OpCommandTest {
                         "--device",
                         device)
                 .isDone();
-        assertThat(SampleModel.stored(random).values()).extracting(SampleModel.Stored::dtype).containsExactly(DType.U16);
+        assertThat(SampleModel.stored(random).values())
+                .extracting(SampleModel.Stored::dtype)
+                .containsExactly(DType.U16);
     }
 
     @Test
@@ -125,7 +133,13 @@ class OpCommandTest {
     void theListNamesEveryOperatorAndWhereItRuns() {
         assertThat(Gust.run("op", "--list").isDone().out()).contains("matmul: ").contains("cast: ");
         JsonNode json = Gust.run("op", "--list", "--json").isDone().json();
-        assertThat(json.path("operators").get(0).path("variants").get(0).path("devices").path("jvm").path("valid")
+        assertThat(json.path("operators")
+                        .get(0)
+                        .path("variants")
+                        .get(0)
+                        .path("devices")
+                        .path("jvm")
+                        .path("valid")
                         .asBoolean())
                 .isTrue();
     }

@@ -16,6 +16,7 @@ class SupportTableTest {
         String readme = Files.readString(Path.of(System.getProperty("gust.root"), "README.md"));
         assertThat(readme)
                 .as("README.md; put there what gust op --list --markdown prints")
-                .contains("<!-- gust op --list --markdown -->\n" + SupportTable.markdown(Catalog.operators()) + "<!-- end -->");
+                .contains("<!-- gust op --list --markdown -->\n" + SupportTable.markdown(Catalog.operators())
+                        + "<!-- end -->");
     }
 }

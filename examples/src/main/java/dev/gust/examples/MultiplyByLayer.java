@@ -1,8 +1,8 @@
 package dev.gust.examples;
 
+import dev.gust.runtime.Devices;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
-import dev.gust.runtime.Devices;
 import dev.gust.runtime.matmul.QuantizedLinear;
 import java.io.PrintStream;
 import java.util.Locale;

@@ -58,7 +58,7 @@ public final class QuantizedMatmul {
                 .filter(f -> switch (weight.encoding()) {
                     case TensorEncoding.Quantized q -> f.scheme().equals(Optional.of(q.scheme()));
                     case TensorEncoding.Plain(var dtype) -> f.dtype().equals(Optional.of(dtype));
-                    case TensorEncoding.Scaled(var dtype, _) -> f.dtype().equals(Optional.of(dtype));
+                    case TensorEncoding.Scaled scaled -> f.dtype().equals(Optional.of(scaled.dtype()));
                 })
                 .findFirst()
                 .map(MatmulForm::label)
