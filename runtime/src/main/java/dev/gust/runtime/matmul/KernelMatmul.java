@@ -19,11 +19,15 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * Matmul by kernels. A weight is a program of one kernel for each block of its rows. Sizes of arrays are constants of a
- * compiled kernel, so there is a plan for each power of two that M is rounded up to, made when it is first needed.
+ * compiled kernel, so there is a plan for each of a few sizes that M is rounded up to, made when it is first needed; larger
+ * M are multiplied in parts. Few, because each plan has the weight on the device once more: TornadoVM shares no memory
+ * between plans.
  */
 final class KernelMatmul implements MatmulPlan {
-    /** Larger M are multiplied in parts. */
-    private static final int MOST_ROWS = 4096;
+    /** One for a step of decoding, a few for a small batch, the others for prompts. */
+    private static final int[] CAPACITIES = {1, 4, 16, 64, 512};
+
+    private static final int MOST_ROWS = CAPACITIES[CAPACITIES.length - 1];
 
     private final KernelDevice device;
     private final KernelStyle style;
@@ -76,6 +80,7 @@ final class KernelMatmul implements MatmulPlan {
         }
         long rowBytes = weight.k() * Float.BYTES;
         MemorySegment.copy(x, first * rowBytes, capacity.x().getSegment(), 0, rows * rowBytes);
+        device.copies().add(rows * rowBytes);
         KernelTimes times = capacity.plan().execute();
         long column = 0;
         for (int b = 0; b < blocks.size(); b++) {
@@ -89,13 +94,18 @@ final class KernelMatmul implements MatmulPlan {
                         ((first + row) * weight.n() + column) * Float.BYTES,
                         n * Float.BYTES);
             }
+            device.copies().add(rows * n * Float.BYTES);
             column += n;
         }
         return times;
     }
 
     private static int roundUp(int rows) {
-        return rows == 1 ? 1 : Integer.highestOneBit(rows - 1) << 1;
+        int i = 0;
+        while (CAPACITIES[i] < rows) {
+            i++;
+        }
+        return CAPACITIES[i];
     }
 
     private Capacity prepare(int rows) {

@@ -3,6 +3,8 @@ package dev.gust.runtime.matmul;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
+import dev.gust.runtime.weight.LinearWeights;
+import dev.gust.runtime.weight.WeightFormat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -51,6 +53,11 @@ public record MatmulForm(String label, Optional<Scheme> scheme, Optional<DType> 
                     default -> false;
                 })
                 .orElse(true);
+    }
+
+    /** How codes and scales lie for a weight [N, K], if they are stored apart. */
+    public Optional<WeightFormat.Scaled> format(long n, long k) {
+        return scheme.map(s -> LinearWeights.format(s, n, k));
     }
 
     /** What K must be a multiple of. */

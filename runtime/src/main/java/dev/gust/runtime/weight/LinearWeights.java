@@ -104,7 +104,8 @@ public final class LinearWeights {
         return new LinearWeight(tensor.name(), n, k, format, stored.getFirst().data(), plainScales, factor);
     }
 
-    private static WeightFormat.Scaled format(Scheme scheme, long n, long k) {
+    /** How codes and scales of a scheme lie for a weight [N, K]. */
+    public static WeightFormat.Scaled format(Scheme scheme, long n, long k) {
         long allRows = Math.max(1, n);
         long allColumns = Math.max(1, k);
         return switch (scheme) {
