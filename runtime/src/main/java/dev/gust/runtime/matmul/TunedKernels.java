@@ -1,0 +1,211 @@
+package dev.gust.runtime.matmul;
+
+import dev.gust.kernels.matmul.BrainMatmul;
+import dev.gust.kernels.matmul.ByteMatmul;
+import dev.gust.kernels.matmul.FloatMatmul;
+import dev.gust.kernels.matmul.GroupMatmul;
+import dev.gust.kernels.matmul.HalfMatmul;
+import dev.gust.kernels.matmul.MatmulShape;
+import dev.gust.kernels.matmul.NibbleMatmul;
+import dev.gust.kernels.matmul.TiledMatmul;
+import dev.gust.kernels.matmul.WeightCode;
+import dev.gust.runtime.kernel.Kernel;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** The tuned matmul kernels with their arguments. */
+final class TunedKernels {
+    private TunedKernels() {}
+
+    /** {@link GroupMatmul}. */
+    record General(PackedArrays w, IntArray shape, FloatArray x, FloatArray y) implements Kernel {
+        @Override
+        public void run(KernelContext c) {
+            GroupMatmul.matmulGroups(
+                    c, w.words(), w.floats(), w.scaleWords(), w.scales(), w.tables(), shape, x, y, w.code(), w.scale());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(
+                    task,
+                    GroupMatmul::matmulGroups,
+                    c,
+                    w.words(),
+                    w.floats(),
+                    w.scaleWords(),
+                    w.scales(),
+                    w.tables(),
+                    shape,
+                    x,
+                    y,
+                    w.code(),
+                    w.scale());
+        }
+    }
+
+    /** {@link TiledMatmul}. */
+    record Tiles(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity, int vectors)
+            implements Kernel {
+        @Override
+        public void run(KernelContext c) {
+            TiledMatmul.matmulTiles(
+                    c,
+                    w.words(),
+                    w.floats(),
+                    w.scaleWords(),
+                    w.scales(),
+                    w.tables(),
+                    shape,
+                    x,
+                    y,
+                    w.code(),
+                    w.scale(),
+                    capacity,
+                    vectors);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(
+                    task,
+                    TiledMatmul::matmulTiles,
+                    c,
+                    w.words(),
+                    w.floats(),
+                    w.scaleWords(),
+                    w.scales(),
+                    w.tables(),
+                    shape,
+                    x,
+                    y,
+                    w.code(),
+                    w.scale(),
+                    capacity,
+                    vectors);
+        }
+    }
+
+    /** {@link FloatMatmul}. */
+    record Floats(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
+        @Override
+        public void run(KernelContext c) {
+            FloatMatmul.matmulFloats(c, w.floats(), w.tables(), shape, x, y, local);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(task, FloatMatmul::matmulFloats, c, w.floats(), w.tables(), shape, x, y, local);
+        }
+    }
+
+    /** {@link HalfMatmul}, {@link BrainMatmul}, {@link ByteMatmul} or {@link NibbleMatmul}, as the weight's code asks. */
+    record Rows(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, Tuning t) implements Kernel {
+        private int grouped() {
+            return TunedMatmul.isGrouped(w, shape) ? 1 : 0;
+        }
+
+        private int scaleRows() {
+            return shape.get(MatmulShape.SCALE_ROWS);
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            switch (w.code()) {
+                case WeightCode.F16 ->
+                    HalfMatmul.matmulHalves(c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
+                case WeightCode.BF16 ->
+                    BrainMatmul.matmulBrains(c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
+                case WeightCode.BITS_8 ->
+                    ByteMatmul.matmulBytes(
+                            c,
+                            w.words(),
+                            w.scaleWords(),
+                            w.scales(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            w.scale(),
+                            grouped(),
+                            scaleRows(),
+                            t.local(),
+                            t.rows(),
+                            t.copyBits());
+                default ->
+                    NibbleMatmul.matmulNibbles(
+                            c,
+                            w.words(),
+                            w.scaleWords(),
+                            w.scales(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            w.scale(),
+                            grouped(),
+                            scaleRows(),
+                            t.local(),
+                            t.rows());
+            }
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return switch (w.code()) {
+                case WeightCode.F16 ->
+                    graph.task(
+                            task, HalfMatmul::matmulHalves, c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
+                case WeightCode.BF16 ->
+                    graph.task(
+                            task,
+                            BrainMatmul::matmulBrains,
+                            c,
+                            w.words(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            t.local(),
+                            t.rows());
+                case WeightCode.BITS_8 ->
+                    graph.task(
+                            task,
+                            ByteMatmul::matmulBytes,
+                            c,
+                            w.words(),
+                            w.scaleWords(),
+                            w.scales(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            w.scale(),
+                            grouped(),
+                            scaleRows(),
+                            t.local(),
+                            t.rows(),
+                            t.copyBits());
+                default ->
+                    graph.task(
+                            task,
+                            NibbleMatmul::matmulNibbles,
+                            c,
+                            w.words(),
+                            w.scaleWords(),
+                            w.scales(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            w.scale(),
+                            grouped(),
+                            scaleRows(),
+                            t.local(),
+                            t.rows());
+            };
+        }
+    }
+}
