@@ -104,7 +104,8 @@ final class TunedKernels {
     /** {@link HalfMatmul}, {@link BrainMatmul}, {@link ByteMatmul} or {@link NibbleMatmul}, as the weight's code asks. */
     record Rows(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, Tuning t) implements Kernel {
         private int grouped() {
-            return TunedMatmul.isGrouped(w, shape) ? 1 : 0;
+            boolean wholeWords = shape.get(MatmulShape.SCALE_GRID_COLUMNS) % Integer.BYTES == 0;
+            return !TunedMatmul.isGrouped(w, shape) ? 0 : wholeWords ? 2 : 1;
         }
 
         private int scaleRows() {
@@ -148,7 +149,8 @@ final class TunedKernels {
                             grouped(),
                             scaleRows(),
                             t.local(),
-                            t.rows());
+                            t.rows(),
+                            t.apart());
             }
         }
 
@@ -204,7 +206,8 @@ final class TunedKernels {
                             grouped(),
                             scaleRows(),
                             t.local(),
-                            t.rows());
+                            t.rows(),
+                            t.apart());
             };
         }
     }

@@ -23,10 +23,13 @@ public final class NibbleMatmul {
      * The kernel, for any number of groups along x, which share the rows of W, and one along y for each row of x.
      * Arguments as in {@link PortableMatmul}, and
      *
-     * @param grouped 1 if scales change along a row, after a whole number of words; 0 if there is one for each row, or none
+     * @param grouped 0 if there is one scale for each row, or none; 1 if scales change along a row, after a whole number of
+     *     words; 2 if besides the scales of every row begin with a word
      * @param scaleRows rows that share a scale, where {@code grouped}
      * @param groupSize work-items of a group, a power of two
      * @param rows rows of W that a group works on at a time: even, at most {@code groupSize}
+     * @param apart 4 for a second table, whose entries lie 16 times as far apart, so that one shift serves two codes: 32 KiB;
+     *     0 for one of 2 KiB
      */
     public static void matmulNibbles(
             KernelContext context,
@@ -41,12 +44,14 @@ public final class NibbleMatmul {
             int grouped,
             int scaleRows,
             int groupSize,
-            int rows) {
-        float[] values = context.allocateFloatLocalArray(16 * 32);
+            int rows,
+            int apart) {
+        float[] values = context.allocateFloatLocalArray(512 << apart);
         float[] scaleValues = context.allocateFloatLocalArray(256);
         float[] partial = context.allocateFloatLocalArray(rows * groupSize);
         int lane = context.localIdx;
         int bank = lane & 31;
+        int mask = 0x1e0 << apart;
         int vector = context.groupIdy;
         int n = shape.get(MatmulShape.N);
         int k = shape.get(MatmulShape.K);
@@ -56,7 +61,9 @@ public final class NibbleMatmul {
         int scaleColumns = shape.get(MatmulShape.SCALE_COLUMNS);
         int scaleStride = shape.get(MatmulShape.SCALE_GRID_COLUMNS);
         for (int i = lane; i < 16 * 32; i += groupSize) {
-            values[i] = tables.get(Tables.CODES + (i >> 5));
+            float value = tables.get(Tables.CODES + (i >> 5));
+            values[i] = value;
+            values[((i & 0x1e0) << apart) | (i & 31)] = value;
         }
         for (int i = lane; i < 256; i += groupSize) {
             scaleValues[i] = tables.get(Tables.SCALES + i);
@@ -113,7 +120,9 @@ public final class NibbleMatmul {
                     column1 = rowWords - 1;
                 }
                 int group0 = column0 * CODES / scaleColumns;
+                int shift0 = (group0 & 3) << 3;
                 int group1 = column1 * CODES / scaleColumns;
+                int shift1 = (group1 & 3) << 3;
                 int even = first * rowWords;
                 int odd = (first + Math.min(1, last)) * rowWords;
                 int a0 = words.get(even + column0);
@@ -128,59 +137,67 @@ public final class NibbleMatmul {
                     int bNext0 = words.get(odd + column0);
                     int bNext1 = words.get(odd + column1);
                     float aPart0 = x0 * values[((a0 << 5) & 0x1e0) | bank]
-                            + x1 * values[((a0 << 1) & 0x1e0) | bank]
+                            + x1 * values[((a0 << (1 + apart)) & mask) | bank]
                             + x2 * values[((a0 >> 3) & 0x1e0) | bank]
-                            + x3 * values[((a0 >> 7) & 0x1e0) | bank]
+                            + x3 * values[((a0 >> (7 - apart)) & mask) | bank]
                             + x4 * values[((a0 >> 11) & 0x1e0) | bank]
-                            + x5 * values[((a0 >> 15) & 0x1e0) | bank]
+                            + x5 * values[((a0 >> (15 - apart)) & mask) | bank]
                             + x6 * values[((a0 >> 19) & 0x1e0) | bank]
-                            + x7 * values[((a0 >> 23) & 0x1e0) | bank];
+                            + x7 * values[((a0 >> (23 - apart)) & mask) | bank];
                     float aPart1 = x8 * values[((a1 << 5) & 0x1e0) | bank]
-                            + x9 * values[((a1 << 1) & 0x1e0) | bank]
+                            + x9 * values[((a1 << (1 + apart)) & mask) | bank]
                             + x10 * values[((a1 >> 3) & 0x1e0) | bank]
-                            + x11 * values[((a1 >> 7) & 0x1e0) | bank]
+                            + x11 * values[((a1 >> (7 - apart)) & mask) | bank]
                             + x12 * values[((a1 >> 11) & 0x1e0) | bank]
-                            + x13 * values[((a1 >> 15) & 0x1e0) | bank]
+                            + x13 * values[((a1 >> (15 - apart)) & mask) | bank]
                             + x14 * values[((a1 >> 19) & 0x1e0) | bank]
-                            + x15 * values[((a1 >> 23) & 0x1e0) | bank];
+                            + x15 * values[((a1 >> (23 - apart)) & mask) | bank];
                     float bPart0 = x0 * values[((b0 << 5) & 0x1e0) | bank]
-                            + x1 * values[((b0 << 1) & 0x1e0) | bank]
+                            + x1 * values[((b0 << (1 + apart)) & mask) | bank]
                             + x2 * values[((b0 >> 3) & 0x1e0) | bank]
-                            + x3 * values[((b0 >> 7) & 0x1e0) | bank]
+                            + x3 * values[((b0 >> (7 - apart)) & mask) | bank]
                             + x4 * values[((b0 >> 11) & 0x1e0) | bank]
-                            + x5 * values[((b0 >> 15) & 0x1e0) | bank]
+                            + x5 * values[((b0 >> (15 - apart)) & mask) | bank]
                             + x6 * values[((b0 >> 19) & 0x1e0) | bank]
-                            + x7 * values[((b0 >> 23) & 0x1e0) | bank];
+                            + x7 * values[((b0 >> (23 - apart)) & mask) | bank];
                     float bPart1 = x8 * values[((b1 << 5) & 0x1e0) | bank]
-                            + x9 * values[((b1 << 1) & 0x1e0) | bank]
+                            + x9 * values[((b1 << (1 + apart)) & mask) | bank]
                             + x10 * values[((b1 >> 3) & 0x1e0) | bank]
-                            + x11 * values[((b1 >> 7) & 0x1e0) | bank]
+                            + x11 * values[((b1 >> (7 - apart)) & mask) | bank]
                             + x12 * values[((b1 >> 11) & 0x1e0) | bank]
-                            + x13 * values[((b1 >> 15) & 0x1e0) | bank]
+                            + x13 * values[((b1 >> (15 - apart)) & mask) | bank]
                             + x14 * values[((b1 >> 19) & 0x1e0) | bank]
-                            + x15 * values[((b1 >> 23) & 0x1e0) | bank];
+                            + x15 * values[((b1 >> (23 - apart)) & mask) | bank];
                     if (grouped != 0) {
                         int aScales = ((first + r) / scaleRows) * scaleStride;
                         int bScales = ((first + Math.min(r + 1, last)) / scaleRows) * scaleStride;
-                        if (scale == ScaleCode.BYTES) {
-                            aPart0 *= scaleValues[WeightValues.byteAt(scaleWords, aScales + group0)];
-                        } else {
+                        if (scale == ScaleCode.FLOATS) {
                             aPart0 *= scales.get(aScales + group0);
-                        }
-                        if (scale == ScaleCode.BYTES) {
-                            aPart1 *= scaleValues[WeightValues.byteAt(scaleWords, aScales + group1)];
+                        } else if (grouped == 2) {
+                            aPart0 *= scaleValues[(scaleWords.get(aScales / 4 + group0 / 4) >> shift0) & 0xff];
                         } else {
+                            aPart0 *= scaleValues[WeightValues.byteAt(scaleWords, aScales + group0)];
+                        }
+                        if (scale == ScaleCode.FLOATS) {
                             aPart1 *= scales.get(aScales + group1);
-                        }
-                        if (scale == ScaleCode.BYTES) {
-                            bPart0 *= scaleValues[WeightValues.byteAt(scaleWords, bScales + group0)];
+                        } else if (grouped == 2) {
+                            aPart1 *= scaleValues[(scaleWords.get(aScales / 4 + group1 / 4) >> shift1) & 0xff];
                         } else {
+                            aPart1 *= scaleValues[WeightValues.byteAt(scaleWords, aScales + group1)];
+                        }
+                        if (scale == ScaleCode.FLOATS) {
                             bPart0 *= scales.get(bScales + group0);
-                        }
-                        if (scale == ScaleCode.BYTES) {
-                            bPart1 *= scaleValues[WeightValues.byteAt(scaleWords, bScales + group1)];
+                        } else if (grouped == 2) {
+                            bPart0 *= scaleValues[(scaleWords.get(bScales / 4 + group0 / 4) >> shift0) & 0xff];
                         } else {
+                            bPart0 *= scaleValues[WeightValues.byteAt(scaleWords, bScales + group0)];
+                        }
+                        if (scale == ScaleCode.FLOATS) {
                             bPart1 *= scales.get(bScales + group1);
+                        } else if (grouped == 2) {
+                            bPart1 *= scaleValues[(scaleWords.get(bScales / 4 + group1 / 4) >> shift1) & 0xff];
+                        } else {
+                            bPart1 *= scaleValues[WeightValues.byteAt(scaleWords, bScales + group1)];
                         }
                     }
                     partial[r * groupSize + lane] += aPart0 + aPart1;
