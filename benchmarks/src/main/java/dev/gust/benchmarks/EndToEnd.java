@@ -1,5 +1,6 @@
 package dev.gust.benchmarks;
 
+import com.sun.nio.file.ExtendedOpenOption;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.file.FileLayout;
 import dev.gust.formats.file.LayoutWriter;
@@ -20,58 +21,170 @@ import dev.gust.quantization.pipeline.TensorSelection;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 
-/** The whole pipeline over a model of a given size, against the time that merely copying its file takes. */
+/**
+ * The whole pipeline over a model of a given size, beside what bounds it: the disk, which reads the model cold and writes
+ * as many bytes as the output has, front to back with nothing else going on; and the work in memory. A round measures
+ * all of them, one after the other, so that what disturbs one disturbs its neighbours.
+ */
 final class EndToEnd {
     static final int HIDDEN = 4096;
 
-    private EndToEnd() {}
+    private static final List<String> SCHEMES = List.of("fp8", "nvfp4", "mxfp4", "int8", "q8_0", "q4_k");
+    private static final int ROUNDS = 3;
+    private static final int WARM_UP_LAYERS = 8;
 
-    static void run(Path folder, double gigabytes) throws IOException {
-        Files.createDirectories(folder);
-        Path model = folder.resolve("generated.safetensors");
-        int layers = (int) Math.max(1, Math.round(gigabytes * 1e9 / (2.0 * HIDDEN * HIDDEN)));
-        generate(model, layers);
-        double size = Files.size(model);
-        double copy = copy(model, folder.resolve("copy.safetensors"));
-        System.out.printf(
-                Locale.ROOT,
-                "model of %.2f GB in BF16; copying the file: %.1f s, %.2f GB/s read%n",
-                size / 1e9,
-                copy,
-                size / copy / 1e9);
-        System.out.printf("%-10s %8s %10s %9s %14s%n", "scheme", "seconds", "GB/s read", "of copy", "anonymous RSS");
-        for (String scheme : List.of("fp8", "mxfp4", "nvfp4", "int8", "q8_0", "q4_k")) {
-            boolean blocks = scheme.startsWith("q");
-            Path out = folder.resolve(scheme + (blocks ? ".gguf" : ".safetensors"));
-            double seconds = quantize(model, out, scheme);
-            System.out.printf(
-                    Locale.ROOT,
-                    "%-10s %8.1f %10.2f %8.0f%% %11.0f MB%n",
-                    scheme,
-                    seconds,
-                    size / seconds / 1e9,
-                    100 * copy / seconds,
-                    anonymousBytes() / 1e6);
-            Files.delete(out);
+    /** One round: seconds, and bytes. */
+    private record Round(
+            double total,
+            double read,
+            double write,
+            double cachedRead,
+            double cachedWrite,
+            double encode,
+            double withError,
+            double outBytes,
+            double memory) {
+        /** The slower of the disk, each direction taken the faster way, and the work. */
+        double bound() {
+            return Math.max(Math.min(read, cachedRead) + Math.min(write, cachedWrite), withError);
         }
-        Files.delete(model);
+
+        double ratio() {
+            return total / bound();
+        }
     }
 
-    static void generate(Path path, int layers) throws IOException {
+    private final Path folder;
+    private final int threads = Runtime.getRuntime().availableProcessors();
+    private final PageCache cache = new PageCache();
+    private final PlainDisk disk = new PlainDisk();
+
+    private EndToEnd(Path folder) {
+        this.folder = folder;
+    }
+
+    /**
+     * Prints a line for each scheme.
+     *
+     * @param schemes which; all of them if empty
+     */
+    static void run(Path folder, double gigabytes, List<String> schemes) throws IOException {
+        Files.createDirectories(folder);
+        int layers = (int) Math.max(1, Math.round(gigabytes * 1e9 / (2.0 * HIDDEN * HIDDEN)));
+        new EndToEnd(folder).run(layers, schemes.isEmpty() ? SCHEMES : schemes);
+    }
+
+    private void run(int layers, List<String> schemes) throws IOException {
+        Path model = folder.resolve("generated.safetensors");
+        Path warmUp = folder.resolve("warm-up.safetensors");
+        generate(model, layers);
+        generate(warmUp, WARM_UP_LAYERS);
+        System.out.printf(
+                Locale.ROOT,
+                "model of %.2f GB in BF16, %d threads; medians of %d rounds, in seconds%n",
+                Files.size(model) / 1e9,
+                threads,
+                ROUNDS);
+        System.out.printf(
+                "%-8s %7s %6s | %6s %6s %9s %9s | %7s %8s | %6s %10s %8s%n",
+                "scheme", "OUT GB", "total", "read", "write", "(cached", "cached)", "encode", "+ error", "ratio", "",
+                "memory");
+        for (String scheme : schemes) {
+            print(scheme, rounds(model, warmUp, layers, scheme));
+        }
+        Files.delete(model);
+        Files.delete(warmUp);
+    }
+
+    private List<Round> rounds(Path model, Path warmUp, int layers, String scheme) throws IOException {
+        Path out = folder.resolve(scheme + (scheme.startsWith("q") ? ".gguf" : ".safetensors"));
+        Path copy = folder.resolve("written");
+        for (int i = 0; i < 2; i++) {
+            quantize(warmUp, out, scheme);
+            inMemory(out, scheme, WARM_UP_LAYERS, false);
+            inMemory(out, scheme, WARM_UP_LAYERS, true);
+        }
+        Files.delete(out);
+        cache.settle();
+        var rounds = new ArrayList<Round>();
+        for (int i = 0; i < ROUNDS; i++) {
+            cache.drop(model);
+            double total;
+            double memory;
+            try (var peak = new MemoryPeak()) {
+                total = quantize(model, out, scheme);
+                memory = peak.bytes();
+            }
+            long size = Files.size(out);
+            cache.drop(model);
+            double cachedRead = PlainDisk.read(model);
+            double cachedWrite = disk.write(copy, size);
+            Files.delete(copy);
+            cache.drop(model);
+            double encode = inMemory(out, scheme, layers, false);
+            double read = PlainDisk.read(model, ExtendedOpenOption.DIRECT);
+            double write = disk.write(copy, size, ExtendedOpenOption.DIRECT);
+            // A file system may tell the disk about deleted files for seconds: not while something is measured.
+            Files.delete(copy);
+            Files.delete(out);
+            cache.settle();
+            double withError = inMemory(out, scheme, layers, true);
+            rounds.add(new Round(total, read, write, cachedRead, cachedWrite, encode, withError, size, memory));
+        }
+        return rounds;
+    }
+
+    private double inMemory(Path out, String scheme, int layers, boolean withError) {
+        try (var memory = new InMemory(weights(layers))) {
+            return memory.quantize(scheme, out, threads, withError);
+        }
+    }
+
+    private static void print(String scheme, List<Round> rounds) {
+        System.out.printf(
+                Locale.ROOT,
+                "%-8s %7.2f %6.1f | %6.1f %6.1f %9.1f %9.1f | %7.1f %8.1f | %6.2f %10s %5.0f MB%n",
+                scheme,
+                median(rounds, Round::outBytes) / 1e9,
+                median(rounds, Round::total),
+                median(rounds, Round::read),
+                median(rounds, Round::write),
+                median(rounds, Round::cachedRead),
+                median(rounds, Round::cachedWrite),
+                median(rounds, Round::encode),
+                median(rounds, Round::withError),
+                median(rounds, Round::ratio),
+                String.format(
+                        Locale.ROOT,
+                        "%.2f-%.2f",
+                        rounds.stream().mapToDouble(Round::ratio).min().orElse(0),
+                        rounds.stream().mapToDouble(Round::ratio).max().orElse(0)),
+                rounds.stream().mapToDouble(Round::memory).max().orElse(0) / 1e6);
+    }
+
+    private static double median(List<Round> rounds, ToDoubleFunction<Round> figure) {
+        return rounds.stream().mapToDouble(figure).sorted().toArray()[rounds.size() / 2];
+    }
+
+    private static List<TensorInfo> weights(int layers) {
         var tensors = new ArrayList<TensorInfo>();
         for (int i = 0; i < layers; i++) {
             tensors.add(new TensorInfo("layers." + i + ".proj.weight", DType.BF16, Shape.of(HIDDEN, HIDDEN)));
         }
+        return tensors;
+    }
+
+    static void generate(Path path, int layers) throws IOException {
+        List<TensorInfo> tensors = weights(layers);
         FileLayout layout = SafetensorsLayout.of(tensors, Map.of("format", "pt"));
         Files.deleteIfExists(path);
         try (Arena arena = Arena.ofShared();
@@ -86,42 +199,15 @@ final class EndToEnd {
         }
     }
 
-    private static double copy(Path from, Path to) throws IOException {
-        long start = System.nanoTime();
-        try (FileChannel in = FileChannel.open(from);
-                FileChannel out = FileChannel.open(to, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-            for (long done = 0; done < in.size(); ) {
-                done += in.transferTo(done, in.size() - done, out);
-            }
-            out.force(true);
-        }
-        double seconds = (System.nanoTime() - start) / 1e9;
-        Files.delete(to);
-        return seconds;
-    }
-
-    private static double quantize(Path model, Path out, String scheme) {
+    private double quantize(Path model, Path out, String scheme) {
         long start = System.nanoTime();
         try (ModelInput input = ModelFiles.open(model.toString())) {
             LogicalModel logical = LogicalModel.of(input.source(), Optional.empty());
             var request =
                     QuantizationRequest.of(scheme, Optional.empty(), Optional.empty(), TensorSelection.STANDARD, out);
             OutputPlan plan = QuantizationPlanner.plan(input, logical, request, out);
-            int threads = Runtime.getRuntime().availableProcessors();
             ModelWriter.write(logical, plan, new RunOptions(threads, false, true, () -> false, Progress.NONE));
         }
         return (System.nanoTime() - start) / 1e9;
-    }
-
-    /** Heap and native memory of this process, mapped file pages aside, in bytes; 0 where the system does not tell. */
-    private static double anonymousBytes() {
-        try (var lines = Files.lines(Path.of("/proc/self/status"))) {
-            return lines.filter(l -> l.startsWith("RssAnon:"))
-                    .mapToDouble(l -> Double.parseDouble(l.replaceAll("\\D+", "")) * 1024)
-                    .findFirst()
-                    .orElse(0);
-        } catch (IOException e) {
-            return 0;
-        }
     }
 }

@@ -11,7 +11,8 @@ import java.util.Arrays;
  * schemes [SCHEME…]        quantize and dequantize of every scheme, likewise
  * pipeline [SCHEME…]       gust quantize and dequantize end to end, likewise
  * peer LIBRARY             encoders side by side with llama.cpp's, given the path of its libggml-base
- * end-to-end FOLDER [GB]   gust quantize's pipeline over a generated model, with the memory it took
+ * end-to-end FOLDER [GB [SCHEME…]]
+ *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * </pre>
  */
 public final class Main {
@@ -26,10 +27,14 @@ public final class Main {
             case "pipeline" ->
                 BandwidthTable.print(PipelineBenchmark.class, "scheme", _ -> PipelineBenchmark.bytes(), rest);
             case "peer" -> PeerComparison.print(Path.of(rest[0]));
-            case "end-to-end" -> EndToEnd.run(Path.of(rest[0]), rest.length > 1 ? Double.parseDouble(rest[1]) : 4);
+            case "end-to-end" ->
+                EndToEnd.run(
+                        Path.of(rest[0]),
+                        rest.length > 1 ? Double.parseDouble(rest[1]) : 4,
+                        Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -95,6 +96,43 @@ class RewriteCommandsTest {
             assertThat(Gust.run("verify", out).isDone().out()).contains("4 quantized weights (mxfp6-e3m2), sound");
             Gust.run("compare", quantized, out, "--min-sqnr", "Infinity").isDone();
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"mxfp4, compressed-tensors", "mxfp4, gpt-oss", "nvfp4, compressed-tensors", "nvfp4, modelopt"})
+    void valuesAreTheSameBytesInGguf(String scheme, String layout) throws Exception {
+        Path in = SampleModel.decoder(DType.F32).folder(folder.resolve("in"));
+        Path parts = folder.resolve("parts");
+        Gust.run("quantize", in, parts, "--scheme", scheme, "--layout", layout).isDone();
+        Path expected = folder.resolve("expected.safetensors");
+        Gust.run("dequantize", parts, expected, "--dtype", "f32").isDone();
+        Path from = parts;
+        for (String name : List.of("1.gguf", "2.arrow", "3.gguf", "4", "5.gguf", "6.safetensors")) {
+            Path to = folder.resolve(name);
+            Gust.run("convert", from, to).isDone();
+            Gust.run("compare", parts, to, "--min-sqnr", "Infinity").isDone();
+            Path plain = folder.resolve(name + "-plain.safetensors");
+            Gust.run("dequantize", to, plain, "--dtype", "f32").isDone();
+            assertThat(SampleModel.stored(plain)).as(name).isEqualTo(SampleModel.stored(expected));
+            from = to;
+        }
+        if (scheme.equals("nvfp4")) {
+            assertThat(SampleModel.stored(from)).isEqualTo(SampleModel.stored(parts));
+            Gust.run("verify", folder.resolve("4")).isDone();
+        }
+    }
+
+    @Test
+    void aGlobalScaleOfZeroIsNotConverted() {
+        Path in = new SampleModel(1)
+                .tensor("a.weight_packed", DType.U8, Shape.of(2, 32), new byte[64])
+                .tensor("a.weight_scale", DType.F8_E4M3, Shape.of(2, 4), new byte[8])
+                .values("a.weight_global_scale", DType.F32, new float[1], 1)
+                .safetensors(folder.resolve("in.safetensors"));
+        Path out = folder.resolve("out.gguf");
+        Gust.run("convert", in, out)
+                .failed(ExitCodes.INPUT, "in.safetensors", "'a.weight_global_scale'", "0.0", "gust verify");
+        Gust.assertNothingLeft(out);
     }
 
     @ParameterizedTest

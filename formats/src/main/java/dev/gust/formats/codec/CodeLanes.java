@@ -8,8 +8,10 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -36,8 +38,6 @@ public final class CodeLanes {
     private static final VectorSpecies<Byte> BYTES =
             VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, LENGTH * 8)));
 
-    private static final VectorSpecies<Long> BYTE_LONGS = BYTES.withLanes(long.class);
-
     private static final VectorSpecies<Short> SHORTS =
             VectorSpecies.of(short.class, VectorShape.forBitSize(LENGTH * 16));
     private static final VectorSpecies<Byte> PAIR_BYTES =
@@ -50,6 +50,11 @@ public final class CodeLanes {
     private static final IntVector BYTE_SHIFTS = IntVector.zero(CODES).addIndex(8);
 
     private static final LongVector PAIR_SHIFTS = LongVector.zero(PAIRS).addIndex(8);
+    private static final VectorMask<Long> UPPER_PAIRS = VectorMask.fromLong(PAIRS, LENGTH == 16 ? 0xf0 : 0);
+    private static final LongVector SIX_BIT_SHIFTS = sixBitShifts();
+    private static final VectorSpecies<Short> SHORTS_OF_PAIRS = ShortVector.SPECIES_128;
+    private static final VectorShuffle<Byte> THREE_OF_FOUR =
+            VectorShuffle.fromValues(ByteVector.SPECIES_128, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
 
     private CodeLanes() {}
 
@@ -123,17 +128,18 @@ public final class CodeLanes {
 
     /** Loads {@link #LENGTH} 4-bit codes from half as many bytes: {@link #storeNibbles} backwards. */
     public static IntVector loadNibbles(MemorySegment stored, long offset) {
-        LongVector bytes;
-        if (NIBBLES_FILL_A_VECTOR) {
-            bytes = (LongVector) ByteVector.fromMemorySegment(PAIR_BYTES, stored, offset, ByteOrder.LITTLE_ENDIAN)
-                    .convertShape(VectorOperators.ZERO_EXTEND_B2L, PAIRS, 0);
-        } else {
-            long all = LENGTH == 8 ? stored.get(INT, offset) : stored.get(SHORT, offset);
-            bytes = LongVector.broadcast(PAIRS, all).lanewise(VectorOperators.LSHR, PAIR_SHIFTS);
-        }
-        LongVector even = bytes.and(0x0f);
-        LongVector odd = bytes.and(0xf0).lanewise(VectorOperators.LSHL, 28);
-        return even.or(odd).reinterpretAsInts();
+        return loadNibblesLoosely(stored, offset).and(0xf);
+    }
+
+    /** As {@link #loadNibbles}, with anything in the bits above a code: tables and shifts need not have them cleared. */
+    public static IntVector loadNibblesLoosely(MemorySegment stored, long offset) {
+        long all = NIBBLES_FILL_A_VECTOR
+                ? stored.get(LONG, offset)
+                : LENGTH == 8 ? stored.get(INT, offset) : stored.get(SHORT, offset);
+        LongVector bytes = LongVector.broadcast(PAIRS, all).lanewise(VectorOperators.LSHR, PAIR_SHIFTS);
+        // The low half of a long lane has an even code lowest; the high half is to have the odd one, 4 bits above it.
+        LongVector odd = bytes.lanewise(VectorOperators.LSHL, 28);
+        return bytes.and(0xf).or(odd).reinterpretAsInts();
     }
 
     /**
@@ -142,45 +148,64 @@ public final class CodeLanes {
      * @param codes with nothing but the code in each lane
      */
     public static void storeSixBits(IntVector codes, MemorySegment stored, long offset) {
+        // A long lane holds an even code and, 32 bits higher, an odd one: 12 bits once they are side by side.
+        LongVector pairs = codes.reinterpretAsLongs();
+        LongVector twelve = pairs.or(pairs.lanewise(VectorOperators.LSHR, 26));
         if (LENGTH == 16) {
-            LongVector bytes = codes.convertShape(VectorOperators.I2B, BYTES, 0).reinterpretAsLongs();
-            long low = Packing.squeeze(bytes.lane(0), 6);
-            long high = Packing.squeeze(bytes.lane(1), 6);
-            stored.set(LONG, offset, low | high << 48);
-            stored.set(INT, offset + 8, (int) (high >>> 16));
-        } else if (LENGTH == 8) {
-            LongVector bytes = codes.convertShape(VectorOperators.I2B, BYTES, 0).reinterpretAsLongs();
-            long all = Packing.squeeze(bytes.lane(0), 6);
+            storeTwelveBits(twelve, stored, offset);
+            return;
+        }
+        long all =
+                twelve.and(0xfff).lanewise(VectorOperators.LSHL, SIX_BIT_SHIFTS).reduceLanes(VectorOperators.OR);
+        if (LENGTH == 8) {
             stored.set(INT, offset, (int) all);
             stored.set(SHORT, offset + 4, (short) (all >>> 32));
         } else {
-            int bytes = codes.lanewise(VectorOperators.LSHL, BYTE_SHIFTS).reduceLanes(VectorOperators.OR);
-            long all = Packing.squeeze(bytes, 6);
             stored.set(SHORT, offset, (short) all);
             stored.set(ValueLayout.JAVA_BYTE, offset + 2, (byte) (all >>> 16));
         }
     }
 
+    /** Stores the low 12 bits of 8 long lanes in 12 bytes. */
+    private static void storeTwelveBits(LongVector lanes, MemorySegment stored, long offset) {
+        IntVector two =
+                lanes.convertShape(VectorOperators.L2S, SHORTS_OF_PAIRS, 0).reinterpretAsInts();
+        IntVector three =
+                two.and(0xfff).or(two.lanewise(VectorOperators.LSHR, 4).and(0xff_f000));
+        LongVector packed = three.reinterpretAsBytes().rearrange(THREE_OF_FOUR).reinterpretAsLongs();
+        stored.set(LONG, offset, packed.lane(0));
+        stored.set(INT, offset + 8, (int) packed.lane(1));
+    }
+
     /** Loads {@link #LENGTH} 6-bit codes from three quarters as many bytes: {@link #storeSixBits} backwards. */
     public static IntVector loadSixBits(MemorySegment stored, long offset) {
+        return loadSixBitsLoosely(stored, offset).and(0x3f);
+    }
+
+    /** As {@link #loadSixBits}, with anything in the bits above a code. */
+    public static IntVector loadSixBitsLoosely(MemorySegment stored, long offset) {
+        LongVector pairs = sixBitWords(stored, offset).lanewise(VectorOperators.LSHR, SIX_BIT_SHIFTS);
+        LongVector odd = pairs.lanewise(VectorOperators.LSHL, 26);
+        return pairs.and(0x3f).or(odd).reinterpretAsInts();
+    }
+
+    /** In each long lane a word that holds its two codes, {@link #SIX_BIT_SHIFTS} up; never reads beyond the codes. */
+    private static LongVector sixBitWords(MemorySegment stored, long offset) {
         if (LENGTH == 16) {
-            long low = stored.get(LONG, offset);
-            long high = low >>> 48 | (long) stored.get(INT, offset + 8) << 16;
-            ByteVector bytes = LongVector.zero(BYTE_LONGS)
-                    .withLane(0, Packing.spread(low, 6))
-                    .withLane(1, Packing.spread(high, 6))
-                    .reinterpretAsBytes();
-            return (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, CODES, 0);
+            return LongVector.broadcast(PAIRS, stored.get(LONG, offset))
+                    .blend(stored.get(LONG, offset + 4), UPPER_PAIRS);
         }
         if (LENGTH == 8) {
             long all = (stored.get(INT, offset) & 0xffff_ffffL) | (long) stored.get(SHORT, offset + 4) << 32;
-            ByteVector bytes =
-                    LongVector.broadcast(BYTE_LONGS, Packing.spread(all, 6)).reinterpretAsBytes();
-            return (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, CODES, 0);
+            return LongVector.broadcast(PAIRS, all);
         }
         long all = (stored.get(SHORT, offset) & 0xffff) | (long) stored.get(ValueLayout.JAVA_BYTE, offset + 2) << 16;
-        return IntVector.broadcast(CODES, (int) Packing.spread(all, 6))
-                .lanewise(VectorOperators.LSHR, BYTE_SHIFTS)
-                .and(0xff);
+        return LongVector.broadcast(PAIRS, all);
+    }
+
+    /** 12 bits a pair; with 8 pairs, the upper four are shifted out of the word that begins 4 bytes later. */
+    private static LongVector sixBitShifts() {
+        LongVector even = LongVector.zero(PAIRS).addIndex(12);
+        return even.blend(even.sub(32), UPPER_PAIRS);
     }
 }

@@ -75,18 +75,16 @@ public final class Codecs {
         };
     }
 
-    private static TensorCodec saturating(
-            DType dtype, FloatFormat format, PlainCodec.Loop encode, PlainCodec.Loop decode) {
+    private static TensorCodec saturating(DType dtype, FloatFormat format, BulkLoop.Loop encode, BulkLoop.Loop decode) {
         return new PlainCodec(dtype, encode, decode, x -> format.encode(x, true), code -> format.decode((int) code));
     }
 
     private static TensorCodec overflowing(
-            DType dtype, FloatFormat format, PlainCodec.Loop encode, PlainCodec.Loop decode) {
+            DType dtype, FloatFormat format, BulkLoop.Loop encode, BulkLoop.Loop decode) {
         return new PlainCodec(dtype, encode, decode, x -> format.encode(x, false), code -> format.decode((int) code));
     }
 
-    private static TensorCodec integer(
-            DType dtype, IntegerFormat format, PlainCodec.Loop encode, PlainCodec.Loop decode) {
+    private static TensorCodec integer(DType dtype, IntegerFormat format, BulkLoop.Loop encode, BulkLoop.Loop decode) {
         return new PlainCodec(dtype, encode, decode, format::encode, format::decode);
     }
 }

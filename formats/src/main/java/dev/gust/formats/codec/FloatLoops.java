@@ -84,7 +84,9 @@ final class FloatLoops {
     static void decodeE2M3(MemorySegment stored, long from, MemorySegment floats, long to, long count) {
         for (long i = 0; i < count; i += LENGTH) {
             storeFloats(
-                    NarrowFloatLanes.E2M3.decode(CodeLanes.loadSixBits(stored, from + i / 4 * 3)), floats, to + 4 * i);
+                    NarrowFloatLanes.E2M3.decode(CodeLanes.loadSixBitsLoosely(stored, from + i / 4 * 3)),
+                    floats,
+                    to + 4 * i);
         }
     }
 
@@ -98,7 +100,9 @@ final class FloatLoops {
     static void decodeE3M2(MemorySegment stored, long from, MemorySegment floats, long to, long count) {
         for (long i = 0; i < count; i += LENGTH) {
             storeFloats(
-                    NarrowFloatLanes.E3M2.decode(CodeLanes.loadSixBits(stored, from + i / 4 * 3)), floats, to + 4 * i);
+                    NarrowFloatLanes.E3M2.decode(CodeLanes.loadSixBitsLoosely(stored, from + i / 4 * 3)),
+                    floats,
+                    to + 4 * i);
         }
     }
 
@@ -110,7 +114,7 @@ final class FloatLoops {
 
     static void decodeE2M1(MemorySegment stored, long from, MemorySegment floats, long to, long count) {
         for (long i = 0; i < count; i += LENGTH) {
-            storeFloats(NarrowFloatLanes.E2M1.decode(CodeLanes.loadNibbles(stored, from + i / 2)), floats, to + 4 * i);
+            storeFloats(TableLanes.decodeE2M1(CodeLanes.loadNibblesLoosely(stored, from + i / 2)), floats, to + 4 * i);
         }
     }
 

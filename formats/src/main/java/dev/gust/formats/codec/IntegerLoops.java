@@ -27,7 +27,7 @@ final class IntegerLoops {
 
     static void decodeI4(MemorySegment stored, long from, MemorySegment floats, long to, long count) {
         for (long i = 0; i < count; i += LENGTH) {
-            IntVector codes = signExtend(CodeLanes.loadNibbles(stored, from + i / 2), 4);
+            IntVector codes = signExtend(CodeLanes.loadNibblesLoosely(stored, from + i / 2), 4);
             storeFloats(decode(codes), floats, to + 4 * i);
         }
     }

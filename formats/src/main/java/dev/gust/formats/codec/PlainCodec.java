@@ -9,20 +9,15 @@ import java.nio.ByteOrder;
  * A codec made of bulk loops over whole vectors and scalar conversions for the elements that are left.
  *
  * @param dtype a type whose elements stand for themselves
- * @param encodeLoop floats to stored elements
- * @param decodeLoop stored elements to floats
+ * @param encodeLoop floats to stored elements, for a multiple of {@link CodeLanes#LENGTH} of them
+ * @param decodeLoop stored elements to floats, likewise
  * @param toCode one float to its code, in the low bits
  * @param toFloat one code, with nothing above it, to its value
  */
-record PlainCodec(DType dtype, Loop encodeLoop, Loop decodeLoop, ToCode toCode, ToFloat toFloat)
+record PlainCodec(DType dtype, BulkLoop.Loop encodeLoop, BulkLoop.Loop decodeLoop, ToCode toCode, ToFloat toFloat)
         implements TensorCodec {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    /** Converts {@code count} elements, a multiple of {@link CodeLanes#LENGTH}. Offsets in bytes. */
-    interface Loop {
-        void run(MemorySegment source, long from, MemorySegment target, long to, long count);
-    }
 
     interface ToCode {
         long of(float x);
@@ -35,7 +30,7 @@ record PlainCodec(DType dtype, Loop encodeLoop, Loop decodeLoop, ToCode toCode, 
     @Override
     public void decode(MemorySegment stored, long storedOffset, MemorySegment floats, long floatsOffset, long count) {
         long whole = wholeVectors(count);
-        decodeLoop.run(stored, storedOffset, floats, floatsOffset, whole);
+        BulkLoop.run(decodeLoop, dtype, stored, storedOffset, DType.F32, floats, floatsOffset, whole);
         int blockElements = dtype.blockElements();
         int bits = codeBits();
         long mask = -1L >>> (64 - bits);
@@ -51,7 +46,7 @@ record PlainCodec(DType dtype, Loop encodeLoop, Loop decodeLoop, ToCode toCode, 
     @Override
     public void encode(MemorySegment floats, long floatsOffset, MemorySegment stored, long storedOffset, long count) {
         long whole = wholeVectors(count);
-        encodeLoop.run(floats, floatsOffset, stored, storedOffset, whole);
+        BulkLoop.run(encodeLoop, DType.F32, floats, floatsOffset, dtype, stored, storedOffset, whole);
         int blockElements = dtype.blockElements();
         int bits = codeBits();
         long to = storedOffset + dtype.byteSize(whole);

@@ -33,7 +33,7 @@ public sealed interface Rounding {
         }
 
         /** The generator's state for one element; the next element's is {@link #GAMMA} more. */
-        long stateAt(long index) {
+        public long stateAt(long index) {
             // Mixing the seed first keeps the streams of neighbouring seeds from being shifted copies of each other.
             return mix(seed + GAMMA) + (index + 1) * GAMMA;
         }

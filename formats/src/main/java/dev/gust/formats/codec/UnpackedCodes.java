@@ -75,7 +75,7 @@ public final class UnpackedCodes {
     }
 
     private static Optional<UnpackedCodes> of(
-            DType dtype, PlainCodec.Loop saturate, PlainCodec.Loop overflow, PlainCodec.Loop decode) {
+            DType dtype, BulkLoop.Loop saturate, BulkLoop.Loop overflow, BulkLoop.Loop decode) {
         return FloatFormat.of(dtype).map(format -> {
             DType codeType = format.bits() > 8 ? DType.U16 : DType.U8;
             PlainCodec.ToFloat toFloat = code -> format.decode((int) code);

@@ -151,6 +151,20 @@ public final class LayoutWriter implements AutoCloseable {
         }
     }
 
+    /**
+     * Hands what was written so far to the disk, while other threads may go on writing. Does not stand in for
+     * {@link #force}.
+     *
+     * @throws OutputException if the disk failed; the system may tell that only once
+     */
+    public void forceWritten() {
+        try {
+            channel.force(false);
+        } catch (IOException e) {
+            throw failure(path, e);
+        }
+    }
+
     @Override
     public void close() {
         try {

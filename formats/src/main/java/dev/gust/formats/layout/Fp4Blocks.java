@@ -22,6 +22,9 @@ public enum Fp4Blocks {
     /** Any positive scale will do where all codes are zero; compressed-tensors writes 0.125. */
     private static final byte EIGHTH = 0x20;
 
+    /** A code's sign: by itself, −0. */
+    private static final int SIGN = 8;
+
     private final Scheme scheme;
     private final DType block;
     private final int group;
@@ -49,6 +52,11 @@ public enum Fp4Blocks {
     /** GGUF's type. */
     public DType block() {
         return block;
+    }
+
+    /** Elements that share a scale byte. */
+    public int group() {
+        return group;
     }
 
     /**
@@ -91,7 +99,10 @@ public enum Fp4Blocks {
         }
     }
 
-    /** Blocks to codes and scales: {@link #join} backwards, but for scales of 0, whose codes become 0 instead. */
+    /**
+     * Blocks to codes and scales: {@link #join} backwards, but for scales of 0, whose codes become 0 instead, or −0
+     * where they were negative.
+     */
     public void split(
             MemorySegment blocks,
             MemorySegment codes,
@@ -118,7 +129,9 @@ public enum Fp4Blocks {
         for (long i = 0; i < scales.byteSize(); i++) {
             if (scales.get(ValueLayout.JAVA_BYTE, i) == 0) {
                 scales.set(ValueLayout.JAVA_BYTE, i, EIGHTH);
-                codes.asSlice(i * group, group).fill((byte) 0);
+                for (long at = i * group; at < (i + 1) * group; at++) {
+                    codes.set(ValueLayout.JAVA_BYTE, at, (byte) (codes.get(ValueLayout.JAVA_BYTE, at) & SIGN));
+                }
             }
         }
     }

@@ -1,13 +1,11 @@
 package dev.gust.formats.layout;
 
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Part;
 import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.TensorInfo;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Optional;
@@ -15,8 +13,7 @@ import java.util.Set;
 
 /**
  * How an ecosystem names and shapes the parts of a quantized weight. The parts themselves (codes and scales, in the
- * terms of compressed-tensors) are the same everywhere but for NVFP4's global scale, which ModelOpt stores as its
- * reciprocal.
+ * terms of compressed-tensors) are the same everywhere but for NVFP4's global scale, which ModelOpt stores as a factor.
  */
 public enum Layout {
     /** vLLM's and llm-compressor's own: {@code weight_packed}, {@code weight_scale}, {@code weight_global_scale}. */
@@ -27,8 +24,6 @@ public enum Layout {
     GPT_OSS("gpt-oss", EnumSet.of(Scheme.MXFP4)),
     /** DeepSeek's FP8 checkpoints: {@code weight} and {@code weight_scale_inv}, which multiplies. Read only. */
     DEEPSEEK("deepseek", EnumSet.of(Scheme.FP8_BLOCK));
-
-    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final String label;
 
@@ -80,14 +75,9 @@ public enum Layout {
         };
     }
 
-    /**
-     * Turns a part's bytes into this layout's, or back: the conversion is its own inverse. Only a global scale differs
-     * ({@code 1/x} where the layout stores a multiplier), so everything else passes through untouched.
-     */
-    public void convert(Part part, MemorySegment bytes) {
-        if (this == MODELOPT && part.suffix().equals("weight_global_scale")) {
-            bytes.set(F32, 0, 1 / bytes.get(F32, 0));
-        }
+    /** What readers of this layout do with NVFP4's global scale. */
+    public GlobalScale.Use globalScale() {
+        return this == MODELOPT ? GlobalScale.Use.MULTIPLIES : GlobalScale.Use.DIVIDES;
     }
 
     /** Plain numbers lose their dimension of size 1, as ModelOpt squeezes them: [1] is a scalar there, [M, 1] is [M]. */

@@ -21,9 +21,10 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * NVFP4 as compressed-tensors stores it: {@code weight_packed} U8 [M, K/2] with E2M1 codes, {@code weight_scale}
  * F8_E4M3 [M, K/16], {@code weight_global_scale} F32 [1] with g; weight = element · (block scale / g), in float32.
+ * ModelOpt stores 1/g instead, rounded to float32, and weight = element · (block scale · (1/g)).
  *
  * <p>With A the tensor's largest magnitude g = 448 · 6 / A, and a block whose largest magnitude is a has the scale
- * g · (a / 6), rounded to E4M3. Elements are divided by the rounded scale over g. What the formulas leave open:
+ * g · (a / 6), rounded to E4M3. Elements are divided by what a reader multiplies them by. What the formulas leave open:
  *
  * <ul>
  *   <li>A tensor of zeros has g = 1.
@@ -44,8 +45,14 @@ final class Nvfp4Quantizer extends GroupQuantizer {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    Nvfp4Quantizer(TensorCodec codec) {
+    private final GlobalScale.Use use;
+
+    /**
+     * @param use what a reader does with the stored global scale
+     */
+    Nvfp4Quantizer(TensorCodec codec, GlobalScale.Use use) {
         super(BLOCK, codec);
+        this.use = use;
     }
 
     @Override
@@ -68,15 +75,20 @@ final class Nvfp4Quantizer extends GroupQuantizer {
             return 1;
         }
         float global = Math.min(SCALE_MAX * ELEMENT_MAX / tensorAmax, GLOBAL_MAX);
-        while (Float.isInfinite(ELEMENT_MAX * (SCALE_MAX / global))) {
+        while (Float.isInfinite(ELEMENT_MAX * stored(global).of(SCALE_MAX))) {
             global = Math.nextUp(global);
         }
         return global;
     }
 
+    /** The scale as it is stored, for g. */
+    private GlobalScale stored(float global) {
+        return new GlobalScale(GlobalScale.Use.DIVIDES, global).nearest(use);
+    }
+
     @Override
     void putWeightParts(Shape weight, float global, List<MemorySegment> parts) {
-        parts.get(2).set(FLOAT, 0, global);
+        parts.get(2).set(FLOAT, 0, stored(global).value());
     }
 
     @Override
@@ -102,16 +114,31 @@ final class Nvfp4Quantizer extends GroupQuantizer {
 
     @Override
     void getScales(List<MemorySegment> parts, long firstGroup, int groups, float[] factors) {
-        float global = parts.get(2).get(FLOAT, 0);
+        var global = new GlobalScale(use, parts.get(2).get(FLOAT, 0));
         MemorySegment scales = parts.get(1);
-        int g = 0;
-        for (; g <= groups - LENGTH; g += LENGTH) {
+        int whole = groups - groups % LENGTH;
+        if (use == GlobalScale.Use.DIVIDES) {
+            divide(scales, firstGroup, whole, global.value(), factors);
+        } else {
+            multiply(scales, firstGroup, whole, global.value(), factors);
+        }
+        for (int g = whole; g < groups; g++) {
+            int code = scales.get(ValueLayout.JAVA_BYTE, firstGroup + g);
+            factors[g] = global.of(FloatFormat.E4M3FN.decode(code));
+        }
+    }
+
+    private static void divide(MemorySegment scales, long firstGroup, int groups, float global, float[] factors) {
+        for (int g = 0; g < groups; g += LENGTH) {
             IntVector codes = CodeLanes.loadBytes(scales, firstGroup + g);
             NarrowFloatLanes.E4M3FN.decode(codes).div(global).intoArray(factors, g);
         }
-        for (; g < groups; g++) {
-            int code = scales.get(ValueLayout.JAVA_BYTE, firstGroup + g);
-            factors[g] = FloatFormat.E4M3FN.decode(code) / global;
+    }
+
+    private static void multiply(MemorySegment scales, long firstGroup, int groups, float global, float[] factors) {
+        for (int g = 0; g < groups; g += LENGTH) {
+            IntVector codes = CodeLanes.loadBytes(scales, firstGroup + g);
+            NarrowFloatLanes.E4M3FN.decode(codes).mul(global).intoArray(factors, g);
         }
     }
 }

@@ -1,9 +1,13 @@
 package dev.gust.formats.weight;
 
 import dev.gust.formats.file.TensorSource;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -21,6 +25,14 @@ public final class LogicalModel implements AutoCloseable {
     /** Metadata key that names the scheme; needed only to tell the two MXFP6 types apart. */
     public static final String SCHEME_KEY = "gust.scheme";
 
+    /**
+     * Metadata key, before the name of a weight, of the number that divides the block scales of NVFP4 blocks: there if
+     * {@code LAYER.scale} has its reciprocal rounded.
+     */
+    public static final String GLOBAL_SCALE_KEY = "gust.weight_global_scale.";
+
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final TensorSource source;
     private final Map<String, LogicalTensor> tensors;
 
@@ -36,11 +48,16 @@ public final class LogicalModel implements AutoCloseable {
      * @param declared the scheme its configuration names, if it has one
      */
     public static LogicalModel of(TensorSource source, Optional<Scheme> declared) {
-        Optional<Scheme> hint = declared.or(
-                () -> Optional.ofNullable(source.metadata().get(SCHEME_KEY)).flatMap(Scheme::byLabel));
+        Map<String, String> metadata = source.metadata();
+        Optional<Scheme> hint =
+                declared.or(() -> Optional.ofNullable(metadata.get(SCHEME_KEY)).flatMap(Scheme::byLabel));
         var stored = new LinkedHashMap<String, TensorInfo>();
         source.tensors().forEach(t -> stored.put(t.name(), t));
-        var recognition = new WeightRecognition(stored, hint);
+        var recognition = new WeightRecognition(
+                stored,
+                hint,
+                (weight, scale) ->
+                        tensorScale(source, scale, Optional.ofNullable(metadata.get(GLOBAL_SCALE_KEY + weight))));
 
         var found = new LinkedHashMap<String, LogicalTensor>();
         Set<String> taken = new HashSet<>();
@@ -65,6 +82,29 @@ public final class LogicalModel implements AutoCloseable {
             }
         }
         return new LogicalModel(source, Collections.unmodifiableMap(tensors));
+    }
+
+    /**
+     * The divisor from the metadata, if the stored scale is its reciprocal; else the stored scale, since whoever changed
+     * that did not know of the metadata.
+     */
+    private static GlobalScale tensorScale(TensorSource source, TensorInfo scale, Optional<String> divisor) {
+        GlobalScale stored;
+        try (Tensor tensor = source.open(scale.name())) {
+            stored = new GlobalScale(GlobalScale.Use.MULTIPLIES, tensor.data().get(F32, 0));
+        }
+        return divisor.flatMap(LogicalModel::divisor)
+                .filter(d -> d.nearest(GlobalScale.Use.MULTIPLIES).equals(stored))
+                .orElse(stored);
+    }
+
+    private static Optional<GlobalScale> divisor(String text) {
+        try {
+            var divisor = new GlobalScale(GlobalScale.Use.DIVIDES, Float.parseFloat(text));
+            return divisor.isUsable() ? Optional.of(divisor) : Optional.empty();
+        } catch (NumberFormatException e) {
+            return Optional.empty();
+        }
     }
 
     public TensorSource source() {

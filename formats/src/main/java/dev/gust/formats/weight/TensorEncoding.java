@@ -1,6 +1,7 @@
 package dev.gust.formats.weight;
 
 import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Part;
 import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.scheme.WeightQuantizer;
@@ -28,8 +29,9 @@ public sealed interface TensorEncoding {
      * One stored tensor and a factor for all of its values in another, as llama.cpp keeps NVFP4's tensor scale.
      *
      * @param dtype its type
+     * @param scale the factor; where the tensor that holds it has it rounded, as a divisor that is exact
      */
-    record Scaled(DType dtype) implements TensorEncoding {
+    record Scaled(DType dtype, GlobalScale scale) implements TensorEncoding {
         @Override
         public String label() {
             return dtype.name();

@@ -4,22 +4,23 @@ import dev.gust.formats.InputException;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.codec.TensorCodec;
 import dev.gust.formats.file.TensorSource;
+import dev.gust.formats.layout.Fp4Blocks;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Part;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Reads a model's tensor as float32, rows at a time, however it is stored. Safe to share between threads, each with
  * scratch buffers of its own.
  */
 public final class WeightReader implements AutoCloseable {
-    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final GlobalScale NO_SCALE = new GlobalScale(GlobalScale.Use.MULTIPLIES, 1);
 
     private final LogicalTensor tensor;
     private final List<Tensor> stored;
@@ -46,13 +47,10 @@ public final class WeightReader implements AutoCloseable {
             Decoding decoding = switch (tensor.encoding()) {
                 case TensorEncoding.Plain(var dtype)
                 when dtype == DType.F32 -> (rows, _, _) -> floatsOf(data.getFirst(), tensor, rows);
-                case TensorEncoding.Plain(var dtype) -> plain(codec(source, tensor, dtype), data.getFirst(), tensor, 1);
-                case TensorEncoding.Scaled(var dtype) ->
-                    plain(
-                            codec(source, tensor, dtype),
-                            data.getFirst(),
-                            tensor,
-                            data.get(1).get(F32, 0));
+                case TensorEncoding.Plain(var dtype) ->
+                    plain(codec(source, tensor, dtype), data.getFirst(), tensor, NO_SCALE);
+                case TensorEncoding.Scaled(var dtype, var scale) ->
+                    plain(codec(source, tensor, dtype), data.getFirst(), tensor, scale);
                 case TensorEncoding.Quantized quantized -> quantized(quantized, data, tensor);
             };
             return new WeightReader(tensor, stored, decoding);
@@ -103,8 +101,9 @@ public final class WeightReader implements AutoCloseable {
         return data.asSlice(rows.first() * rowBytes, rows.count() * rowBytes);
     }
 
-    private static Decoding plain(TensorCodec codec, MemorySegment data, LogicalTensor tensor, float factor) {
+    private static Decoding plain(TensorCodec codec, MemorySegment data, LogicalTensor tensor, GlobalScale scale) {
         DType dtype = codec.dtype();
+        Optional<Fp4BlockDecoder> blocks = Fp4Blocks.of(dtype).map(form -> new Fp4BlockDecoder(form, codec, scale));
         long columns = tensor.shape().columns();
         return (rows, scratch, slot) -> {
             // Types that pack several elements may cut a row in mid-unit: begin at the unit and skip what is before.
@@ -115,18 +114,14 @@ public final class WeightReader implements AutoCloseable {
                     tensor.shape().elements());
             long count = end - first + skipped;
             MemorySegment floats = scratch.get(slot, count * Float.BYTES);
-            codec.decode(data, dtype.byteSize(first - skipped), floats, 0, count);
-            if (factor != 1) {
-                scale(floats, factor);
+            if (blocks.isPresent()) {
+                MemorySegment stored = data.asSlice(dtype.byteSize(first - skipped), dtype.byteSize(count));
+                blocks.get().decode(stored, floats, scratch, slot + 1);
+            } else {
+                codec.decode(data, dtype.byteSize(first - skipped), floats, 0, count);
             }
             return floats.asSlice(skipped * Float.BYTES, rows.count() * columns * Float.BYTES);
         };
-    }
-
-    private static void scale(MemorySegment floats, float factor) {
-        for (long i = 0; i < floats.byteSize(); i += Float.BYTES) {
-            floats.set(F32, i, floats.get(F32, i) * factor);
-        }
     }
 
     private static Decoding quantized(
@@ -134,14 +129,8 @@ public final class WeightReader implements AutoCloseable {
         return (rows, scratch, slot) -> {
             var parts = new ArrayList<MemorySegment>();
             for (int i = 0; i < data.size(); i++) {
-                Part part = encoding.parts().get(i);
                 Part.Range range = encoding.quantizer().range(tensor.shape(), i, rows.first(), rows.count());
-                MemorySegment bytes = data.get(i).asSlice(range.offset(), range.bytes());
-                if (part.suffix().equals("weight_global_scale")) {
-                    bytes = scratch.get(slot + 1, bytes.byteSize()).copyFrom(bytes);
-                    encoding.layout().convert(part, bytes);
-                }
-                parts.add(bytes);
+                parts.add(data.get(i).asSlice(range.offset(), range.bytes()));
             }
             MemorySegment floats =
                     scratch.get(slot, rows.count() * tensor.shape().columns() * Float.BYTES);

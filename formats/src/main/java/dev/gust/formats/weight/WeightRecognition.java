@@ -1,6 +1,7 @@
 package dev.gust.formats.weight;
 
 import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Part;
 import dev.gust.formats.scheme.Quantizers;
 import dev.gust.formats.scheme.ScaleRule;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
 import java.util.stream.Stream;
 
@@ -24,10 +26,18 @@ import java.util.stream.Stream;
 final class WeightRecognition {
     private final Map<String, TensorInfo> stored;
     private final Optional<Scheme> hint;
+    private final BiFunction<String, TensorInfo, GlobalScale> tensorScale;
 
-    WeightRecognition(Map<String, TensorInfo> stored, Optional<Scheme> hint) {
+    /**
+     * @param tensorScale gives the scale of a weight in blocks, by its name and the tensor that holds the scale
+     */
+    WeightRecognition(
+            Map<String, TensorInfo> stored,
+            Optional<Scheme> hint,
+            BiFunction<String, TensorInfo, GlobalScale> tensorScale) {
         this.stored = stored;
         this.hint = hint;
+        this.tensorScale = tensorScale;
     }
 
     /** The weight whose codes are in {@code lead}, if it is one. */
@@ -60,8 +70,8 @@ final class WeightRecognition {
         if (scale == null || scale.dtype() != DType.F32 || scale.shape().elements() != 1) {
             return Optional.empty();
         }
-        return Optional.of(new LogicalTensor(
-                lead.name(), lead.shape(), new TensorEncoding.Scaled(lead.dtype()), List.of(lead, scale)));
+        var encoding = new TensorEncoding.Scaled(lead.dtype(), tensorScale.apply(lead.name(), scale));
+        return Optional.of(new LogicalTensor(lead.name(), lead.shape(), encoding, List.of(lead, scale)));
     }
 
     /** Name of the tensor that holds a GGUF weight's tensor scale. */
@@ -81,7 +91,8 @@ final class WeightRecognition {
         if (name.isEmpty() || shape.isEmpty()) {
             return Optional.empty();
         }
-        WeightQuantizer quantizer = Quantizers.of(scheme, ScaleRule.EVEN, scaleType(name.get(), layout));
+        WeightQuantizer quantizer =
+                Quantizers.of(scheme, ScaleRule.EVEN, scaleType(name.get(), layout), layout.globalScale());
         if (quantizer.unsupported(shape.get()).isPresent()) {
             return Optional.empty();
         }

@@ -83,7 +83,14 @@ public final class ModelWriter {
                         : Journal.begin(staged.journal(), plan.fingerprint());
                 var writers = new OpenFiles(staged.content(), plan.files());
                 var pool = new PiecePool(
-                        options.threads(), options.cancelled(), plan.target().toString())) {
+                        options.threads(), options.cancelled(), plan.target().toString());
+                var ahead = new ReadAhead(
+                        model,
+                        plan.tasks().stream()
+                                .filter(t -> !journal.finished()
+                                        .containsKey(t.source().name()))
+                                .toList(),
+                        ReadAhead.WINDOW)) {
             var outcomes = new ArrayList<TensorOutcome>();
             for (TensorTask task : plan.tasks()) {
                 Journal.Entry earlier = journal.finished().get(task.source().name());
@@ -91,7 +98,7 @@ public final class ModelWriter {
                 if (earlier != null && writers.holds(earlier.writes())) {
                     error = earlier.error();
                 } else {
-                    Journal.Entry entry = run(task, writers, pool);
+                    Journal.Entry entry = run(task, writers, pool, ahead);
                     journal.add(entry);
                     error = entry.error();
                 }
@@ -106,7 +113,7 @@ public final class ModelWriter {
         }
     }
 
-    private Journal.Entry run(TensorTask task, OpenFiles writers, PiecePool pool) {
+    private Journal.Entry run(TensorTask task, OpenFiles writers, PiecePool pool, ReadAhead ahead) {
         float magnitude = magnitude(task.magnitudeOf(), pool);
         List<RowRange> pieces = task.pieces();
         var errors = new ErrorSums[pieces.size()];
@@ -117,8 +124,10 @@ public final class ModelWriter {
                 TensorTask.Sink sink =
                         (tensor, offset, bytes) -> writes.get(i).add(writers.write(tensor, offset, bytes));
                 errors[i] = open.run(pieces.get(i), scratch, sink);
+                ahead.consumed(task.source().byteSize() / pieces.size());
             });
         }
+        ahead.consumed(task.source().byteSize() % Math.max(1, pieces.size()));
         ErrorSums error = ErrorSums.NONE;
         for (ErrorSums piece : errors) {
             error = error.merge(piece);
@@ -179,6 +188,7 @@ public final class ModelWriter {
     private static final class OpenFiles implements AutoCloseable {
         private final List<LayoutWriter> writers = new ArrayList<>();
         private final Map<String, LayoutWriter> byTensor = new HashMap<>();
+        private final WriteBehind behind = new WriteBehind(WriteBehind.BATCH);
 
         OpenFiles(Path folder, List<OutputPlan.OutputFile> files) {
             try {
@@ -198,7 +208,9 @@ public final class ModelWriter {
         }
 
         Journal.Write write(TensorInfo tensor, long offset, MemorySegment bytes) {
-            writer(tensor.name()).write(tensor.name(), offset, bytes);
+            LayoutWriter writer = writer(tensor.name());
+            writer.write(tensor.name(), offset, bytes);
+            behind.wrote(writer, bytes.byteSize());
             return new Journal.Write(tensor.name(), offset, bytes.byteSize(), Checksum.of(bytes));
         }
 
@@ -217,11 +229,13 @@ public final class ModelWriter {
         }
 
         void force() {
+            behind.finish();
             writers.forEach(LayoutWriter::force);
         }
 
         @Override
         public void close() {
+            behind.close();
             writers.forEach(LayoutWriter::close);
         }
     }

@@ -18,6 +18,7 @@ import dev.gust.formats.layout.Layout;
 import dev.gust.formats.layout.QuantizationConfig;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.safetensors.SafetensorsLayout;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.TensorInfo;
@@ -47,6 +48,9 @@ final class OutputAssembly {
 
     /** llama.cpp's number for the layout of its quantized blocks. */
     private static final int QUANTIZATION_VERSION = 2;
+
+    /** ModelOpt's own file, for engines that read it instead of config.json. */
+    private static final String MODELOPT_FILE = "hf_quant_config.json";
 
     /** Python writes Infinity and NaN bare into config.json (Mamba's have them) and reads a quoted one as a string. */
     private static final JsonMapper JSON =
@@ -83,7 +87,7 @@ final class OutputAssembly {
                 }
                 texts.put("config.json", json(config));
                 if (any && layout == Layout.MODELOPT) {
-                    texts.put("hf_quant_config.json", json(QuantizationConfig.modelOptFile(scheme, ignored)));
+                    texts.put(MODELOPT_FILE, json(QuantizationConfig.modelOptFile(scheme, ignored)));
                 }
             }
             case Aim.Blocks(DType dtype) -> {
@@ -110,20 +114,27 @@ final class OutputAssembly {
     OutputPlan assembleConverted(List<TensorTask> tasks) {
         ObjectNode config = config();
         Map<String, GgufValue> ggufMetadata = ggufMetadata();
+        Map<String, byte[]> texts = new TreeMap<>();
         if (!config.has("quantization_config")) {
             // A model from a container without configuration: an engine has to be told how its weights are stored.
-            storedScheme(tasks)
-                    .ifPresent(s -> config.set(
-                            "quantization_config", QuantizationConfig.of(s.scheme(), s.layout(), ignored(tasks))));
+            storedScheme(tasks).ifPresent(s -> {
+                config.set("quantization_config", QuantizationConfig.of(s.scheme(), s.layout(), ignored(tasks)));
+                if (s.layout() == Layout.MODELOPT && !input.carried().containsKey(MODELOPT_FILE)) {
+                    texts.put(MODELOPT_FILE, json(QuantizationConfig.modelOptFile(s.scheme(), ignored(tasks))));
+                }
+            });
         }
+        texts.put("config.json", json(config));
         for (TensorTask task : tasks) {
-            if (task instanceof RepackTask(var _, var form, boolean toBlocks, var _) && toBlocks) {
+            if (task instanceof RepackTask repack && repack.toBlocks()) {
                 ggufMetadata.keySet().removeIf(k -> k.startsWith("gust.")); // it spoke of the parts
                 ggufMetadata.put("general.quantization_version", GgufValue.u32(QUANTIZATION_VERSION));
-                ggufMetadata.put("general.file_type", GgufValue.u32(fileType(form.block())));
+                ggufMetadata.put(
+                        "general.file_type",
+                        GgufValue.u32(fileType(repack.form().block())));
             }
         }
-        return assemble(tasks, plainMetadata(), ggufMetadata, Map.of("config.json", json(config)), "convert");
+        return assemble(tasks, plainMetadata(), ggufMetadata, texts, "convert");
     }
 
     private record Stored(Scheme scheme, Layout layout) {}
@@ -132,8 +143,9 @@ final class OutputAssembly {
     private static Optional<Stored> storedScheme(List<TensorTask> tasks) {
         List<Stored> found = tasks.stream()
                 .flatMap(task -> switch (task) {
-                    case RepackTask(var _, var form, boolean toBlocks, var _)
-                    when !toBlocks -> Stream.of(new Stored(form.scheme(), Layout.COMPRESSED_TENSORS));
+                    case RepackTask repack
+                    when !repack.toBlocks() ->
+                        Stream.of(new Stored(repack.form().scheme(), repack.layout()));
                     case CopyTask(var source, var _)
                     when source.encoding() instanceof TensorEncoding.Quantized(var scheme, var layout, var _, var _) ->
                         Stream.of(new Stored(scheme, layout));
@@ -155,6 +167,7 @@ final class OutputAssembly {
         List<TensorInfo> outputs =
                 tasks.stream().flatMap(t -> t.outputs().stream()).toList();
         refuseDuplicates(outputs);
+        putDivisors(tasks, metadata, ggufMetadata);
         List<OutputFile> files;
         try {
             files = files(tasks, outputs, metadata, ggufMetadata);
@@ -175,6 +188,30 @@ final class OutputAssembly {
         }
         return new OutputPlan(
                 target, folder, files, tasks, small, folder ? input.carried() : Map.of(), fingerprint(request, files));
+    }
+
+    /** The exact global scales of the NVFP4 blocks that the output will have, instead of those the input had. */
+    private static void putDivisors(
+            List<TensorTask> tasks, Map<String, String> metadata, Map<String, GgufValue> ggufMetadata) {
+        metadata.keySet().removeIf(k -> k.startsWith(LogicalModel.GLOBAL_SCALE_KEY));
+        ggufMetadata.keySet().removeIf(k -> k.startsWith(LogicalModel.GLOBAL_SCALE_KEY));
+        for (TensorTask task : tasks) {
+            divisor(task).ifPresent(divisor -> {
+                String key = LogicalModel.GLOBAL_SCALE_KEY + task.source().name();
+                metadata.put(key, Float.toString(divisor));
+                ggufMetadata.put(key, GgufValue.f32(divisor));
+            });
+        }
+    }
+
+    private static Optional<Float> divisor(TensorTask task) {
+        return switch (task) {
+            case RepackTask repack -> repack.divisor();
+            case CopyTask(var source, var _)
+            when source.encoding() instanceof TensorEncoding.Scaled(var _, var scale)
+                    && scale.use() == GlobalScale.Use.DIVIDES -> Optional.of(scale.value());
+            default -> Optional.empty();
+        };
     }
 
     private List<OutputFile> files(

@@ -111,7 +111,8 @@ public final class QuantizationPlanner {
         // Plain scales take the model's own type, as llm-compressor stores them; ModelOpt's are always F32.
         boolean isNarrow = type == DType.F16 || type == DType.BF16;
         DType scaleType = isNarrow && parts.layout() != Layout.MODELOPT ? type : DType.F32;
-        return Quantizers.of(parts.scheme(), parts.rule(), scaleType);
+        return Quantizers.of(
+                parts.scheme(), parts.rule(), scaleType, parts.layout().globalScale());
     }
 
     /**

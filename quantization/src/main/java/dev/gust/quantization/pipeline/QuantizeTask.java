@@ -100,12 +100,10 @@ public record QuantizeTask(
             }
             quantizer.quantize(floats, rows.count(), source.shape(), magnitude, bytes);
             for (int i = 0; i < parts.size(); i++) {
-                layout.convert(parts.get(i), bytes.get(i));
                 if (!parts.get(i).perWeight()
                         || rows.first() == 0) { // all pieces make the same one; the first writes it
                     sink.write(outputs.get(i), ranges.get(i).offset(), bytes.get(i));
                 }
-                layout.convert(parts.get(i), bytes.get(i)); // the error is that of what a reader gets
             }
             MemorySegment restored = scratch.get(8 + parts.size(), floats.byteSize());
             quantizer.dequantize(bytes, rows.count(), columns, restored);

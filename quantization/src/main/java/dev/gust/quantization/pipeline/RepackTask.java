@@ -4,6 +4,7 @@ import dev.gust.formats.InputException;
 import dev.gust.formats.layout.Fp4Blocks;
 import dev.gust.formats.layout.Layout;
 import dev.gust.formats.measure.ErrorSums;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Part;
 import dev.gust.formats.scheme.Quantizers;
 import dev.gust.formats.scheme.ScaleRule;
@@ -24,21 +25,29 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Takes a 4-bit float weight from GGUF's blocks to tensors of codes and scales, or back. MXFP4's values
- * do not change; NVFP4's tensor scale becomes its reciprocal, so its values change by that rounding.
+ * Takes a 4-bit float weight from GGUF's blocks to tensors of codes and scales, or back, without a change to any value.
  *
  * @param source the weight
  * @param form the two forms
  * @param toBlocks whether it goes to GGUF's blocks
+ * @param layout of the tensors of codes and scales
+ * @param scale NVFP4's scale of the whole tensor, as its values have it; empty for MXFP4. GGUF's tensor holds the nearest
+ *     factor
  * @param outputs codes and scales (and the scale of the whole tensor, for NVFP4), or the blocks (and that scale)
  */
-record RepackTask(LogicalTensor source, Fp4Blocks form, boolean toBlocks, List<TensorInfo> outputs)
+record RepackTask(
+        LogicalTensor source,
+        Fp4Blocks form,
+        boolean toBlocks,
+        Layout layout,
+        Optional<GlobalScale> scale,
+        List<TensorInfo> outputs)
         implements TensorTask {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** The task that makes blocks of a weight stored as parts; empty if it has no such form. */
-    static Optional<TensorTask> toBlocks(LogicalTensor source) {
-        if (!(source.encoding() instanceof TensorEncoding.Quantized(var scheme, var _, var _, var _))) {
+    static Optional<TensorTask> toBlocks(LogicalModel model, LogicalTensor source) {
+        if (!(source.encoding() instanceof TensorEncoding.Quantized(var scheme, var layout, var _, var _))) {
             return Optional.empty();
         }
         return Fp4Blocks.of(scheme)
@@ -50,26 +59,45 @@ record RepackTask(LogicalTensor source, Fp4Blocks form, boolean toBlocks, List<T
                         outputs.add(
                                 new TensorInfo(LogicalModel.tensorScaleName(source.name()), DType.F32, Shape.of(1)));
                     }
-                    return new RepackTask(source, f, true, outputs);
+                    return new RepackTask(source, f, true, layout, scaleOf(model, source, f, layout), outputs);
                 });
     }
 
-    /** The task that takes a weight's blocks apart; empty if it is not stored in such blocks. */
-    static Optional<TensorTask> toParts(LogicalTensor source) {
-        Optional<DType> block = switch (source.encoding()) {
-            case TensorEncoding.Plain(var dtype) -> Optional.of(dtype);
-            case TensorEncoding.Scaled(var dtype) -> Optional.of(dtype);
+    private static Optional<GlobalScale> scaleOf(
+            LogicalModel model, LogicalTensor source, Fp4Blocks form, Layout layout) {
+        if (form != Fp4Blocks.NVFP4) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                Nvfp4Scales.forBlocks(model, source.stored().getLast().name(), layout.globalScale()));
+    }
+
+    /**
+     * The task that takes a weight's blocks apart; empty if it is not stored in such blocks.
+     *
+     * @param nvfp4 layout that NVFP4 weights get: {@link Nvfp4Scales#layoutFor}
+     */
+    static Optional<TensorTask> toParts(LogicalTensor source, Layout nvfp4) {
+        Optional<Fp4Blocks> form = switch (source.encoding()) {
+            case TensorEncoding.Plain(var dtype) -> Fp4Blocks.of(dtype);
+            case TensorEncoding.Scaled(var dtype, var _) -> Fp4Blocks.of(dtype);
             case TensorEncoding.Quantized _ -> Optional.empty();
         };
-        return block.flatMap(Fp4Blocks::of)
-                .filter(_ -> source.shape().rank() >= 2)
-                .map(f -> new RepackTask(
-                        source,
-                        f,
-                        false,
-                        parts(f, source.shape()).stream()
-                                .map(p -> Layout.COMPRESSED_TENSORS.stored(source.name(), p))
-                                .toList()));
+        return form.filter(_ -> source.shape().rank() >= 2).map(f -> {
+            Layout layout = f == Fp4Blocks.NVFP4 ? nvfp4 : Layout.COMPRESSED_TENSORS;
+            Optional<GlobalScale> scale = Nvfp4Scales.ofBlocks(source).flatMap(s -> s.exactly(layout.globalScale()));
+            List<TensorInfo> outputs = parts(f, source.shape()).stream()
+                    .map(p -> layout.stored(source.name(), p))
+                    .toList();
+            return new RepackTask(source, f, false, layout, scale, outputs);
+        });
+    }
+
+    /** The number that GGUF's tensor scale cannot hold, so that metadata has to; empty if it holds it. */
+    Optional<Float> divisor() {
+        return scale.filter(
+                        s -> toBlocks && s.exactly(GlobalScale.Use.MULTIPLIES).isEmpty())
+                .map(GlobalScale::value);
     }
 
     private static List<Part> parts(Fp4Blocks form, Shape weight) {
@@ -137,24 +165,13 @@ record RepackTask(LogicalTensor source, Fp4Blocks form, boolean toBlocks, List<T
                 sink.write(outputs.get(0), offset(outputs.get(0), rows), packed);
                 sink.write(outputs.get(1), offset(outputs.get(1), rows), scales);
             }
-            if (form == Fp4Blocks.NVFP4 && rows.first() == 0) {
-                MemorySegment scale = scratch.get(4, Float.BYTES);
-                scale.set(F32, 0, tensorScale());
-                sink.write(outputs.getLast(), 0, scale);
+            if (scale.isPresent() && rows.first() == 0) {
+                GlobalScale.Use use = toBlocks ? GlobalScale.Use.MULTIPLIES : layout.globalScale();
+                MemorySegment one = scratch.get(4, Float.BYTES);
+                one.set(F32, 0, scale.get().nearest(use).value());
+                sink.write(outputs.getLast(), 0, one);
             }
             return ErrorSums.NONE;
-        }
-
-        /** The scale of the whole tensor as the other form has it: compressed-tensors divides by it, GGUF multiplies. */
-        private float tensorScale() {
-            return switch (source.encoding()) {
-                case TensorEncoding.Quantized(var _, var layout, var _, var _) -> {
-                    float stored = this.stored.getLast().data().get(F32, 0);
-                    yield layout == Layout.MODELOPT ? stored : 1 / stored;
-                }
-                case TensorEncoding.Scaled _ -> 1 / stored.getLast().data().get(F32, 0);
-                case TensorEncoding.Plain _ -> 1;
-            };
         }
 
         private MemorySegment rowsOf(Tensor tensor, RowRange rows) {

@@ -23,7 +23,7 @@ public record DeviceId(Kind kind, int driver, int device) {
         JVM,
         /** Portable kernels as plain Java. */
         SCALAR,
-        /** Tuned kernels on threads with real barriers. */
+        /** Tuned kernels as plain Java, checked. */
         EMULATOR,
         /** TornadoVM. */
         TORNADO

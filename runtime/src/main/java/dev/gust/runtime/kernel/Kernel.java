@@ -7,6 +7,7 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 public interface Kernel {
     /**
      * Runs it as plain Java: a portable kernel from beginning to end, a tuned one as the work-item that the context says.
+     * Calls one static method, the kernel, and does nothing else: the emulator takes the call apart.
      *
      * @param context who is running; portable kernels ignore it
      */

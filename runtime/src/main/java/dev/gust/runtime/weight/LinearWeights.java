@@ -3,7 +3,7 @@ package dev.gust.runtime.weight;
 import dev.gust.formats.InputException;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.file.TensorSource;
-import dev.gust.formats.layout.Layout;
+import dev.gust.formats.scheme.GlobalScale;
 import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
@@ -66,11 +66,15 @@ public final class LinearWeights {
         return switch (tensor.encoding()) {
             case TensorEncoding.Plain(var dtype) ->
                 new LinearWeight(tensor.name(), n, k, plain(source, tensor, dtype), codes, MemorySegment.NULL, 1);
-            case TensorEncoding.Scaled(var dtype) -> {
-                float factor = finite(source, tensor, stored.get(1).data().get(F32, 0));
-                yield new LinearWeight(
-                        tensor.name(), n, k, plain(source, tensor, dtype), codes, MemorySegment.NULL, factor);
-            }
+            case TensorEncoding.Scaled(var dtype, var scale) ->
+                new LinearWeight(
+                        tensor.name(),
+                        n,
+                        k,
+                        plain(source, tensor, dtype),
+                        codes,
+                        MemorySegment.NULL,
+                        factor(source, tensor, scale));
             case TensorEncoding.Quantized quantized -> quantized(source, tensor, quantized, stored);
         };
     }
@@ -94,8 +98,7 @@ public final class LinearWeights {
         float factor = 1;
         if (encoding.scheme() == Scheme.NVFP4) {
             float global = stored.get(2).data().get(F32, 0);
-            // ModelOpt stores the factor, compressed-tensors its reciprocal.
-            factor = finite(source, tensor, encoding.layout() == Layout.MODELOPT ? global : 1 / global);
+            factor = factor(source, tensor, new GlobalScale(encoding.layout().globalScale(), global));
         }
         MemorySegment plainScales = format.scale() == ScaleType.F32 ? widened(scales) : scales.data();
         return new LinearWeight(tensor.name(), n, k, format, stored.getFirst().data(), plainScales, factor);
@@ -130,7 +133,9 @@ public final class LinearWeights {
         return floats.asSlice(0, count * Float.BYTES);
     }
 
-    private static float finite(TensorSource source, LogicalTensor tensor, float factor) {
+    /** Sums are multiplied by it once, so that the rounding of a reciprocal is of no weight. */
+    private static float factor(TensorSource source, LogicalTensor tensor, GlobalScale scale) {
+        float factor = scale.use() == GlobalScale.Use.DIVIDES ? 1 / scale.value() : scale.value();
         if (!Float.isFinite(factor)) {
             throw InputException.ofTensor(
                     source.location(), tensor.name(), "its global scale is not finite", "quantize the model again");

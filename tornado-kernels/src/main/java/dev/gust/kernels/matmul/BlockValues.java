@@ -11,7 +11,7 @@ final class BlockValues {
     static float q80(IntArray words, FloatArray tables, int e) {
         int at = (e >> 5) * 34;
         int q = WeightValues.byteAt(words, at + 2 + (e & 31));
-        return WeightValues.f16(tables, WeightValues.int16At(words, at)) * (float) ((q ^ 128) - 128);
+        return WeightValues.f16(tables, WeightValues.int16At(words, at)) * ((float) (q ^ 128) - 128.0f);
     }
 
     /** 18 bytes for 32 elements: F16 d, then element j in the low and j + 16 in the high nibble of byte j; d · (q − 8). */
@@ -49,7 +49,7 @@ final class BlockValues {
         int scale = WeightValues.byteAt(words, at + 192 + (half << 3) + (l >> 4) + (quarter << 1));
         int q = (low & 15) + ((high & 3) << 4);
         float d = WeightValues.f16(tables, WeightValues.int16At(words, at + 208));
-        return d * (float) ((scale ^ 128) - 128) * ((float) q - 32.0f);
+        return d * ((float) (scale ^ 128) - 128.0f) * ((float) q - 32.0f);
     }
 
     /** 17 bytes for 32 elements: E8M0 scale, then element j in the low and j + 16 in the high nibble of byte j. */

@@ -14,16 +14,7 @@ import java.util.Objects;
  * lifetime, which would otherwise use up what the compiler is willing to inline.
  */
 abstract sealed class BlockCodec implements TensorCodec
-        permits BlockCodec.DecodeOnly,
-                Q4_0Codec,
-                Q4_1Codec,
-                Q5_0Codec,
-                Q5_1Codec,
-                Q8_0Codec,
-                Q4KCodec,
-                Q6KCodec,
-                Mxfp4Codec,
-                Nvfp4Codec {
+        permits BlockCodec.DecodeOnly, Q4_1Codec, Q5_0Codec, Q5_1Codec, Q4KCodec, Q6KCodec {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Elements moved at once: a multiple of every block, and with the encoded bytes no more than a first-level cache. */
@@ -43,7 +34,7 @@ abstract sealed class BlockCodec implements TensorCodec
     @Override
     public final void decode(
             MemorySegment stored, long storedOffset, MemorySegment floats, long floatsOffset, long count) {
-        checkRanges(stored, storedOffset, floats, floatsOffset, count);
+        checkRanges(dtype, stored, storedOffset, floats, floatsOffset, count);
         int chunk = chunkElements(count);
         byte[] blocks = new byte[(int) dtype.byteSize(chunk)];
         float[] values = new float[chunk];
@@ -59,7 +50,7 @@ abstract sealed class BlockCodec implements TensorCodec
     @Override
     public final void encode(
             MemorySegment floats, long floatsOffset, MemorySegment stored, long storedOffset, long count) {
-        checkRanges(stored, storedOffset, floats, floatsOffset, count);
+        checkRanges(dtype, stored, storedOffset, floats, floatsOffset, count);
         int chunk = chunkElements(count);
         byte[] blocks = new byte[(int) dtype.byteSize(chunk)];
         float[] values = new float[chunk];
@@ -82,8 +73,8 @@ abstract sealed class BlockCodec implements TensorCodec
         return (int) Math.min(count, CHUNK);
     }
 
-    private void checkRanges(
-            MemorySegment stored, long storedOffset, MemorySegment floats, long floatsOffset, long count) {
+    static void checkRanges(
+            DType dtype, MemorySegment stored, long storedOffset, MemorySegment floats, long floatsOffset, long count) {
         if (count < 0) {
             throw new IllegalArgumentException("negative count " + count);
         }

@@ -2,7 +2,9 @@ package dev.gust.formats.codec.block;
 
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
@@ -24,6 +26,32 @@ final class Extremes {
             }
         }
         return 0;
+    }
+
+    /**
+     * As the other method, for one block of at most 64 elements after the other.
+     *
+     * @param elements in a block
+     * @param extremes receives a value for each block
+     */
+    static void ofLargestMagnitude(MemorySegment floats, long from, int elements, float[] extremes) {
+        for (int b = 0; b < extremes.length; b++) {
+            long block = from + 4L * b * elements;
+            IntVector max = Lanes.magnitudeBits(Lanes.floats(floats, block));
+            for (int j = LANES; j < elements; j += LANES) {
+                max = max.max(Lanes.magnitudeBits(Lanes.floats(floats, block + 4 * j)));
+            }
+            int bits = max.reduceLanes(VectorOperators.MAX);
+            long hits = 0;
+            for (int j = 0; j < elements; j += LANES) {
+                hits |= Lanes.magnitudeBits(Lanes.floats(floats, block + 4 * j))
+                                .eq(bits)
+                                .toLong()
+                        << j;
+            }
+            float first = floats.get(Lanes.FLOAT, block + 4L * Long.numberOfTrailingZeros(hits));
+            extremes[b] = bits == 0 ? 0 : first;
+        }
     }
 
     static float smallest(float[] floats, int from, int elements) {

@@ -1,5 +1,8 @@
 package dev.gust.formats.codec.block;
 
+import dev.gust.formats.codec.CodeLanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -16,6 +19,10 @@ import jdk.incubator.vector.VectorSpecies;
  * or 32 elements, so no more than 16 lanes are of use; 4, 8 and 16 lanes run the same loops.
  */
 final class Lanes {
+    static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private static final VarHandle I16 = view(short[].class);
     private static final VarHandle I32 = view(int[].class);
     private static final VarHandle I64 = view(long[].class);
@@ -80,6 +87,23 @@ final class Lanes {
         }
     }
 
+    static FloatVector floats(MemorySegment floats, long at) {
+        return FloatVector.fromMemorySegment(F, floats, at, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    static void store(FloatVector lanes, MemorySegment floats, long at) {
+        lanes.intoMemorySegment(floats, at, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** One byte per lane, −128 to 127. */
+    static IntVector signedBytes(MemorySegment bytes, long at) {
+        if (BYTE_VECTORS) {
+            return (IntVector) ByteVector.fromMemorySegment(B, bytes, at, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.B2I, I, 0);
+        }
+        return CodeLanes.loadBytes(bytes, at).lanewise(VectorOperators.LSHL, 24).lanewise(VectorOperators.ASHR, 24);
+    }
+
     static FloatVector toFloat(IntVector lanes) {
         return (FloatVector) lanes.convertShape(VectorOperators.I2F, F, 0);
     }
@@ -101,6 +125,30 @@ final class Lanes {
             max = max.max(magnitudeBits(floats(floats, from + j)));
         }
         return max.reduceLanes(VectorOperators.MAX);
+    }
+
+    /**
+     * Largest magnitude of each of {@code blocks} blocks, as bits.
+     *
+     * @param elements in a block
+     */
+    static void maxMagnitudeBits(MemorySegment floats, long from, int elements, int blocks, int[] maxima) {
+        for (int b = 0; b < blocks; b++) {
+            long block = from + 4L * b * elements;
+            IntVector max = magnitudeBits(floats(floats, block));
+            for (int j = LANES; j < elements; j += LANES) {
+                max = max.max(magnitudeBits(floats(floats, block + 4 * j)));
+            }
+            maxima[b] = max.reduceLanes(VectorOperators.MAX);
+        }
+    }
+
+    static float half(MemorySegment bytes, long at) {
+        return Float.float16ToFloat(bytes.get(SHORT, at));
+    }
+
+    static void setHalf(MemorySegment bytes, long at, float value) {
+        bytes.set(SHORT, at, Float.floatToFloat16(value));
     }
 
     static float half(byte[] bytes, int at) {

@@ -1,19 +1,23 @@
 package dev.gust.formats.codec.block;
 
-import static dev.gust.formats.codec.block.Lanes.F;
 import static dev.gust.formats.codec.block.Lanes.IOTA;
 import static dev.gust.formats.codec.block.Lanes.LANES;
 
+import dev.gust.formats.codec.CodeLanes;
 import dev.gust.formats.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
  * NVFP4: four unsigned E4M3 scales, one for every 16 elements, then 8 bytes for each of the four with the E2M1 code of
  * element j in the low and of element j+8 in the high nibble. The tensor's float32 scale is a tensor of its own.
  */
-final class Nvfp4Codec extends BlockCodec {
+final class Nvfp4Codec extends DirectBlockCodec {
     private static final int BLOCK = 64;
     private static final int STRIDE = 36;
     private static final int SUB = 16;
@@ -29,53 +33,96 @@ final class Nvfp4Codec extends BlockCodec {
     }
 
     @Override
-    void decodeBlocks(byte[] stored, float[] floats, int blocks) {
-        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += STRIDE, to += BLOCK) {
-            for (int s = 0; s < BLOCK / SUB; s++) {
-                FloatVector d = FloatVector.broadcast(F, HALVED_SCALES[stored[from + s] & 0xFF]);
-                int codes = from + 4 + 8 * s;
-                int out = to + SUB * s;
-                if (LANES == 16) {
-                    IntVector q = Lanes.unsignedBytesTwice(Lanes.int64(stored, codes));
-                    Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, NIBBLE_SHIFTS)
-                                    .and(15))
-                            .mul(d)
-                            .intoArray(floats, out);
-                } else {
-                    for (int j = 0; j < SUB / 2; j += LANES) {
-                        IntVector q = Lanes.unsignedBytes(stored, codes + j);
-                        Fp4Lanes.decode(q.and(15)).mul(d).intoArray(floats, out + j);
-                        Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, 4))
-                                .mul(d)
-                                .intoArray(floats, out + SUB / 2 + j);
-                    }
-                }
+    void decodeChunk(MemorySegment stored, long from, MemorySegment floats, long to, long count) {
+        int subs = (int) (count / SUB);
+        for (int s = 0; s < subs; s++) {
+            int code = stored.get(ValueLayout.JAVA_BYTE, scaleOffset(from, s)) & 0xFF;
+            decodeSub(stored, codesOffset(from, s), HALVED_SCALES[code], floats, to + 4L * SUB * s);
+        }
+    }
+
+    private static void decodeSub(MemorySegment stored, long codes, float d, MemorySegment floats, long to) {
+        if (LANES == 16) {
+            IntVector q = Lanes.unsignedBytesTwice(stored.get(Lanes.LONG, codes))
+                    .lanewise(VectorOperators.LSHR, NIBBLE_SHIFTS);
+            Lanes.store(Fp4Lanes.decode(q.and(15)).mul(d), floats, to);
+        } else {
+            for (int j = 0; j < SUB / 2; j += LANES) {
+                IntVector q = CodeLanes.loadBytes(stored, codes + j);
+                Lanes.store(Fp4Lanes.decode(q.and(15)).mul(d), floats, to + 4 * j);
+                FloatVector high = Fp4Lanes.decode(q.lanewise(VectorOperators.LSHR, 4));
+                Lanes.store(high.mul(d), floats, to + 2 * SUB + 4 * j);
             }
         }
     }
 
+    private static long scaleOffset(long from, int sub) {
+        return from + (long) STRIDE * (sub >> 2) + (sub & 3);
+    }
+
+    private static long codesOffset(long from, int sub) {
+        return from + (long) STRIDE * (sub >> 2) + 4 + 8 * (sub & 3);
+    }
+
     @Override
-    void encodeBlocks(float[] floats, byte[] stored, int blocks) {
-        byte[] codes = new byte[SUB];
-        for (int b = 0, from = 0, to = 0; b < blocks; b++, from += BLOCK, to += STRIDE) {
-            for (int s = 0; s < BLOCK / SUB; s++) {
-                int sub = from + SUB * s;
-                float max = Float.intBitsToFloat(Lanes.maxMagnitudeBits(floats, sub, SUB));
-                int scale = scale(max / 6);
-                float d = HALVED_SCALES[scale];
-                stored[to + s] = (byte) scale;
-                if (scale == 0 || max > MAX_SCALED) {
-                    for (int j = 0; j < SUB; j++) {
-                        codes[j] = (byte) Fp4Lanes.nearest(floats[sub + j], d);
-                    }
-                } else {
-                    for (int j = 0; j < SUB; j += LANES) {
-                        Lanes.storeBytes(Fp4Lanes.encode(Lanes.floats(floats, sub + j), d), codes, j);
-                    }
-                }
-                long packed = Lanes.int64(codes, 0) | (Lanes.int64(codes, 8) << 4);
-                Lanes.setInt64(stored, to + 4 + 8 * s, packed);
+    void encodeChunk(MemorySegment floats, long from, MemorySegment stored, long to, long count) {
+        int subs = (int) (count / SUB);
+        int[] maxima = new int[subs];
+        float[] scales = new float[subs];
+        Lanes.maxMagnitudeBits(floats, from, SUB, subs, maxima);
+        storeScales(maxima, scales, stored, to);
+        storeCodes(floats, from, scales, stored, to);
+        for (int s = 0; s < subs; s++) {
+            if (scales[s] == 0 || Float.intBitsToFloat(maxima[s]) > MAX_SCALED) {
+                storeCodesOutOfReach(floats, from + 4L * SUB * s, scales[s], stored, codesOffset(to, s));
             }
+        }
+    }
+
+    private static void storeScales(int[] maxima, float[] halvedScales, MemorySegment stored, long to) {
+        for (int s = 0; s < maxima.length; s++) {
+            int scale = scale(Float.intBitsToFloat(maxima[s]) / 6);
+            halvedScales[s] = HALVED_SCALES[scale];
+            stored.set(ValueLayout.JAVA_BYTE, scaleOffset(to, s), (byte) scale);
+        }
+    }
+
+    /** Writes all codes, wrong ones where a scale is 0 or the values are beyond {@link #MAX_SCALED}. */
+    private static void storeCodes(MemorySegment floats, long from, float[] scales, MemorySegment stored, long to) {
+        if (LANES == 16) {
+            for (int s = 0; s < scales.length; s++) {
+                FloatVector x = Lanes.floats(floats, from + 4L * SUB * s);
+                IntVector codes = Fp4Lanes.encode(x, scales[s]).lanewise(VectorOperators.LSHL, NIBBLE_SHIFTS);
+                LongVector bytes = codes.convertShape(VectorOperators.I2B, ByteVector.SPECIES_128, 0)
+                        .reinterpretAsLongs();
+                stored.set(Lanes.LONG, codesOffset(to, s), bytes.lane(0) | bytes.lane(1));
+            }
+            return;
+        }
+        byte[] codes = new byte[scales.length * SUB];
+        codes(floats, from, scales, codes);
+        for (int s = 0; s < scales.length; s++) {
+            long packed = Lanes.int64(codes, SUB * s) | (Lanes.int64(codes, SUB * s + 8) << 4);
+            stored.set(Lanes.LONG, codesOffset(to, s), packed);
+        }
+    }
+
+    /** One code to a byte. */
+    private static void codes(MemorySegment floats, long from, float[] scales, byte[] codes) {
+        for (int s = 0; s < scales.length; s++) {
+            for (int j = 0; j < SUB; j += LANES) {
+                FloatVector x = Lanes.floats(floats, from + 4L * SUB * s + 4 * j);
+                Lanes.storeBytes(Fp4Lanes.encode(x, scales[s]), codes, SUB * s + j);
+            }
+        }
+    }
+
+    private static void storeCodesOutOfReach(
+            MemorySegment floats, long from, float halvedScale, MemorySegment stored, long codes) {
+        for (int j = 0; j < SUB / 2; j++) {
+            int low = Fp4Lanes.nearest(floats.get(Lanes.FLOAT, from + 4L * j), halvedScale);
+            int high = Fp4Lanes.nearest(floats.get(Lanes.FLOAT, from + 4L * (SUB / 2 + j)), halvedScale);
+            stored.set(ValueLayout.JAVA_BYTE, codes + j, (byte) (low | (high << 4)));
         }
     }
 

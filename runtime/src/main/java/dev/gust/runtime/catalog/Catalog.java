@@ -1,0 +1,36 @@
+package dev.gust.runtime.catalog;
+
+import dev.gust.formats.UsageException;
+import dev.gust.runtime.cast.Cast;
+import dev.gust.runtime.matmul.QuantizedMatmul;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * Every operator there is. Tests, {@code gust op --list} and the README's table are made from it, so that a combination
+ * which is missing somewhere shows.
+ */
+public final class Catalog {
+    private static final List<OperatorEntry> OPERATORS = List.of(QuantizedMatmul.entry(), Cast.entry());
+
+    private Catalog() {}
+
+    public static List<OperatorEntry> operators() {
+        return OPERATORS;
+    }
+
+    /**
+     * The operator of that name.
+     *
+     * @throws UsageException if there is none
+     */
+    public static OperatorEntry find(String name) {
+        return OPERATORS.stream()
+                .filter(o -> o.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new UsageException(
+                        "there is no operator '" + name + "'",
+                        "name " + OPERATORS.stream().map(OperatorEntry::name).collect(Collectors.joining(" or "))
+                                + " (gust op --list)"));
+    }
+}
