@@ -2,11 +2,13 @@ package dev.gust.runtime.matmul;
 
 import dev.gust.kernels.matmul.BrainMatmul;
 import dev.gust.kernels.matmul.ByteMatmul;
+import dev.gust.kernels.matmul.ByteRowsMatmul;
 import dev.gust.kernels.matmul.FloatMatmul;
 import dev.gust.kernels.matmul.GroupMatmul;
 import dev.gust.kernels.matmul.HalfMatmul;
 import dev.gust.kernels.matmul.MatmulShape;
 import dev.gust.kernels.matmul.NibbleMatmul;
+import dev.gust.kernels.matmul.NibbleRowsMatmul;
 import dev.gust.kernels.matmul.TiledMatmul;
 import dev.gust.kernels.matmul.WeightCode;
 import dev.gust.runtime.kernel.Kernel;
@@ -101,67 +103,23 @@ final class TunedKernels {
         }
     }
 
-    /** {@link HalfMatmul}, {@link BrainMatmul}, {@link ByteMatmul} or {@link NibbleMatmul}, as the weight's code asks. */
-    record Rows(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, Tuning t) implements Kernel {
-        private int grouped() {
-            boolean wholeWords = shape.get(MatmulShape.SCALE_GRID_COLUMNS) % Integer.BYTES == 0;
-            return !TunedMatmul.isGrouped(w, shape) ? 0 : wholeWords ? 2 : 1;
-        }
-
-        private int scaleRows() {
-            return shape.get(MatmulShape.SCALE_ROWS);
-        }
-
+    /** {@link HalfMatmul} or {@link BrainMatmul}, as the weight's code asks. */
+    record Halves(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, Tuning t) implements Kernel {
         @Override
         public void run(KernelContext c) {
-            switch (w.code()) {
-                case WeightCode.F16 ->
-                    HalfMatmul.matmulHalves(c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
-                case WeightCode.BF16 ->
-                    BrainMatmul.matmulBrains(c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
-                case WeightCode.BITS_8 ->
-                    ByteMatmul.matmulBytes(
-                            c,
-                            w.words(),
-                            w.scaleWords(),
-                            w.scales(),
-                            w.tables(),
-                            shape,
-                            x,
-                            y,
-                            w.scale(),
-                            grouped(),
-                            scaleRows(),
-                            t.local(),
-                            t.rows(),
-                            t.copyBits());
-                default ->
-                    NibbleMatmul.matmulNibbles(
-                            c,
-                            w.words(),
-                            w.scaleWords(),
-                            w.scales(),
-                            w.tables(),
-                            shape,
-                            x,
-                            y,
-                            w.scale(),
-                            grouped(),
-                            scaleRows(),
-                            t.local(),
-                            t.rows(),
-                            t.apart());
+            if (w.code() == WeightCode.F16) {
+                HalfMatmul.matmulHalves(c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
+            } else {
+                BrainMatmul.matmulBrains(c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
             }
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
-            return switch (w.code()) {
-                case WeightCode.F16 ->
-                    graph.task(
-                            task, HalfMatmul::matmulHalves, c, w.words(), w.tables(), shape, x, y, t.local(), t.rows());
-                case WeightCode.BF16 ->
-                    graph.task(
+            return w.code() == WeightCode.F16
+                    ? graph.task(
+                            task, HalfMatmul::matmulHalves, c, w.words(), w.tables(), shape, x, y, t.local(), t.rows())
+                    : graph.task(
                             task,
                             BrainMatmul::matmulBrains,
                             c,
@@ -172,8 +130,58 @@ final class TunedKernels {
                             y,
                             t.local(),
                             t.rows());
-                case WeightCode.BITS_8 ->
-                    graph.task(
+        }
+    }
+
+    /** {@link ByteMatmul} or {@link NibbleMatmul}, as the weight's code asks. */
+    record Row(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, Tuning t) implements Kernel {
+        private int grouped() {
+            return TunedMatmul.isGrouped(w, shape) ? 1 : 0;
+        }
+
+        private int scaleRows() {
+            return shape.get(MatmulShape.SCALE_ROWS);
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            if (w.code() == WeightCode.BITS_8) {
+                ByteMatmul.matmulBytes(
+                        c,
+                        w.words(),
+                        w.scaleWords(),
+                        w.scales(),
+                        w.tables(),
+                        shape,
+                        x,
+                        y,
+                        w.scale(),
+                        grouped(),
+                        scaleRows(),
+                        t.local(),
+                        t.rows());
+            } else {
+                NibbleMatmul.matmulNibbles(
+                        c,
+                        w.words(),
+                        w.scaleWords(),
+                        w.scales(),
+                        w.tables(),
+                        shape,
+                        x,
+                        y,
+                        w.scale(),
+                        grouped(),
+                        scaleRows(),
+                        t.local(),
+                        t.rows());
+            }
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return w.code() == WeightCode.BITS_8
+                    ? graph.task(
                             task,
                             ByteMatmul::matmulBytes,
                             c,
@@ -188,10 +196,8 @@ final class TunedKernels {
                             grouped(),
                             scaleRows(),
                             t.local(),
-                            t.rows(),
-                            t.copyBits());
-                default ->
-                    graph.task(
+                            t.rows())
+                    : graph.task(
                             task,
                             NibbleMatmul::matmulNibbles,
                             c,
@@ -206,9 +212,90 @@ final class TunedKernels {
                             grouped(),
                             scaleRows(),
                             t.local(),
-                            t.rows(),
-                            t.apart());
-            };
+                            t.rows());
+        }
+    }
+
+    /** {@link ByteRowsMatmul} or {@link NibbleRowsMatmul}, as the weight's code asks. */
+    record Rows(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, Tuning t) implements Kernel {
+        private int grouped() {
+            return TunedMatmul.isGrouped(w, shape) ? 1 : 0;
+        }
+
+        private int scaleRows() {
+            return shape.get(MatmulShape.SCALE_ROWS);
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            if (w.code() == WeightCode.BITS_8) {
+                ByteRowsMatmul.matmulByteRows(
+                        c,
+                        w.words(),
+                        w.scaleWords(),
+                        w.scales(),
+                        w.tables(),
+                        shape,
+                        x,
+                        y,
+                        w.scale(),
+                        grouped(),
+                        scaleRows(),
+                        t.local(),
+                        t.rows());
+            } else {
+                NibbleRowsMatmul.matmulNibbleRows(
+                        c,
+                        w.words(),
+                        w.scaleWords(),
+                        w.scales(),
+                        w.tables(),
+                        shape,
+                        x,
+                        y,
+                        w.scale(),
+                        grouped(),
+                        scaleRows(),
+                        t.local(),
+                        t.rows());
+            }
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return w.code() == WeightCode.BITS_8
+                    ? graph.task(
+                            task,
+                            ByteRowsMatmul::matmulByteRows,
+                            c,
+                            w.words(),
+                            w.scaleWords(),
+                            w.scales(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            w.scale(),
+                            grouped(),
+                            scaleRows(),
+                            t.local(),
+                            t.rows())
+                    : graph.task(
+                            task,
+                            NibbleRowsMatmul::matmulNibbleRows,
+                            c,
+                            w.words(),
+                            w.scaleWords(),
+                            w.scales(),
+                            w.tables(),
+                            shape,
+                            x,
+                            y,
+                            w.scale(),
+                            grouped(),
+                            scaleRows(),
+                            t.local(),
+                            t.rows());
         }
     }
 }

@@ -1,12 +1,11 @@
 package dev.gust.runtime.matmul;
 
-import dev.gust.kernels.matmul.BrainMatmul;
-import dev.gust.kernels.matmul.ByteMatmul;
 import dev.gust.kernels.matmul.FloatMatmul;
 import dev.gust.kernels.matmul.GroupMatmul;
 import dev.gust.kernels.matmul.HalfMatmul;
 import dev.gust.kernels.matmul.MatmulShape;
 import dev.gust.kernels.matmul.NibbleMatmul;
+import dev.gust.kernels.matmul.NibbleRowsMatmul;
 import dev.gust.kernels.matmul.ScaleCode;
 import dev.gust.kernels.matmul.TiledMatmul;
 import dev.gust.kernels.matmul.WeightCode;
@@ -29,6 +28,12 @@ final class TunedMatmul {
     /** More rows of x than that have a work-item make 4 × 4 sums. */
     private static final int NARROW_TILE = TiledMatmul.SIDE;
 
+    /** Banks of local memory. */
+    private static final int BANKS = 32;
+
+    /** Fewest codes with a scale of one byte. */
+    private static final int HALF_RUN = NibbleMatmul.RUN / 2;
+
     private TunedMatmul() {}
 
     static KernelCall call(String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
@@ -43,7 +48,7 @@ final class TunedMatmul {
                             TiledMatmul.SIDE,
                             TiledMatmul.SIDE));
         }
-        return few(name, w, shape, x, y, capacity, Tuning.of(w.code()));
+        return few(name, w, shape, x, y, capacity, Tuning.of(w.code(), capacity));
     }
 
     /** The call for few rows of x. */
@@ -55,29 +60,53 @@ final class TunedMatmul {
                     new TunedKernels.Floats(w, shape, x, y, tuning.local()),
                     Grid.ofGroups(w.n(), capacity, tuning.local(), 1));
         }
-        if (isWordAligned(w, shape)) {
-            int groups = Math.min(Math.ceilDiv(w.n(), tuning.rows()), tuning.groups());
+        if (isHalves(w)) {
             return KernelCall.tuned(
                     name,
-                    new TunedKernels.Rows(w, shape, x, y, tuning),
-                    Grid.ofGroups(groups, capacity, tuning.local(), 1));
+                    new TunedKernels.Halves(w, shape, x, y, tuning),
+                    Grid.ofGroups(groups(w, tuning), capacity, tuning.local(), 1));
+        }
+        if (isPacked(w, shape)) {
+            return capacity == 1
+                    ? KernelCall.tuned(
+                            name,
+                            new TunedKernels.Row(w, shape, x, y, tuning),
+                            Grid.ofGroups(groups(w, tuning), 1, BANKS, tuning.local() / BANKS))
+                    : KernelCall.tuned(
+                            name,
+                            new TunedKernels.Rows(w, shape, x, y, tuning),
+                            Grid.ofGroups(
+                                    groups(w, tuning),
+                                    Math.ceilDiv(capacity, NibbleRowsMatmul.VECTORS),
+                                    BANKS,
+                                    tuning.local() / BANKS));
         }
         return KernelCall.tuned(
                 name, new TunedKernels.General(w, shape, x, y), Grid.ofGroups(w.n(), capacity, GroupMatmul.LOCAL, 1));
     }
 
-    /** Whether rows begin with a word and scales do not change within one. */
-    private static boolean isWordAligned(PackedArrays w, IntArray shape) {
-        int codes = switch (w.code()) {
-            case WeightCode.F16 -> HalfMatmul.CODES;
-            case WeightCode.BF16 -> BrainMatmul.CODES;
-            case WeightCode.BITS_8 -> ByteMatmul.CODES;
-            case WeightCode.BITS_4 -> NibbleMatmul.CODES;
-            default -> 0;
-        };
-        return codes > 0
-                && w.k() % codes == 0
-                && (!isGrouped(w, shape) || shape.get(MatmulShape.SCALE_COLUMNS) % codes == 0);
+    private static int groups(PackedArrays w, Tuning tuning) {
+        return Math.min(Math.ceilDiv(w.n(), tuning.rows()), tuning.groups());
+    }
+
+    /** Whether it is of 16-bit floats, and rows begin with a word. */
+    private static boolean isHalves(PackedArrays w) {
+        return (w.code() == WeightCode.F16 || w.code() == WeightCode.BF16) && w.k() % HalfMatmul.CODES == 0;
+    }
+
+    /** Whether codes and scales lie so that kernels for whole runs of codes can take them. */
+    private static boolean isPacked(PackedArrays w, IntArray shape) {
+        boolean nibbles = w.code() == WeightCode.BITS_4;
+        if (!nibbles && w.code() != WeightCode.BITS_8 || w.k() == 0 || w.k() % NibbleMatmul.RUN != 0) {
+            return false;
+        }
+        if (!isGrouped(w, shape)) {
+            return true;
+        }
+        int columns = shape.get(MatmulShape.SCALE_COLUMNS);
+        boolean wholeRuns = columns % NibbleMatmul.RUN == 0 || w.scale() == ScaleCode.BYTES && columns == HALF_RUN;
+        boolean wholeWords = shape.get(MatmulShape.SCALE_GRID_COLUMNS) % Integer.BYTES == 0;
+        return wholeRuns && (wholeWords || w.scale() == ScaleCode.FLOATS);
     }
 
     /** Whether scales change along a row. */
