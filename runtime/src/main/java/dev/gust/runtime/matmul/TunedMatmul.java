@@ -1,62 +1,116 @@
 package dev.gust.runtime.matmul;
 
+import dev.gust.kernels.matmul.FloatMatmul;
 import dev.gust.kernels.matmul.GroupMatmul;
+import dev.gust.kernels.matmul.HalfMatmul;
+import dev.gust.kernels.matmul.MatmulShape;
+import dev.gust.kernels.matmul.NibbleMatmul;
+import dev.gust.kernels.matmul.NibbleRowsMatmul;
+import dev.gust.kernels.matmul.ScaleCode;
+import dev.gust.kernels.matmul.TiledMatmul;
+import dev.gust.kernels.matmul.WeightCode;
 import dev.gust.runtime.kernel.Grid;
-import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
-import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** Chooses the tuned kernel for a weight's format and M, and its grid. */
+/**
+ * Chooses the tuned kernel for a weight's format and M, and its grid.
+ *
+ * <p>Few rows of x go through kernels that read the weight once for each of them; many through tiles, restored once for up
+ * to 64. Weights whose rows do not fill whole words, or whose scales change within a word, and formats without a kernel of
+ * their own take the general one.
+ */
 final class TunedMatmul {
+    /** From so many rows of x on, tiles. */
+    private static final int TILES_FROM = 5;
+
+    /** More rows of x than that have a work-item make 4 × 4 sums. */
+    private static final int NARROW_TILE = TiledMatmul.SIDE;
+
+    /** Banks of local memory. */
+    private static final int BANKS = 32;
+
+    /** Fewest codes with a scale of one byte. */
+    private static final int HALF_RUN = NibbleMatmul.RUN / 2;
+
     private TunedMatmul() {}
 
     static KernelCall call(String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
-        return KernelCall.tuned(
-                name, new GroupKernel(w, shape, x, y), Grid.ofGroups(w.n(), capacity, GroupMatmul.LOCAL, 1));
+        if (capacity >= TILES_FROM) {
+            int vectors = capacity > NARROW_TILE ? 4 : 1;
+            return KernelCall.tuned(
+                    name,
+                    new TunedKernels.Tiles(w, shape, x, y, capacity, vectors),
+                    Grid.ofGroups(
+                            Math.ceilDiv(w.n(), TiledMatmul.ROWS),
+                            Math.ceilDiv(capacity, TiledMatmul.SIDE * vectors),
+                            TiledMatmul.SIDE,
+                            TiledMatmul.SIDE));
+        }
+        return few(name, w, shape, x, y, capacity, Tuning.of(w.code(), capacity));
     }
 
-    /** {@link GroupMatmul} on one block of rows. */
-    private record GroupKernel(PackedArrays w, IntArray shape, FloatArray x, FloatArray y) implements Kernel {
-        @Override
-        public void run(KernelContext context) {
-            GroupMatmul.matmulGroups(
-                    context,
-                    w.words(),
-                    w.floats(),
-                    w.scaleWords(),
-                    w.scales(),
-                    w.tables(),
-                    shape,
-                    x,
-                    y,
-                    w.code(),
-                    w.scale());
+    /** The call for few rows of x. */
+    static KernelCall few(
+            String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity, Tuning tuning) {
+        if (w.code() == WeightCode.F32 && w.k() % FloatMatmul.RUN == 0) {
+            return KernelCall.tuned(
+                    name,
+                    new TunedKernels.Floats(w, shape, x, y, tuning.local()),
+                    Grid.ofGroups(w.n(), capacity, tuning.local(), 1));
         }
+        if (isHalves(w)) {
+            return KernelCall.tuned(
+                    name,
+                    new TunedKernels.Halves(w, shape, x, y, tuning),
+                    Grid.ofGroups(groups(w, tuning), capacity, tuning.local(), 1));
+        }
+        if (isPacked(w, shape)) {
+            return capacity == 1
+                    ? KernelCall.tuned(
+                            name,
+                            new TunedKernels.Row(w, shape, x, y, tuning),
+                            Grid.ofGroups(groups(w, tuning), 1, BANKS, tuning.local() / BANKS))
+                    : KernelCall.tuned(
+                            name,
+                            new TunedKernels.Rows(w, shape, x, y, tuning),
+                            Grid.ofGroups(
+                                    groups(w, tuning),
+                                    Math.ceilDiv(capacity, NibbleRowsMatmul.VECTORS),
+                                    BANKS,
+                                    tuning.local() / BANKS));
+        }
+        return KernelCall.tuned(
+                name, new TunedKernels.General(w, shape, x, y), Grid.ofGroups(w.n(), capacity, GroupMatmul.LOCAL, 1));
+    }
 
-        @Override
-        public long localMemoryBytes() {
-            return (long) GroupMatmul.LOCAL * Float.BYTES;
-        }
+    private static int groups(PackedArrays w, Tuning tuning) {
+        return Math.min(Math.ceilDiv(w.n(), tuning.rows()), tuning.groups());
+    }
 
-        @Override
-        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(
-                    task,
-                    GroupMatmul::matmulGroups,
-                    context,
-                    w.words(),
-                    w.floats(),
-                    w.scaleWords(),
-                    w.scales(),
-                    w.tables(),
-                    shape,
-                    x,
-                    y,
-                    w.code(),
-                    w.scale());
+    /** Whether it is of 16-bit floats, and rows begin with a word. */
+    private static boolean isHalves(PackedArrays w) {
+        return (w.code() == WeightCode.F16 || w.code() == WeightCode.BF16) && w.k() % HalfMatmul.CODES == 0;
+    }
+
+    /** Whether codes and scales lie so that kernels for whole runs of codes can take them. */
+    private static boolean isPacked(PackedArrays w, IntArray shape) {
+        boolean nibbles = w.code() == WeightCode.BITS_4;
+        if (!nibbles && w.code() != WeightCode.BITS_8 || w.k() == 0 || w.k() % NibbleMatmul.RUN != 0) {
+            return false;
         }
+        if (!isGrouped(w, shape)) {
+            return true;
+        }
+        int columns = shape.get(MatmulShape.SCALE_COLUMNS);
+        boolean wholeRuns = columns % NibbleMatmul.RUN == 0 || w.scale() == ScaleCode.BYTES && columns == HALF_RUN;
+        boolean wholeWords = shape.get(MatmulShape.SCALE_GRID_COLUMNS) % Integer.BYTES == 0;
+        return wholeRuns && (wholeWords || w.scale() == ScaleCode.FLOATS);
+    }
+
+    /** Whether scales change along a row. */
+    static boolean isGrouped(PackedArrays w, IntArray shape) {
+        return w.scale() != ScaleCode.NONE && shape.get(MatmulShape.SCALE_GRID_COLUMNS) > 1;
     }
 }

@@ -67,20 +67,36 @@ final class BlockValues {
         return tables.get(Tables.SCALES + WeightValues.byteAt(words, at + sub)) * tables.get(Tables.CODES + q);
     }
 
-    static float stored(IntArray words, FloatArray tables, int e, int code) {
+    /**
+     * The stored value of a block with one scale for few elements.
+     *
+     * @param code Q8_0, Q4_0, MXFP4_BLOCKS or NVFP4_BLOCKS of {@link WeightCode}, a constant
+     */
+    static float inBlock(IntArray words, FloatArray tables, int e, int code) {
         float value;
         if (code == WeightCode.Q8_0) {
             value = q80(words, tables, e);
         } else if (code == WeightCode.Q4_0) {
             value = q40(words, tables, e);
-        } else if (code == WeightCode.Q4_K) {
-            value = q4k(words, tables, e);
-        } else if (code == WeightCode.Q6_K) {
-            value = q6k(words, tables, e);
         } else if (code == WeightCode.MXFP4_BLOCKS) {
             value = mxfp4(words, tables, e);
         } else {
             value = nvfp4(words, tables, e);
+        }
+        return value;
+    }
+
+    /**
+     * The stored value of a block of blocks.
+     *
+     * @param code Q4_K or Q6_K of {@link WeightCode}, a constant
+     */
+    static float inSuperBlock(IntArray words, FloatArray tables, int e, int code) {
+        float value;
+        if (code == WeightCode.Q4_K) {
+            value = q4k(words, tables, e);
+        } else {
+            value = q6k(words, tables, e);
         }
         return value;
     }

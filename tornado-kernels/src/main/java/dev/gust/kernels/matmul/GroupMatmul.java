@@ -42,7 +42,14 @@ public final class GroupMatmul {
         float sum = 0.0f;
         if (i < shape.get(MatmulShape.M)) {
             for (int column = lane; column < k; column += LOCAL) {
-                float value = WeightValues.stored(words, floats, tables, row * k + column, code);
+                float value;
+                if (code < WeightCode.FIRST_BLOCK) {
+                    value = WeightValues.stored(words, floats, tables, row * k + column, code);
+                } else if (code < WeightCode.FIRST_SUPER_BLOCK) {
+                    value = BlockValues.inBlock(words, tables, row * k + column, code);
+                } else {
+                    value = BlockValues.inSuperBlock(words, tables, row * k + column, code);
+                }
                 float factor = WeightValues.scale(scaleWords, scales, tables, scaleRow + column / scaleColumns, scale);
                 sum += x.get(i * k + column) * (value * factor);
             }

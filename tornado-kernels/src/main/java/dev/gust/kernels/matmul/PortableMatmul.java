@@ -56,8 +56,15 @@ public final class PortableMatmul {
                         }
                         float part = 0.0f;
                         for (int column = first; column < end; column++) {
-                            part += x.get(i * k + column)
-                                    * WeightValues.stored(words, floats, tables, row * k + column, code);
+                            float value;
+                            if (code < WeightCode.FIRST_BLOCK) {
+                                value = WeightValues.stored(words, floats, tables, row * k + column, code);
+                            } else if (code < WeightCode.FIRST_SUPER_BLOCK) {
+                                value = BlockValues.inBlock(words, tables, row * k + column, code);
+                            } else {
+                                value = BlockValues.inSuperBlock(words, tables, row * k + column, code);
+                            }
+                            part += x.get(i * k + column) * value;
                         }
                         sum += part * WeightValues.scale(scaleWords, scales, tables, scaleRow + group, scale);
                         group++;

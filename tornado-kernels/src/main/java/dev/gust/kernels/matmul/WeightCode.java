@@ -22,14 +22,21 @@ public final class WeightCode {
 
     public static final int Q8_0 = 6;
     public static final int Q4_0 = 7;
-    public static final int Q4_K = 8;
-    public static final int Q6_K = 9;
 
     /** GGUF's blocks of 32 E2M1 codes behind an E8M0 scale. */
-    public static final int MXFP4_BLOCKS = 10;
+    public static final int MXFP4_BLOCKS = 8;
 
     /** GGUF's blocks of 64 E2M1 codes behind four E4M3 scales. */
-    public static final int NVFP4_BLOCKS = 11;
+    public static final int NVFP4_BLOCKS = 9;
+
+    public static final int Q4_K = 10;
+    public static final int Q6_K = 11;
+
+    /** From here on GGUF's blocks. */
+    public static final int FIRST_BLOCK = Q8_0;
+
+    /** From here on GGUF's blocks of blocks. */
+    public static final int FIRST_SUPER_BLOCK = Q4_K;
 
     private WeightCode() {}
 }

@@ -53,13 +53,14 @@ public final class WeightValues {
     }
 
     /**
-     * The stored value, without the scales that lie apart.
+     * The stored value of a format without blocks, without the scales that lie apart. Kernels call this or a method of
+     * {@link BlockValues}, as the code asks: TornadoVM inlines methods before it folds constants, and refuses large ones.
      *
      * @param words the packed weight; unused for {@link WeightCode#F32}
      * @param floats the weight as {@link WeightCode#F32}; otherwise unused
      * @param tables see {@link Tables}
      * @param e index of the element
-     * @param code one of {@link WeightCode}, a constant
+     * @param code one of {@link WeightCode} below {@link WeightCode#FIRST_BLOCK}, a constant
      */
     public static float stored(IntArray words, FloatArray floats, FloatArray tables, int e, int code) {
         float value;
@@ -73,10 +74,8 @@ public final class WeightValues {
             value = bits8(words, tables, e);
         } else if (code == WeightCode.BITS_6) {
             value = bits6(words, tables, e);
-        } else if (code == WeightCode.BITS_4) {
-            value = bits4(words, tables, e);
         } else {
-            value = BlockValues.stored(words, tables, e, code);
+            value = bits4(words, tables, e);
         }
         return value;
     }
