@@ -222,12 +222,8 @@ public final class NibbleRowsMatmul {
             if (begin < end) {
                 int aScale0 = 0;
                 float aFactor0 = 0.0f;
-                int bScale0 = 0;
-                float bFactor0 = 0.0f;
                 int aNextScale0 = 0;
                 float aNextFactor0 = 0.0f;
-                int bNextScale0 = 0;
-                float bNextFactor0 = 0.0f;
                 int aAt0 = begin * rowWords + column0;
                 int a0 = words.get(aAt0);
                 int a1 = words.get(aAt0 + 1);
@@ -239,20 +235,9 @@ public final class NibbleRowsMatmul {
                         aScale0 = scaleWords.get(aScales / 4 + group0 / 4);
                     }
                 }
-                int bAt0 = Math.min(begin + 1, end - 1) * rowWords + column0;
-                int b0 = words.get(bAt0);
-                int b1 = words.get(bAt0 + 1);
-                if (grouped != 0) {
-                    int bScales = Math.min(begin + 1, end - 1) / scaleRows * scaleStride;
-                    if (scale == ScaleCode.FLOATS) {
-                        bFactor0 = scales.get(bScales + group0);
-                    } else {
-                        bScale0 = scaleWords.get(bScales / 4 + group0 / 4);
-                    }
-                }
                 for (int first = begin; first < end; first += rows) {
-                    for (int r = 0; r < rows; r += 2) {
-                        int aNextRow = Math.min(first + r + 2, end - 1);
+                    for (int r = 0; r < rows; r++) {
+                        int aNextRow = Math.min(first + r + 1, end - 1);
                         int aNextAt0 = aNextRow * rowWords + column0;
                         int aNext0 = words.get(aNextAt0);
                         int aNext1 = words.get(aNextAt0 + 1);
@@ -262,18 +247,6 @@ public final class NibbleRowsMatmul {
                                 aNextFactor0 = scales.get(aNextScales + group0);
                             } else {
                                 aNextScale0 = scaleWords.get(aNextScales / 4 + group0 / 4);
-                            }
-                        }
-                        int bNextRow = Math.min(first + r + 3, end - 1);
-                        int bNextAt0 = bNextRow * rowWords + column0;
-                        int bNext0 = words.get(bNextAt0);
-                        int bNext1 = words.get(bNextAt0 + 1);
-                        if (grouped != 0) {
-                            int bNextScales = bNextRow / scaleRows * scaleStride;
-                            if (scale == ScaleCode.FLOATS) {
-                                bNextFactor0 = scales.get(bNextScales + group0);
-                            } else {
-                                bNextScale0 = scaleWords.get(bNextScales / 4 + group0 / 4);
                             }
                         }
                         float aw0 = values[((a0 << 5) & 0x1fe0) | bank];
@@ -368,106 +341,10 @@ public final class NibbleRowsMatmul {
                         partial[(r * VECTORS + 1) * width + lane] = aSum1;
                         partial[(r * VECTORS + 2) * width + lane] = aSum2;
                         partial[(r * VECTORS + 3) * width + lane] = aSum3;
-                        float bw0 = values[((b0 << 5) & 0x1fe0) | bank];
-                        float bw1 = values[(((b0 << 5) & 0x1fe0) | bank) ^ 16];
-                        float bw2 = values[((b0 >> 3) & 0x1fe0) | bank];
-                        float bw3 = values[(((b0 >> 3) & 0x1fe0) | bank) ^ 16];
-                        float bw4 = values[((b0 >> 11) & 0x1fe0) | bank];
-                        float bw5 = values[(((b0 >> 11) & 0x1fe0) | bank) ^ 16];
-                        float bw6 = values[((b0 >> 19) & 0x1fe0) | bank];
-                        float bw7 = values[(((b0 >> 19) & 0x1fe0) | bank) ^ 16];
-                        float bw8 = values[((b1 << 5) & 0x1fe0) | bank];
-                        float bw9 = values[(((b1 << 5) & 0x1fe0) | bank) ^ 16];
-                        float bw10 = values[((b1 >> 3) & 0x1fe0) | bank];
-                        float bw11 = values[(((b1 >> 3) & 0x1fe0) | bank) ^ 16];
-                        float bw12 = values[((b1 >> 11) & 0x1fe0) | bank];
-                        float bw13 = values[(((b1 >> 11) & 0x1fe0) | bank) ^ 16];
-                        float bw14 = values[((b1 >> 19) & 0x1fe0) | bank];
-                        float bw15 = values[(((b1 >> 19) & 0x1fe0) | bank) ^ 16];
-                        float bSum0 = s0 * bw0
-                                + s1 * bw1
-                                + s2 * bw2
-                                + s3 * bw3
-                                + s4 * bw4
-                                + s5 * bw5
-                                + s6 * bw6
-                                + s7 * bw7
-                                + s8 * bw8
-                                + s9 * bw9
-                                + s10 * bw10
-                                + s11 * bw11
-                                + s12 * bw12
-                                + s13 * bw13
-                                + s14 * bw14
-                                + s15 * bw15;
-                        float bSum1 = t0 * bw0
-                                + t1 * bw1
-                                + t2 * bw2
-                                + t3 * bw3
-                                + t4 * bw4
-                                + t5 * bw5
-                                + t6 * bw6
-                                + t7 * bw7
-                                + t8 * bw8
-                                + t9 * bw9
-                                + t10 * bw10
-                                + t11 * bw11
-                                + t12 * bw12
-                                + t13 * bw13
-                                + t14 * bw14
-                                + t15 * bw15;
-                        float bSum2 = u0 * bw0
-                                + u1 * bw1
-                                + u2 * bw2
-                                + u3 * bw3
-                                + u4 * bw4
-                                + u5 * bw5
-                                + u6 * bw6
-                                + u7 * bw7
-                                + u8 * bw8
-                                + u9 * bw9
-                                + u10 * bw10
-                                + u11 * bw11
-                                + u12 * bw12
-                                + u13 * bw13
-                                + u14 * bw14
-                                + u15 * bw15;
-                        float bSum3 = v0 * bw0
-                                + v1 * bw1
-                                + v2 * bw2
-                                + v3 * bw3
-                                + v4 * bw4
-                                + v5 * bw5
-                                + v6 * bw6
-                                + v7 * bw7
-                                + v8 * bw8
-                                + v9 * bw9
-                                + v10 * bw10
-                                + v11 * bw11
-                                + v12 * bw12
-                                + v13 * bw13
-                                + v14 * bw14
-                                + v15 * bw15;
-                        if (grouped != 0) {
-                            float factor =
-                                    scale == ScaleCode.FLOATS ? bFactor0 : scaleValues[(bScale0 >> shift0) & 0xff];
-                            bSum0 *= factor;
-                            bSum1 *= factor;
-                            bSum2 *= factor;
-                            bSum3 *= factor;
-                        }
-                        partial[((r + 1) * VECTORS + 0) * width + lane] = bSum0;
-                        partial[((r + 1) * VECTORS + 1) * width + lane] = bSum1;
-                        partial[((r + 1) * VECTORS + 2) * width + lane] = bSum2;
-                        partial[((r + 1) * VECTORS + 3) * width + lane] = bSum3;
                         a0 = aNext0;
                         a1 = aNext1;
                         aScale0 = aNextScale0;
                         aFactor0 = aNextFactor0;
-                        b0 = bNext0;
-                        b1 = bNext1;
-                        bScale0 = bNextScale0;
-                        bFactor0 = bNextFactor0;
                     }
                     context.localBarrier();
                     float some = 0.0f;
