@@ -4,6 +4,7 @@ import dev.gust.runtime.kernel.KernelPlan;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.util.List;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A program on the emulator. After an error it can be executed again: an execution leaves nothing behind but outputs. */
 final class EmulatorPlan implements KernelPlan {
@@ -25,6 +26,14 @@ final class EmulatorPlan implements KernelPlan {
         long start = System.nanoTime();
         steps.forEach(Runnable::run);
         return KernelTimes.ofTotal(System.nanoTime() - start);
+    }
+
+    @Override
+    public synchronized void fetch(TornadoNativeArray kept) {
+        if (closed) {
+            throw new IllegalStateException("the plan of " + program.name() + " is closed");
+        }
+        program.requireKept(kept);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.gust.runtime.kernel;
 
 import dev.gust.formats.DeviceException;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A program made ready on a device. Executions of one plan follow one another, whatever threads ask for them. */
 public interface KernelPlan extends AutoCloseable {
@@ -12,6 +13,16 @@ public interface KernelPlan extends AutoCloseable {
      * @throws IllegalStateException after {@link #close()}
      */
     KernelTimes execute();
+
+    /**
+     * Brings back what an array that is kept on the device holds since the last execution. Without an execution before, it
+     * is what the host put there.
+     *
+     * @throws DeviceException if the device fails
+     * @throws IllegalArgumentException if the program does not keep the array
+     * @throws IllegalStateException after {@link #close()}
+     */
+    void fetch(TornadoNativeArray kept);
 
     @Override
     void close();

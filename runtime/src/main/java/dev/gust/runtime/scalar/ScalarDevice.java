@@ -13,6 +13,7 @@ import dev.gust.runtime.kernel.NativeArrays;
 import java.util.List;
 import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Runs portable kernels as plain Java on the calling thread: slow and exact, what other devices are compared with. */
 public final class ScalarDevice implements KernelDevice {
@@ -87,6 +88,14 @@ public final class ScalarDevice implements KernelDevice {
             long start = System.nanoTime();
             program.calls().forEach(call -> call.kernel().run(nobody));
             return KernelTimes.ofTotal(System.nanoTime() - start);
+        }
+
+        @Override
+        public synchronized void fetch(TornadoNativeArray kept) {
+            if (closed) {
+                throw new IllegalStateException("the plan of " + program.name() + " is closed");
+            }
+            program.requireKept(kept);
         }
 
         @Override

@@ -50,6 +50,7 @@ final class TornadoGraphs {
         Set<TornadoNativeArray> outputs = identities(program.outputs());
         Set<TornadoNativeArray> inputs = identities(program.inputs());
         Set<TornadoNativeArray> constants = identities(program.constants());
+        constants.addAll(program.kept());
         constants.removeAll(inputs);
         TaskGraph graph = new TaskGraph(program.name());
         if (!constants.isEmpty()) {
@@ -70,6 +71,9 @@ final class TornadoGraphs {
         }
         if (!outputs.isEmpty()) {
             graph.transferToHost(DataTransferMode.EVERY_EXECUTION, outputs.toArray());
+        }
+        if (!program.kept().isEmpty()) {
+            graph.transferToHost(DataTransferMode.UNDER_DEMAND, program.kept().toArray());
         }
         var plan = new TornadoExecutionPlan(graph.snapshot());
         plan.withDevice(device);

@@ -34,6 +34,7 @@ final class TornadoPlan implements KernelPlan {
 
     private final TornadoHardware hardware;
     private final DeviceOptions options;
+    private final KernelProgram program;
     private final String what;
     private final Set<TornadoNativeArray> arrays;
     private final long bytes;
@@ -44,6 +45,9 @@ final class TornadoPlan implements KernelPlan {
     private long compileNanos;
 
     private long executions;
+    /** The last execution's, which gives access to what is kept on the device. */
+    private Optional<TornadoExecutionResult> last = Optional.empty();
+
     private Optional<String> failure = Optional.empty();
     private boolean closed;
 
@@ -51,6 +55,7 @@ final class TornadoPlan implements KernelPlan {
             TornadoHardware hardware, DeviceOptions options, KernelProgram program, TornadoGraphs.Made graph) {
         this.hardware = hardware;
         this.options = options;
+        this.program = program;
         this.what = describe(program);
         this.arrays = arrays(program);
         this.bytes = bytes(arrays);
@@ -93,12 +98,7 @@ final class TornadoPlan implements KernelPlan {
 
     /** As {@link #execute()}, with another time limit. */
     synchronized KernelTimes execute(Duration limit) {
-        if (closed) {
-            throw new IllegalStateException("the plan of " + what + " is closed");
-        }
-        failure.ifPresent(reason -> {
-            throw new DeviceException(id().toString(), what + " has failed before: " + reason, "make another plan");
-        });
+        requireUsable();
         for (TornadoNativeArray array : arrays) {
             // TornadoVM reads addresses: without this, memory that was freed would be read.
             if (!array.getSegment().scope().isAlive()) {
@@ -133,7 +133,34 @@ final class TornadoPlan implements KernelPlan {
      * a list of its results.
      */
     private TornadoExecutionResult run() {
-        return plan.withGraph(0).execute();
+        TornadoExecutionResult result = plan.withGraph(0).execute();
+        if (!program.kept().isEmpty()) {
+            last = Optional.of(result);
+        }
+        return result;
+    }
+
+    @Override
+    public synchronized void fetch(TornadoNativeArray kept) {
+        requireUsable();
+        program.requireKept(kept);
+        last.ifPresent(result -> {
+            try {
+                call(hardware, options.timeout(), Turns.SHARED, what, () -> result.transferToHost(kept));
+            } catch (DeviceException e) {
+                failure = Optional.of(String.valueOf(e.getMessage()));
+                throw e;
+            }
+        });
+    }
+
+    private void requireUsable() {
+        if (closed) {
+            throw new IllegalStateException("the plan of " + what + " is closed");
+        }
+        failure.ifPresent(reason -> {
+            throw new DeviceException(id().toString(), what + " has failed before: " + reason, "make another plan");
+        });
     }
 
     private KernelTimes profiled(boolean first) {
@@ -217,7 +244,8 @@ final class TornadoPlan implements KernelPlan {
 
     private static Set<TornadoNativeArray> arrays(KernelProgram program) {
         Set<TornadoNativeArray> all = Collections.newSetFromMap(new IdentityHashMap<>());
-        Stream.of(program.constants(), program.inputs(), program.outputs()).forEach(all::addAll);
+        Stream.of(program.constants(), program.inputs(), program.outputs(), program.kept())
+                .forEach(all::addAll);
         return all;
     }
 

@@ -1,0 +1,46 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.attention.DeltaStep.Erase;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What a delta step works on: float32, little-endian, exactly as long as the call's tokens say. What the step does not have
+ * is {@link #NOTHING}.
+ *
+ * @param q [tokens, HQ, K]
+ * @param k the write key [tokens, HK, K]
+ * @param e the erase key [tokens, HE, K]
+ * @param v the target [tokens, HV, V]
+ * @param beta [tokens, HV]
+ * @param g log decays: [HV], [tokens, HV] or [tokens, HV, K]
+ */
+public record DeltaOperands(
+        MemorySegment q, MemorySegment k, MemorySegment e, MemorySegment v, MemorySegment beta, MemorySegment g) {
+    /** What is not there. */
+    public static final MemorySegment NOTHING = MemorySegment.NULL;
+
+    /**
+     * @throws IllegalArgumentException if a segment does not have its size
+     */
+    void check(DeltaStep step, DeltaSizes sizes, Sequences sequences, MemorySegment o) {
+        int tokens = sequences.tokens();
+        if (tokens > sizes.tokens() || sequences.count() > sizes.sequences()) {
+            throw new IllegalArgumentException(tokens + " tokens in " + sequences.count()
+                    + " sequences for a plan of at most " + sizes.tokens() + " in " + sizes.sequences());
+        }
+        require("q", q, sizes.queryElements(tokens));
+        require("k", k, sizes.keyElements(tokens));
+        require("e", e, step.erase() == Erase.OWN_KEY ? sizes.eraseElements(step.erase(), tokens) : 0);
+        require("v", v, sizes.valueElements(tokens));
+        require("beta", beta, step.beta() ? sizes.betaElements(tokens) : 0);
+        require("g", g, sizes.decayElements(step.decay(), tokens));
+        require("o", o, sizes.valueElements(tokens));
+    }
+
+    static void require(String name, MemorySegment segment, long elements) {
+        if (segment.byteSize() != elements * Float.BYTES) {
+            throw new IllegalArgumentException(
+                    name + " has " + segment.byteSize() + " bytes where " + elements + " floats are wanted");
+        }
+    }
+}

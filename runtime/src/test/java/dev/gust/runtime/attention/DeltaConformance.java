@@ -1,0 +1,215 @@
+package dev.gust.runtime.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.gust.runtime.attention.DeltaStep.Decay;
+import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+
+/** Compares a device's delta step with one in float64: two calls, the second going on from the states of the first. */
+final class DeltaConformance {
+    /** Largest RMSE / RMS of outputs and states. */
+    static final double TOLERANCE = 2e-5;
+
+    private DeltaConformance() {}
+
+    /**
+     * One thing to compute.
+     *
+     * @param gates the least of the random log decays
+     */
+    record Case(DeltaStep step, DeltaSizes sizes, Sequences sequences, double gates) {
+        @Override
+        public String toString() {
+            return step + " " + sizes + " " + sequences + " gates " + gates;
+        }
+    }
+
+    /** Every kind of step over small odd sizes. */
+    static List<Case> cases() {
+        var cases = new ArrayList<Case>();
+        DeltaSizes grouped = new DeltaSizes(40, 3, 1, 2, 4, 4, 6, 5, HeadMap.INTERLEAVED);
+        DeltaSizes tiled = new DeltaSizes(40, 3, 2, 2, 2, 4, 12, 8, HeadMap.TILED);
+        DeltaSizes wide = DeltaSizes.of(70, 2, 1, 1, 33, 17, HeadMap.INTERLEAVED);
+        for (Decay decay : Decay.values()) {
+            for (Erase erase : Erase.values()) {
+                boolean erases = erase != Erase.NONE;
+                cases.add(new Case(
+                        new DeltaStep(decay, erase, erases, false, erases, 0.5f),
+                        grouped,
+                        new Sequences(0, 7, 7, 31),
+                        -1));
+                cases.add(new Case(
+                        new DeltaStep(decay, erase, !erases, !erases, erases, 0.3f),
+                        tiled,
+                        new Sequences(0, 1, 17, 40),
+                        -170));
+                cases.add(new Case(
+                        new DeltaStep(decay, erase, erases, false, erases, 0.25f), wide, new Sequences(0, 65), -0.1));
+            }
+        }
+        return cases;
+    }
+
+    static void check(Device device, Case c, Form form, Optional<KernelStyle> style) {
+        RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(7);
+        DeltaSizes sizes = c.sizes();
+        DeltaStep step = c.step();
+        int tokens = c.sequences().tokens();
+        int n = c.sequences().count();
+        float[] q = gaussian(random, sizes.queryElements(tokens));
+        float[] k = gaussian(random, sizes.keyElements(tokens));
+        float[] e = gaussian(random, sizes.eraseElements(step.erase(), tokens));
+        if (step.erase() == Erase.OWN_KEY) {
+            // A key that erases something else than what is written lets states grow without bound.
+            for (int i = 0; i < e.length; i++) {
+                e[i] *= 0.1f;
+            }
+        }
+        float[] v = gaussian(random, sizes.valueElements(tokens));
+        float[] beta = uniform(random, step.beta() ? sizes.betaElements(tokens) : 0, 0, 1);
+        float[] g = uniform(random, sizes.decayElements(step.decay(), tokens), c.gates(), 0);
+        float[] initial = gaussian(random, sizes.stateElements(n));
+        double[] state = new double[initial.length];
+        for (int i = 0; i < state.length; i++) {
+            state[i] = initial[i];
+        }
+        try (Arena arena = Arena.ofShared();
+                DeltaPlan plan = step.prepare(device, sizes, form, style)) {
+            var operands = new DeltaOperands(
+                    segment(arena, q),
+                    segment(arena, k),
+                    segment(arena, e),
+                    segment(arena, v),
+                    segment(arena, beta),
+                    segment(arena, g));
+            MemorySegment o = arena.allocate(sizes.valueElements(tokens) * 4, 64);
+            MemorySegment states = segment(arena, initial);
+            plan.loadStates(states);
+            for (int call = 0; call < 2; call++) {
+                for (long i = 0; i < o.byteSize() / 4; i++) {
+                    o.setAtIndex(ValueLayout.JAVA_FLOAT, i, Float.NaN);
+                }
+                plan.run(operands, c.sequences(), o);
+                double[] expected = reference(c, q, k, e, v, beta, g, state);
+                assertThat(error(o, expected)).as("o of call %d: %s", call, c).isLessThan(TOLERANCE);
+                plan.saveStates(states);
+                assertThat(error(states, state))
+                        .as("state of call %d: %s", call, c)
+                        .isLessThan(TOLERANCE);
+            }
+            plan.clearState(0);
+            plan.saveStates(states);
+            assertThat(states.asSlice(0, sizes.stateElements(1) * 4)
+                            .mismatch(arena.allocate(sizes.stateElements(1) * 4)))
+                    .as("the state that was cleared")
+                    .isEqualTo(-1);
+        }
+    }
+
+    /** The step as its equations say it; {@code state} moves on. */
+    private static double[] reference(
+            Case c, float[] q, float[] k, float[] e, float[] v, float[] beta, float[] g, double[] state) {
+        DeltaSizes sizes = c.sizes();
+        DeltaStep step = c.step();
+        int keyDim = sizes.keyDim();
+        int valueDim = sizes.valueDim();
+        int heads = sizes.valueHeads();
+        double[] o = new double[v.length];
+        for (int n = 0; n < c.sequences().count(); n++) {
+            for (int h = 0; h < heads; h++) {
+                int s = (n * heads + h) * keyDim * valueDim;
+                for (int t = c.sequences().first(n); t < c.sequences().end(n); t++) {
+                    double[] query = row(c, q, sizes.queryHeads(), t, h);
+                    double[] key = row(c, k, sizes.keyHeads(), t, h);
+                    double[] erase = switch (step.erase()) {
+                        case NONE -> new double[keyDim];
+                        case WRITE_KEY -> key;
+                        case OWN_KEY -> row(c, e, sizes.eraseHeads(), t, h);
+                    };
+                    int at = t * heads + h;
+                    for (int col = 0; col < valueDim; col++) {
+                        double before = 0;
+                        double erased = 0;
+                        for (int d = 0; d < keyDim; d++) {
+                            int i = s + d * valueDim + col;
+                            before += state[i] * query[d];
+                            state[i] *= Math.exp(
+                                    switch (step.decay()) {
+                                        case NONE -> 0;
+                                        case HEAD -> g[h];
+                                        case TOKEN -> g[at];
+                                        case CHANNEL -> g[at * keyDim + d];
+                                    });
+                            erased += state[i] * erase[d];
+                        }
+                        double update = (step.beta() ? beta[at] : 1) * (v[at * valueDim + col] - erased);
+                        double after = 0;
+                        for (int d = 0; d < keyDim; d++) {
+                            int i = s + d * valueDim + col;
+                            state[i] += key[d] * update;
+                            after += state[i] * query[d];
+                        }
+                        o[at * valueDim + col] = step.scale() * (step.readsBefore() ? before : after);
+                    }
+                }
+            }
+        }
+        return o;
+    }
+
+    private static double[] row(Case c, float[] x, int heads, int token, int valueHead) {
+        int keyDim = c.sizes().keyDim();
+        int head = c.sizes().headMap().head(valueHead, c.sizes().valueHeads(), heads);
+        double[] row = new double[keyDim];
+        double squares = 1e-6;
+        for (int d = 0; d < keyDim; d++) {
+            row[d] = x[(token * heads + head) * keyDim + d];
+            squares += row[d] * row[d];
+        }
+        for (int d = 0; d < keyDim && c.step().normalizes(); d++) {
+            row[d] /= Math.sqrt(squares);
+        }
+        return row;
+    }
+
+    private static double error(MemorySegment got, double[] expected) {
+        double squaredError = 0;
+        double squares = 0;
+        for (int i = 0; i < expected.length; i++) {
+            double difference = got.getAtIndex(ValueLayout.JAVA_FLOAT, i) - expected[i];
+            squaredError += difference * difference;
+            squares += expected[i] * expected[i];
+        }
+        return Math.sqrt(squaredError / (squares + 1e-30));
+    }
+
+    private static float[] gaussian(RandomGenerator random, long count) {
+        float[] x = new float[Math.toIntExact(count)];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = (float) random.nextGaussian();
+        }
+        return x;
+    }
+
+    private static float[] uniform(RandomGenerator random, long count, double from, double to) {
+        float[] x = new float[Math.toIntExact(count)];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = (float) random.nextDouble(from, to);
+        }
+        return x;
+    }
+
+    private static MemorySegment segment(Arena arena, float[] x) {
+        return x.length == 0 ? DeltaOperands.NOTHING : arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
+    }
+}

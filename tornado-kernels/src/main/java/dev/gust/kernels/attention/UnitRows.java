@@ -1,0 +1,36 @@
+package dev.gust.kernels.attention;
+
+import uk.ac.manchester.tornado.api.annotations.Parallel;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** y = x / √(Σ x² + 10⁻⁶) for rows of K: what the delta rules do to q and k, with flash-linear-attention's epsilon. */
+public final class UnitRows {
+    /** Under the root; keeps rows of zeros at zero. */
+    public static final float EPSILON = 1e-6f;
+
+    private UnitRows() {}
+
+    /**
+     * The kernel: a row to a thread.
+     *
+     * @param shape see {@link DeltaShape}
+     * @param x [rows, K]
+     * @param y receives [rows, K]
+     */
+    public static void unitRowsPortable(IntArray shape, FloatArray x, FloatArray y, int rows) {
+        for (@Parallel int i = 0; i < rows; i++) {
+            int keyDim = shape.get(DeltaShape.KEY_DIM);
+            float squares = 0.0f;
+            for (int d = 0; d < keyDim; d++) {
+                float value = x.get(i * keyDim + d);
+                squares += value * value;
+            }
+            float factor = 1.0f / TornadoMath.sqrt(squares + EPSILON);
+            for (int d = 0; d < keyDim; d++) {
+                y.set(i * keyDim + d, x.get(i * keyDim + d) * factor);
+            }
+        }
+    }
+}
