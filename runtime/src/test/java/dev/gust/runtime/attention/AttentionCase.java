@@ -79,6 +79,13 @@ public record AttentionCase(
         return new AttentionCase(rule, shape, scale, qkL2norm, map, changed, attributes);
     }
 
+    /** This case without a tensor. */
+    public AttentionCase without(String name) {
+        Map<String, float[]> changed = new HashMap<>(tensors);
+        changed.remove(name);
+        return withTensors(changed);
+    }
+
     public AttentionCase withTensors(Map<String, float[]> all) {
         return new AttentionCase(rule, shape, scale, qkL2norm, map, all, attributes);
     }

@@ -2,7 +2,7 @@ package dev.gust.runtime.attention;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Random;
+import java.util.SplittableRandom;
 
 /** Cases made from cases: narrower types, repeated keys, a part of the tokens. */
 public final class CaseChanges {
@@ -43,7 +43,7 @@ public final class CaseChanges {
      * @param beta up to 2
      */
     public static AttentionCase withRepeatedKeys(AttentionCase call, double noise, double beta, long seed) {
-        Random random = new Random(seed);
+        SplittableRandom random = new SplittableRandom(seed);
         int size = call.shape().k();
         float[] k = call.tensor("k").clone();
         int heads = call.shape().h();

@@ -1,6 +1,6 @@
 package dev.gust.runtime.attention;
 
-import java.util.Random;
+import java.util.SplittableRandom;
 
 /**
  * How a case's log decays are drawn.
@@ -38,7 +38,7 @@ public record CaseGates(Kind kind, double normaliser, double maskP) {
     }
 
     /** So many gates; those of 0 are exactly 0. */
-    float[] draw(Random random, int count) {
+    float[] draw(SplittableRandom random, int count) {
         float[] gates = new float[count];
         for (int i = 0; i < count; i++) {
             double gate = switch (kind) {

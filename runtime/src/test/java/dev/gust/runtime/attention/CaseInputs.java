@@ -2,8 +2,8 @@ package dev.gust.runtime.attention;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
 
 /** Draws the tensors of a case, seeded, as flash-linear-attention's tests do. */
@@ -22,13 +22,13 @@ public final class CaseInputs {
 
     private final GridRow row;
     private final CaseShape shape;
-    private final Random random;
+    private final SplittableRandom random;
     private final Map<String, float[]> tensors = new HashMap<>();
 
     private CaseInputs(GridRow row, long seed) {
         this.row = row;
         this.shape = row.shape();
-        this.random = new Random(seed);
+        this.random = new SplittableRandom(seed);
     }
 
     /** The row's case: same row and seed, same values. */

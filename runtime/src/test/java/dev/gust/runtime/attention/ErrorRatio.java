@@ -10,13 +10,9 @@ public final class ErrorRatio {
 
     private ErrorRatio() {}
 
-    /** The ratio; NaN where either side has one, or where they are infinite unlike each other. */
+    /** The ratio over the finite values: infinite ones have to be the same on both sides. NaN where either has one. */
     public static double of(double[] expected, float[] actual) {
-        double[] widened = new double[actual.length];
-        for (int i = 0; i < widened.length; i++) {
-            widened[i] = actual[i];
-        }
-        return of(expected, widened);
+        return of(expected, widened(actual));
     }
 
     public static double of(double[] expected, double[] actual) {
@@ -24,10 +20,9 @@ public final class ErrorRatio {
         double errors = 0;
         double squares = 0;
         for (int i = 0; i < expected.length; i++) {
-            if (expected[i] != actual[i]) {
-                errors += (expected[i] - actual[i]) * (expected[i] - actual[i]);
-            }
-            squares += expected[i] * expected[i];
+            boolean infinite = Double.isInfinite(expected[i]);
+            errors += infinite && expected[i] == actual[i] ? 0 : Math.pow(expected[i] - actual[i], 2);
+            squares += infinite ? 0 : expected[i] * expected[i];
         }
         int count = Math.max(1, expected.length);
         return Math.sqrt(errors / count) / (Math.sqrt(squares / count) + 1e-8);
@@ -46,11 +41,7 @@ public final class ErrorRatio {
 
     /** Fails unless actual is within a tolerance of expected, or nowhere further than 1e-6 from it. */
     public static void assertClose(String what, double[] expected, float[] actual, Tolerance tolerance) {
-        double[] widened = new double[actual.length];
-        for (int i = 0; i < widened.length; i++) {
-            widened[i] = actual[i];
-        }
-        assertClose(what, expected, widened, tolerance.ratio());
+        assertClose(what, expected, widened(actual), tolerance.ratio());
     }
 
     public static void assertClose(String what, double[] expected, double[] actual, double ratio) {
@@ -78,6 +69,14 @@ public final class ErrorRatio {
             }
         }
         return "[" + worst + "]: expected " + expected[worst] + ", got " + actual[worst];
+    }
+
+    private static double[] widened(float[] values) {
+        double[] widened = new double[values.length];
+        for (int i = 0; i < widened.length; i++) {
+            widened[i] = values[i];
+        }
+        return widened;
     }
 
     private static void sameLength(int expected, int actual) {

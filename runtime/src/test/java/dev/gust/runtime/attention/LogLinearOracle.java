@@ -31,8 +31,12 @@ final class LogLinearOracle {
         double[] before = carried.clone();
         int length = head.length();
         double[] sums = new double[length + 1];
+        double[][] k = new double[length][];
+        double[][] v = new double[length][];
         for (int t = 0; t < length; t++) {
             sums[t + 1] = sums[t] + head.at("g", t);
+            k[t] = head.k(t);
+            v[t] = head.v(t);
         }
         for (int i = 0; i < length; i++) {
             double[] q = head.q(i);
@@ -46,7 +50,7 @@ final class LogLinearOracle {
             }
             for (int j = 0; j <= i; j++) {
                 double c = weight[level(position + i, position + j)] * Math.exp(sums[i + 1] - sums[j + 1]);
-                add(o, c * Dense.dot(q, head.k(j)), head.v(j));
+                add(o, c * Dense.dot(q, k[j]), v[j]);
             }
             head.emit(i, Dense.times(head.scale(), o));
         }

@@ -151,6 +151,16 @@ class OracleEqualitiesTest {
     }
 
     @Test
+    void aPreconditionedRuleTakesVectorDecaysToo() {
+        AttentionCase kda = draw("kda");
+        float[] ones = new float[SHAPE.t() * SHAPE.hv() * SHAPE.k()];
+        Arrays.fill(ones, 1);
+        AttentionCase preconditioned = kda.withRule("preconditioned-delta").with("precond", ones);
+        assertEqual(Oracle.run(kda), Oracle.run(preconditioned));
+        assertEqual(Oracle.run(kda.withRule("delta")), Oracle.run(preconditioned.without("g")));
+    }
+
+    @Test
     void combaThatReadsUnderItsKeyIsGatedDelta() {
         AttentionCase gated = draw("gated-delta");
         assertEqual(Oracle.run(gated), Oracle.run(gated.withRule("comba").with("p", gated.tensor("k"))));

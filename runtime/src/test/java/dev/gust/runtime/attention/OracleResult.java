@@ -11,6 +11,7 @@ import java.util.Map;
  *     sum), m mLSTM's stabiliser, d the online scales, imag the imaginary part of DLR's state, levels the states of
  *     log-linear attention
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared, and a copy would be waste
 public record OracleResult(double[] o, double[] finalState, Map<String, double[]> extras) {
     public OracleResult {
         extras = Map.copyOf(extras);

@@ -1,10 +1,12 @@
 package dev.gust.runtime.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Offset.offset;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -99,13 +101,27 @@ class OracleStateTest {
         }
     }
 
+    /** x / √(Σ x² + 1e-6): a vector of zeros stays one, and short ones do not become unit vectors. */
+    @Test
+    void normalisationHasItsEpsilonUnderTheRoot() {
+        CaseShape one = new CaseShape(1, 2, 1, 1, 2, 1, List.of());
+        AttentionCase call = CaseInputs.draw(
+                        GridRow.of("linear", one).withL2norm().withoutInitialState(), 15)
+                .withScale(1)
+                .with("k", new float[] {0, 0, 3e-3f, 4e-3f})
+                .with("q", new float[] {0, 0, 30, 40})
+                .with("v", new float[] {1, 1});
+        double[] o = Oracle.run(call).o();
+        assertThat(o[0]).isZero();
+        assertThat(o[1]).isCloseTo(5e-3 / Math.sqrt(26e-6), offset(1e-6));
+    }
+
     /** Heads spread by hand, so that every value head has its own, give what the map gives. */
     @ParameterizedTest
-    @CsvSource({"INTERLEAVED, 0 0 1 1", "TILED, 0 1 0 1"})
+    @CsvSource({"INTERLEAVED, 0011", "TILED, 0101"})
     void valueHeadsReadTheHeadOfTheMap(AttentionCase.Heads map, String order) {
         CaseShape shape = CaseShape.grouped(2, 9, 2, 4, 6);
         AttentionCase grouped = CaseInputs.draw(GridRow.of("gated-delta", shape).with(map), 14);
-        String[] heads = order.split(" ");
         AttentionCase spread = new AttentionCase(
                 "gated-delta",
                 CaseShape.of(2, 9, 4, 6),
@@ -119,7 +135,7 @@ class OracleStateTest {
             float[] all = new float[2 * few.length];
             for (int i = 0; i < all.length; i++) {
                 int token = i / 24;
-                all[i] = few[token * 12 + Integer.parseInt(heads[i / 6 % 4]) * 6 + i % 6];
+                all[i] = few[token * 12 + (order.charAt(i / 6 % 4) - '0') * 6 + i % 6];
             }
             spread = spread.with(name, all);
         }
