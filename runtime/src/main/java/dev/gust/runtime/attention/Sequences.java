@@ -1,6 +1,6 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.formats.UsageException;
+import dev.gust.formats.InputException;
 import java.util.Arrays;
 
 /**
@@ -13,11 +13,13 @@ public record Sequences(int... offsets) {
     public Sequences {
         offsets = offsets.clone();
         if (offsets.length < 1 || offsets[0] != 0) {
-            throw new UsageException("sequences do not begin at token 0", "give offsets 0, …, tokens");
+            throw InputException.of(
+                    LinearAttention.NAME, "sequences do not begin at token 0", "give offsets 0, …, tokens");
         }
         for (int i = 1; i < offsets.length; i++) {
             if (offsets[i] < offsets[i - 1]) {
-                throw new UsageException(
+                throw InputException.of(
+                        LinearAttention.NAME,
                         "sequence " + (i - 1) + " ends at token " + offsets[i] + ", before it begins at "
                                 + offsets[i - 1],
                         "give offsets that do not fall");

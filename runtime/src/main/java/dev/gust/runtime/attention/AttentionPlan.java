@@ -1,0 +1,69 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.formats.DeviceException;
+import dev.gust.formats.InputException;
+import dev.gust.runtime.kernel.KernelTimes;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Linear attention made ready on a device, with the states of its sequences: they stay there from call to call, in float32,
+ * and are zero at first. Prompts and decoding are the same call with more or fewer tokens. Safe to call from many threads, one
+ * call after the other.
+ */
+public interface AttentionPlan extends AutoCloseable {
+    /**
+     * Goes through the tokens of some sequences, from where their states are.
+     *
+     * @param tensors the rule's, by name: float32, little-endian, one token after the other
+     * @param sequences which tokens are whose; sequence i works on state i
+     * @param o receives [tokens, HV, V] float32
+     * @return where the time went
+     * @throws InputException if a tensor is missing, does not have its size, or a gate is NaN or +∞; nothing has run then
+     * @throws DeviceException if the device fails
+     * @throws IllegalStateException after {@link #close()}
+     */
+    KernelTimes run(Map<String, MemorySegment> tensors, Sequences sequences, MemorySegment o);
+
+    /** Starts a sequence anew. */
+    void clear(int sequence);
+
+    /** What is carried from call to call: the state, and what a rule has beside it. */
+    List<StateTensor> stateTensors();
+
+    /**
+     * Sets what is carried for sequences 0 to n − 1; names that are left out start anew.
+     *
+     * @param states by {@link StateTensor#name()}, each [n, …] float32
+     * @throws InputException if a name is unknown or a tensor does not have its size
+     */
+    void load(Map<String, MemorySegment> states, int n);
+
+    /**
+     * Reads what is carried for sequences 0 to n − 1.
+     *
+     * @param states receives, by {@link StateTensor#name()}, [n, …] float32; names may be left out
+     */
+    void save(Map<String, MemorySegment> states, int n);
+
+    @Override
+    void close();
+
+    /**
+     * Something that is carried.
+     *
+     * @param name "state", or what a rule has beside it: z a normaliser, m a stabiliser, d scales
+     * @param shape behind [n]
+     */
+    record StateTensor(String name, List<Long> shape) {
+        public StateTensor {
+            shape = List.copyOf(shape);
+        }
+
+        /** Elements of one sequence. */
+        public long elements() {
+            return shape.stream().reduce(1L, (a, b) -> a * b);
+        }
+    }
+}

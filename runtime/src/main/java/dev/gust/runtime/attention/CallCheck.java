@@ -1,0 +1,92 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.formats.InputException;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** What every rule asks of a call before anything runs. */
+final class CallCheck {
+    private final RuleEntry rule;
+    private final AttentionSizes sizes;
+    private final int steps;
+
+    CallCheck(RuleEntry rule, AttentionSizes sizes, int steps) {
+        this.rule = rule;
+        this.sizes = sizes;
+        this.steps = steps;
+    }
+
+    /**
+     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN or +∞
+     */
+    void check(Map<String, MemorySegment> tensors, Sequences sequences, MemorySegment o) {
+        int tokens = sequences.tokens();
+        if (tokens > sizes.tokens() || sequences.count() > sizes.sequences()) {
+            throw InputException.of(
+                    where(),
+                    tokens + " tokens in " + sequences.count() + " sequences for a plan of at most " + sizes.tokens()
+                            + " in " + sizes.sequences(),
+                    "prepare a larger plan, or give fewer at a time");
+        }
+        for (String name : tensors.keySet()) {
+            if (rule.operands().stream().noneMatch(x -> x.name().equals(name))) {
+                throw InputException.ofTensor(
+                        where(), name, "is none of this rule's tensors", "it takes " + operandNames());
+            }
+        }
+        for (Operand operand : rule.operands()) {
+            MemorySegment tensor = tensors.getOrDefault(operand.name(), DeltaOperands.NOTHING);
+            if (tensor.equals(DeltaOperands.NOTHING) && (operand.optional() || tokens == 0)) {
+                continue;
+            }
+            if (!tensors.containsKey(operand.name())) {
+                throw InputException.ofTensor(
+                        where(),
+                        operand.name(),
+                        "is missing",
+                        "give it as " + operand.extent().shape());
+            }
+            long elements = tensor.byteSize() / Float.BYTES;
+            if (tensor.byteSize() % Float.BYTES != 0 || !operand.extent().fits(elements, sizes, tokens, steps)) {
+                throw InputException.ofTensor(
+                        where(),
+                        operand.name(),
+                        "has " + elements + " elements where "
+                                + operand.extent().elements(sizes, tokens, steps) + " are wanted",
+                        "give it as " + operand.extent().shape());
+            }
+            if (operand.gate()) {
+                requireNumbers(operand, tensor);
+            }
+        }
+        long wanted = Operand.Extent.VALUE.elements(sizes, tokens, steps);
+        if (o.byteSize() != wanted * Float.BYTES) {
+            throw new IllegalArgumentException(
+                    "o has " + o.byteSize() + " bytes where " + wanted + " floats are wanted");
+        }
+    }
+
+    /** A gate of −∞ forgets all; NaN and +∞ spoil a state for ever. */
+    private void requireNumbers(Operand operand, MemorySegment gate) {
+        long elements = gate.byteSize() / Float.BYTES;
+        for (long i = 0; i < elements; i++) {
+            float value = RuleCall.at(gate, i);
+            if (!(value < Float.POSITIVE_INFINITY)) {
+                throw InputException.ofTensor(
+                        where(),
+                        operand.name(),
+                        "is " + value + " at element " + i,
+                        "mend the gates before they are used");
+            }
+        }
+    }
+
+    private String operandNames() {
+        return rule.operands().stream().map(Operand::name).collect(Collectors.joining(", "));
+    }
+
+    private String where() {
+        return LinearAttention.NAME + " " + rule.name();
+    }
+}

@@ -1,0 +1,77 @@
+package dev.gust.runtime.attention;
+
+/**
+ * A tensor that a rule takes.
+ *
+ * @param name as the command line and the API call it
+ * @param extent its shape
+ * @param optional whether it may be left out
+ * @param gate whether it is one: gates are looked through for what is no number before anything runs
+ */
+record Operand(String name, Extent extent, boolean optional, boolean gate) {
+    /** Shapes of operands, behind [B, T] where they have tokens. */
+    enum Extent {
+        /** [B,T,H,K]. */
+        QUERY("[B,T,H,K]"),
+        /** [B,T·steps,H,K]. */
+        KEY_STEPS("[B,T·steps,H,K]"),
+        /** [B,T,HV,V]. */
+        VALUE("[B,T,HV,V]"),
+        /** [B,T·steps,HV,V]. */
+        VALUE_STEPS("[B,T·steps,HV,V]"),
+        /** [B,T,HV]. */
+        HEAD("[B,T,HV]"),
+        /** [B,T·steps,HV]. */
+        HEAD_STEPS("[B,T·steps,HV]"),
+        /** [B,T,HV,K]. */
+        CHANNEL("[B,T,HV,K]"),
+        /** [B,T,HV] or [B,T,HV,K]. */
+        HEAD_OR_CHANNEL("[B,T,HV] or [B,T,HV,K]"),
+        /** [HV,K], for all tokens. */
+        HEAD_CHANNELS("[HV,K]");
+
+        private final String shape;
+
+        Extent(String shape) {
+            this.shape = shape;
+        }
+
+        /** The shape in the letters of the command line. */
+        String shape() {
+            return shape;
+        }
+
+        /** Elements for so many tokens; of {@link #HEAD_OR_CHANNEL} the fewer. */
+        long elements(AttentionSizes sizes, long tokens, int steps) {
+            long heads = sizes.valueHeads();
+            return switch (this) {
+                case QUERY -> tokens * sizes.heads() * sizes.keyDim();
+                case KEY_STEPS -> tokens * steps * sizes.heads() * sizes.keyDim();
+                case VALUE -> tokens * heads * sizes.valueDim();
+                case VALUE_STEPS -> tokens * steps * heads * sizes.valueDim();
+                case HEAD, HEAD_OR_CHANNEL -> tokens * heads;
+                case HEAD_STEPS -> tokens * steps * heads;
+                case CHANNEL -> tokens * heads * sizes.keyDim();
+                case HEAD_CHANNELS -> heads * sizes.keyDim();
+            };
+        }
+
+        /** Whether so many elements are right. */
+        boolean fits(long elements, AttentionSizes sizes, long tokens, int steps) {
+            return elements == elements(sizes, tokens, steps)
+                    || (this == HEAD_OR_CHANNEL && elements == CHANNEL.elements(sizes, tokens, steps));
+        }
+    }
+
+    static Operand of(String name, Extent extent) {
+        return new Operand(name, extent, false, false);
+    }
+
+    static Operand gate(String name, Extent extent) {
+        return new Operand(name, extent, false, true);
+    }
+
+    static Operand optionalGate(String name, Extent extent) {
+        return new Operand(name, extent, true, true);
+    }
+}

@@ -1,0 +1,157 @@
+package dev.gust.runtime.attention;
+
+import static dev.gust.runtime.attention.Operand.Extent.CHANNEL;
+import static dev.gust.runtime.attention.Operand.Extent.HEAD;
+import static dev.gust.runtime.attention.Operand.Extent.HEAD_CHANNELS;
+import static dev.gust.runtime.attention.Operand.Extent.HEAD_OR_CHANNEL;
+import static dev.gust.runtime.attention.Operand.Extent.HEAD_STEPS;
+import static dev.gust.runtime.attention.Operand.Extent.KEY_STEPS;
+import static dev.gust.runtime.attention.Operand.Extent.QUERY;
+import static dev.gust.runtime.attention.Operand.Extent.VALUE;
+import static dev.gust.runtime.attention.Operand.Extent.VALUE_STEPS;
+
+import dev.gust.runtime.attention.DeltaStep.Decay;
+import dev.gust.runtime.attention.DeltaStep.Erase;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A rule of linear attention.
+ *
+ * @param name as users call it
+ * @param source its paper
+ * @param operands its tensors
+ * @param attributes what it can be told
+ * @param maker makes it for a plan
+ */
+record RuleEntry(String name, String source, List<Operand> operands, List<String> attributes, Maker maker) {
+    RuleEntry {
+        operands = List.copyOf(operands);
+        attributes = List.copyOf(attributes);
+    }
+
+    /** Makes a rule for one plan. */
+    @FunctionalInterface
+    interface Maker {
+        DeltaRule make(RuleSettings settings, Scratch scratch);
+    }
+
+    /** Every rule that is a case of the delta step. */
+    static List<RuleEntry> all() {
+        return List.of(
+                rule("linear", "2006.16236", List.of("normalize"), RuleEntry::linear),
+                rule("retention", "2307.08621", List.of(), (s, _) -> ConstantDecayRule.retention(s)),
+                rule(
+                        "lightning",
+                        "2401.04658",
+                        List.of("layer", "layers", "slopes", "state"),
+                        (s, _) -> ConstantDecayRule.lightning(s)),
+                rule("simple-gla", "2405.21060", List.of(), plain(Decay.TOKEN, Erase.NONE, false), gate("g", HEAD)),
+                rule("gla", "2312.06635", List.of(), plain(Decay.CHANNEL, Erase.NONE, false), gate("g", CHANNEL)),
+                new RuleEntry(
+                        "hgrn2",
+                        "2404.07904",
+                        List.of(Operand.of("q", QUERY), Operand.of("v", VALUE), gate("g", CHANNEL)),
+                        List.of(),
+                        ForgetKeysRule::hgrn2),
+                rule("lightnet", "2405.21022", List.of(), ForgetKeysRule::lightNet),
+                rule("delta", "2406.06484", List.of(), plain(Decay.NONE, Erase.WRITE_KEY, true), gate("beta", HEAD)),
+                rule(
+                        "delta-neg-eig",
+                        "2411.12537",
+                        List.of(),
+                        plain(Decay.NONE, Erase.WRITE_KEY, true),
+                        gate("beta", HEAD)),
+                rule(
+                        "gated-delta",
+                        "2412.06464",
+                        List.of(),
+                        plain(Decay.TOKEN, Erase.WRITE_KEY, true),
+                        gate("g", HEAD),
+                        gate("beta", HEAD)),
+                rule(
+                        "kda",
+                        "2510.26692",
+                        List.of(),
+                        plain(Decay.CHANNEL, Erase.WRITE_KEY, true),
+                        gate("g", CHANNEL),
+                        gate("beta", HEAD)),
+                rule(
+                        "gated-delta-2",
+                        "2605.22791",
+                        List.of(),
+                        PreparedKeysRule::gatedDelta2,
+                        gate("g", CHANNEL),
+                        gate("erase", CHANNEL),
+                        gate("write", VALUE)),
+                new RuleEntry(
+                        "delta-product",
+                        "2502.10297",
+                        List.of(
+                                Operand.of("q", QUERY),
+                                Operand.of("k", KEY_STEPS),
+                                Operand.of("v", VALUE_STEPS),
+                                gate("g", HEAD),
+                                gate("beta", HEAD_STEPS)),
+                        List.of("steps"),
+                        (s, scratch) -> new DeltaProductRule(s, scratch, steps(s))),
+                rule("kaczmarz", "2605.08587", List.of(), KaczmarzRule::new, gate("g", HEAD), gate("eta", HEAD)),
+                rule(
+                        "online-scaled-delta",
+                        "2605.13473",
+                        List.of("rate"),
+                        PreparedKeysRule::onlineScaled,
+                        gate("beta", HEAD),
+                        Operand.optionalGate("g", HEAD_OR_CHANNEL)),
+                rule(
+                        "comba",
+                        "2506.02475",
+                        List.of(),
+                        plain(Decay.TOKEN, Erase.OWN_KEY, true),
+                        gate("g", HEAD),
+                        gate("beta", HEAD),
+                        Operand.of("p", QUERY)),
+                rule(
+                        "preconditioned-delta",
+                        "2604.21100",
+                        List.of(),
+                        PreparedKeysRule::preconditioned,
+                        gate("beta", HEAD),
+                        gate("precond", CHANNEL),
+                        Operand.optionalGate("g", HEAD_OR_CHANNEL)),
+                rule("rwkv6", "2404.05892", List.of(), Rwkv6Rule::new, gate("g", CHANNEL), gate("u", HEAD_CHANNELS)),
+                rule(
+                        "mlstm",
+                        "2405.04517",
+                        List.of("input-gate", "normalize", "eps"),
+                        MlstmRule::new,
+                        gate("i", HEAD),
+                        gate("f", HEAD)));
+    }
+
+    /** Steps of a token, for rules that have several. */
+    static int steps(RuleSettings settings) {
+        return settings.number("steps", 1, 1, 64);
+    }
+
+    private static DeltaRule linear(RuleSettings settings, Scratch scratch) {
+        return settings.flag("normalize", false)
+                ? new NormalizedLinearRule(settings, scratch)
+                : new PlainRule(settings, Decay.NONE, Erase.NONE, false);
+    }
+
+    private static Maker plain(Decay decay, Erase erase, boolean beta) {
+        return (settings, _) -> new PlainRule(settings, decay, erase, beta);
+    }
+
+    private static Operand gate(String name, Operand.Extent extent) {
+        return Operand.gate(name, extent);
+    }
+
+    /** A rule over q, k and v, and its gates. */
+    private static RuleEntry rule(String name, String source, List<String> attributes, Maker maker, Operand... more) {
+        var operands = new ArrayList<>(List.of(Operand.of("q", QUERY), Operand.of("k", QUERY), Operand.of("v", VALUE)));
+        operands.addAll(List.of(more));
+        return new RuleEntry(name, "arXiv " + source, operands, attributes, maker);
+    }
+}
