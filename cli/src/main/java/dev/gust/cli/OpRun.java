@@ -36,12 +36,21 @@ final class OpRun {
         }
     }
 
+    /** Whether there is a tensor whose name is {@code wanted}, or ends with it behind a dot. */
+    static boolean has(Models model, String wanted) {
+        return !named(model, wanted).isEmpty();
+    }
+
+    private static List<LogicalTensor> named(Models model, String wanted) {
+        return model.logical().tensors().stream()
+                .filter(t -> t.name().substring(t.name().lastIndexOf('.') + 1).equals(wanted))
+                .toList();
+    }
+
     /** The plain tensor whose name is {@code wanted}, or ends with it behind a dot. */
     static TensorInfo input(Models model, String wanted) {
         String location = model.input().source().location();
-        List<LogicalTensor> found = model.logical().tensors().stream()
-                .filter(t -> t.name().substring(t.name().lastIndexOf('.') + 1).equals(wanted))
-                .toList();
+        List<LogicalTensor> found = named(model, wanted);
         if (found.size() != 1) {
             throw InputException.ofTensor(
                     location,

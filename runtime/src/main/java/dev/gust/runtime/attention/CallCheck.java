@@ -7,11 +7,14 @@ import java.util.stream.Collectors;
 
 /** What every rule asks of a call before anything runs. */
 final class CallCheck {
+    private final String where;
     private final RuleEntry rule;
     private final AttentionSizes sizes;
     private final int steps;
 
-    CallCheck(RuleEntry rule, AttentionSizes sizes, int steps) {
+    /** @param where what errors name: where the tensors come from */
+    CallCheck(String where, RuleEntry rule, AttentionSizes sizes, int steps) {
+        this.where = where;
         this.rule = rule;
         this.sizes = sizes;
         this.steps = steps;
@@ -24,7 +27,7 @@ final class CallCheck {
         int tokens = sequences.tokens();
         if (tokens > sizes.tokens() || sequences.count() > sizes.sequences()) {
             throw InputException.of(
-                    where(),
+                    where,
                     tokens + " tokens in " + sequences.count() + " sequences for a plan of at most " + sizes.tokens()
                             + " in " + sizes.sequences(),
                     "prepare a larger plan, or give fewer at a time");
@@ -32,7 +35,7 @@ final class CallCheck {
         for (String name : tensors.keySet()) {
             if (rule.operands().stream().noneMatch(x -> x.name().equals(name))) {
                 throw InputException.ofTensor(
-                        where(), name, "is none of this rule's tensors", "it takes " + operandNames());
+                        where, name, "is none of this rule's tensors", "it takes " + operandNames());
             }
         }
         for (Operand operand : rule.operands()) {
@@ -42,7 +45,7 @@ final class CallCheck {
             }
             if (!tensors.containsKey(operand.name())) {
                 throw InputException.ofTensor(
-                        where(),
+                        where,
                         operand.name(),
                         "is missing",
                         "give it as " + operand.extent().shape());
@@ -50,7 +53,7 @@ final class CallCheck {
             long elements = tensor.byteSize() / Float.BYTES;
             if (tensor.byteSize() % Float.BYTES != 0 || !operand.extent().fits(elements, sizes, tokens, steps)) {
                 throw InputException.ofTensor(
-                        where(),
+                        where,
                         operand.name(),
                         "has " + elements + " elements where "
                                 + operand.extent().elements(sizes, tokens, steps) + " are wanted",
@@ -74,7 +77,7 @@ final class CallCheck {
             float value = RuleCall.at(gate, i);
             if (!(value < Float.POSITIVE_INFINITY)) {
                 throw InputException.ofTensor(
-                        where(),
+                        where,
                         operand.name(),
                         "is " + value + " at element " + i,
                         "mend the gates before they are used");
@@ -84,9 +87,5 @@ final class CallCheck {
 
     private String operandNames() {
         return rule.operands().stream().map(Operand::name).collect(Collectors.joining(", "));
-    }
-
-    private String where() {
-        return LinearAttention.NAME + " " + rule.name();
     }
 }

@@ -118,9 +118,42 @@ public record LinearAttention(
                 .toList();
     }
 
-    /** As {@link #prepare(Device, AttentionSizes, Decay)} without optional gates. */
+    /**
+     * The shapes that a tensor of the rule may have.
+     *
+     * @param batch B
+     * @param tokens T
+     * @throws InputException if the rule takes no such tensor
+     * @throws UsageException if the number of steps is wrong
+     */
+    public List<List<Long>> shapes(String tensor, AttentionSizes sizes, long batch, long tokens) {
+        RuleEntry entry = entry(rule);
+        return entry.operands().stream()
+                .filter(o -> o.name().equals(tensor))
+                .findFirst()
+                .orElseThrow(() -> InputException.ofTensor(
+                        NAME + " " + rule, tensor, "is none of this rule's tensors", "it takes " + tensors()))
+                .extent()
+                .shapes(sizes, batch, tokens, steps(entry, settings(sizes, Decay.NONE)));
+    }
+
+    /** Steps of delta that a token takes: more than one for delta-product only. */
+    public int steps() {
+        return steps(entry(rule), settings(AttentionSizes.of(0, 0, 1, 1, 1), Decay.NONE));
+    }
+
+    private static int steps(RuleEntry entry, RuleSettings settings) {
+        return entry.attributes().contains("steps") ? RuleEntry.steps(settings) : 1;
+    }
+
+    private RuleSettings settings(AttentionSizes sizes, Decay optional) {
+        return new RuleSettings(
+                attributes, sizes, (float) scale.orElse(1 / Math.sqrt(sizes.keyDim())), qkL2norm, headMap, optional);
+    }
+
+    /** As {@link #prepare(Device, AttentionSizes, Decay, String)} without optional gates. */
     public AttentionPlan prepare(Device device, AttentionSizes sizes) {
-        return prepare(device, sizes, Decay.NONE);
+        return prepare(device, sizes, Decay.NONE, NAME + " " + rule);
     }
 
     /**
@@ -128,22 +161,22 @@ public record LinearAttention(
      *
      * @param sizes the most of a call
      * @param optional what g is, for rules where it may be left out; ignored by the others
+     * @param where what errors about tensors name: the file that they come from
      * @throws InputException if the sizes do not fit together
      * @throws UsageException if an attribute's value is wrong
      * @throws DeviceException if the device cannot run it
      */
-    public AttentionPlan prepare(Device device, AttentionSizes sizes, Decay optional) {
+    public AttentionPlan prepare(Device device, AttentionSizes sizes, Decay optional, String where) {
         RuleEntry entry = entry(rule);
-        var settings = new RuleSettings(
-                attributes, sizes, (float) scale.orElse(1 / Math.sqrt(sizes.keyDim())), qkL2norm, headMap, optional);
-        int steps = entry.attributes().contains("steps") ? RuleEntry.steps(settings) : 1;
+        RuleSettings settings = settings(sizes, optional);
+        int steps = steps(entry, settings);
         var scratch = new Scratch((long) sizes.tokens() * steps);
         try {
             DeltaRule made = entry.maker().make(settings, scratch);
             Form chosen = form.orElse(
                     sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
             DeltaPlan plan = made.step().prepare(device, made.sizes(), chosen, kernels);
-            return new DeltaRulePlan(new CallCheck(entry, sizes, steps), sizes, made, plan, scratch);
+            return new DeltaRulePlan(new CallCheck(where, entry, sizes, steps), sizes, made, plan, scratch);
         } catch (RuntimeException e) {
             scratch.close();
             throw e;

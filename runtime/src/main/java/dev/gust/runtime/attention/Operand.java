@@ -1,5 +1,7 @@
 package dev.gust.runtime.attention;
 
+import java.util.List;
+
 /**
  * A tensor that a rule takes.
  *
@@ -53,6 +55,26 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
                 case HEAD_STEPS -> tokens * steps * heads;
                 case CHANNEL -> tokens * heads * sizes.keyDim();
                 case HEAD_CHANNELS -> heads * sizes.keyDim();
+            };
+        }
+
+        /** The shapes that it may have, with tokens as [batch, tokens]. */
+        List<List<Long>> shapes(AttentionSizes sizes, long batch, long tokens, int steps) {
+            long heads = sizes.heads();
+            long valueHeads = sizes.valueHeads();
+            long keyDim = sizes.keyDim();
+            long valueDim = sizes.valueDim();
+            return switch (this) {
+                case QUERY -> List.of(List.of(batch, tokens, heads, keyDim));
+                case KEY_STEPS -> List.of(List.of(batch, tokens * steps, heads, keyDim));
+                case VALUE -> List.of(List.of(batch, tokens, valueHeads, valueDim));
+                case VALUE_STEPS -> List.of(List.of(batch, tokens * steps, valueHeads, valueDim));
+                case HEAD -> List.of(List.of(batch, tokens, valueHeads));
+                case HEAD_STEPS -> List.of(List.of(batch, tokens * steps, valueHeads));
+                case CHANNEL -> List.of(List.of(batch, tokens, valueHeads, keyDim));
+                case HEAD_OR_CHANNEL ->
+                    List.of(List.of(batch, tokens, valueHeads), List.of(batch, tokens, valueHeads, keyDim));
+                case HEAD_CHANNELS -> List.of(List.of(valueHeads, keyDim));
             };
         }
 

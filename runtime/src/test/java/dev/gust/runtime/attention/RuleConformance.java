@@ -31,7 +31,7 @@ final class RuleConformance {
         int n = shape.sequences();
         var sizes = new AttentionSizes(shape.b() * shape.t(), n, shape.h(), shape.hv(), shape.k(), shape.v());
         try (Arena arena = Arena.ofShared();
-                AttentionPlan plan = attention.prepare(device, sizes, decay(call))) {
+                AttentionPlan plan = attention.prepare(device, sizes, decay(call), what)) {
             Map<String, MemorySegment> tensors = new HashMap<>();
             for (String name : attention.tensors()) {
                 if (call.tensors().containsKey(name)) {
@@ -67,9 +67,16 @@ final class RuleConformance {
                 .withQkL2norm(call.qkL2norm())
                 .withHeadMap(call.map() == AttentionCase.Heads.TILED ? HeadMap.TILED : HeadMap.INTERLEAVED);
         for (Map.Entry<String, String> attribute : call.attributes().entrySet()) {
-            attention = attention.withAttribute(attribute.getKey(), attribute.getValue());
+            if (!attribute.getKey().equals("chunk")) {
+                attention = attention.withAttribute(attribute.getKey(), attribute.getValue());
+            }
         }
         return attention;
+    }
+
+    /** Chunks as long as the case says, 64 if it says nothing. */
+    static Form chunked(AttentionCase call) {
+        return new Form.Chunked(Integer.parseInt(call.attribute("chunk", "64")));
     }
 
     /** What g is, where a rule leaves that open. */

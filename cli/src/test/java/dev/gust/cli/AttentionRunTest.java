@@ -1,0 +1,134 @@
+package dev.gust.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Shape;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code op linear-attention}. */
+class AttentionRunTest {
+    @TempDir
+    Path folder;
+
+    private static SampleModel gatedDelta() {
+        return new SampleModel(7)
+                .weight("q", DType.F32, 1, 20, 2, 12)
+                .weight("k", DType.F32, 1, 20, 2, 12)
+                .weight("v", DType.F32, 1, 20, 4, 8)
+                .weight("beta", DType.F32, 1, 20, 4)
+                .weight("g", DType.F32, 1, 20, 4);
+    }
+
+    private static byte[] ints(int... values) {
+        ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+        for (int value : values) {
+            bytes.putInt(value);
+        }
+        return bytes.array();
+    }
+
+    @Test
+    void everyDeviceAndFormGivesTheSameOutputsAndStates() throws Exception {
+        Path in = gatedDelta()
+                .weight("initial_state", DType.F32, 3, 4, 12, 8)
+                .tensor("cu_seqlens", DType.I32, Shape.of(4), ints(0, 7, 7, 20))
+                .write(folder.resolve("in.safetensors"));
+        Path expected = folder.resolve("expected.safetensors");
+        Gust.run(args(in, expected, "scalar", "form=recurrent")).isDone();
+        assertThat(SampleModel.stored(expected).keySet()).containsExactlyInAnyOrder("o", "final_state");
+        assertThat(SampleModel.stored(expected).values())
+                .extracting(SampleModel.Stored::shape)
+                .contains(Shape.of(3, 4, 12, 8));
+        for (String device : List.of("scalar", "jvm", "emulator")) {
+            for (String form : List.of("form=recurrent", "form=chunk", "chunk=16")) {
+                Path out = folder.resolve(device + form + ".safetensors");
+                Gust.run(args(in, out, device, form)).isDone();
+                Gust.run("compare", expected, out, "--min-sqnr", 80).isDone();
+            }
+        }
+    }
+
+    private static Object[] args(Path in, Path out, String device, String form) {
+        return new Object[] {
+            "op",
+            "linear-attention",
+            "--in",
+            in,
+            "--out",
+            out,
+            "--device",
+            device,
+            "--set",
+            "rule=gated-delta",
+            "--set",
+            "qk-l2norm=true",
+            "--set",
+            form
+        };
+    }
+
+    @Test
+    void goingOnFromAStateIsLikeOneCall() throws Exception {
+        SampleModel whole = new SampleModel(3)
+                .weight("q", DType.BF16, 2, 9, 1, 5)
+                .weight("k", DType.BF16, 2, 9, 1, 5)
+                .weight("v", DType.F16, 2, 9, 1, 5);
+        Path in = whole.write(folder.resolve("in.safetensors"));
+        Path out = folder.resolve("out.safetensors");
+        Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", "rule=linear", "--set", "normalize=true")
+                .isDone();
+        assertThat(SampleModel.stored(out).keySet()).containsExactlyInAnyOrder("o", "final_state", "final_z");
+        assertThat(SampleModel.stored(out).values())
+                .extracting(SampleModel.Stored::shape)
+                .contains(Shape.of(2, 1, 5));
+    }
+
+    @Test
+    void whatDoesNotFitIsSaidBeforeAnythingRuns() throws Exception {
+        Path out = folder.resolve("out.safetensors");
+        Path in = gatedDelta().write(folder.resolve("in.safetensors"));
+        refused(in, out, "rule=tango", "no rule 'tango'");
+        refused(in, out, "rule=kda", "'g' is [1, 20, 4]");
+        refused(in, out, "rule=rwkv6", "'g'");
+        refused(in, out, "rule=mlstm", "'i' is missing");
+        Path falling = gatedDelta()
+                .tensor("cu_seqlens", DType.I32, Shape.of(4), ints(0, 9, 7, 20))
+                .write(folder.resolve("falling.safetensors"));
+        refused(falling, out, "rule=gated-delta", "cu_seqlens");
+        Path shorter = gatedDelta()
+                .tensor("cu_seqlens", DType.I32, Shape.of(2), ints(0, 19))
+                .write(folder.resolve("shorter.safetensors"));
+        refused(shorter, out, "rule=gated-delta", "ends at token 19 of 20");
+        float[] gates = new float[20];
+        gates[13] = Float.NaN;
+        Path nan = new SampleModel(7)
+                .weight("q", DType.F32, 1, 20, 1, 4)
+                .weight("k", DType.F32, 1, 20, 1, 4)
+                .weight("v", DType.F32, 1, 20, 1, 4)
+                .values("g", DType.F32, gates, 1, 20, 1)
+                .write(folder.resolve("nan.safetensors"));
+        refused(nan, out, "rule=simple-gla", "NaN at element 13");
+        Path heads = new SampleModel(7)
+                .weight("q", DType.F32, 1, 2, 2, 4)
+                .weight("k", DType.F32, 1, 2, 2, 4)
+                .weight("v", DType.F32, 1, 2, 3, 4)
+                .write(folder.resolve("heads.safetensors"));
+        refused(heads, out, "rule=linear", "multiple");
+        Gust.run("op", "linear-attention", "--in", in, "--out", out).failed(ExitCodes.USAGE, "needs a rule");
+        Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", "rule=delta", "--set", "steps=2")
+                .failed(ExitCodes.USAGE, "no attribute 'steps'");
+        assertThat(Files.exists(out)).isFalse();
+    }
+
+    private static void refused(Path in, Path out, String rule, String reason) {
+        Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", rule)
+                .failed(ExitCodes.INPUT, reason);
+    }
+}
