@@ -12,6 +12,7 @@ import java.util.Arrays;
  * pipeline [SCHEME…]       gust quantize and dequantize end to end, likewise
  * peer LIBRARY             encoders side by side with llama.cpp's, given the path of its libggml-base
  * matmul FOLDER            GEMV side by side with llama.cpp's, given the folder of its libraries
+ * attention FOLDER         the delta step side by side with llama.cpp's, likewise
  * devices [DEVICE [N [K [M [FORM…]]]]]
  *                          products on one device: kernel time, bandwidth beside a copy, whole calls
  * end-to-end FOLDER [GB [SCHEME…]]
@@ -31,6 +32,7 @@ public final class Main {
                 BandwidthTable.print(PipelineBenchmark.class, "scheme", _ -> PipelineBenchmark.bytes(), rest);
             case "peer" -> PeerComparison.print(Path.of(rest[0]));
             case "matmul" -> MatmulComparison.print(Path.of(rest[0]));
+            case "attention" -> AttentionComparison.print(Path.of(rest[0]));
             case "devices" -> DeviceMatmul.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
@@ -39,7 +41,7 @@ public final class Main {
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | end-to-end FOLDER [GB [SCHEME...]]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -57,7 +57,7 @@ final class MatmulComparison {
     static void print(Path folder) throws Throwable {
         try (Arena arena = Arena.ofShared();
                 var device = new JvmDevice()) {
-            var peer = new GgmlMatmul(folder, THREADS);
+            var peer = new GgmlBackend(folder, THREADS);
             System.out.println(
                     "GEMV, " + THREADS + " threads, GB/s of weights, medians of " + ROUNDS + "; " + peer.variant());
             System.out.printf(
@@ -71,9 +71,9 @@ final class MatmulComparison {
         }
     }
 
-    private static void row(JvmDevice device, GgmlMatmul peer, Shared shared, long n, long k, Arena arena)
+    private static void row(JvmDevice device, GgmlBackend peer, Shared shared, long n, long k, Arena arena)
             throws Throwable {
-        GgmlMatmul.Product theirs = peer.product(shared.dtype(), shared.type(), n, k, arena);
+        GgmlMatmul theirs = GgmlMatmul.of(peer, shared.dtype(), shared.type(), n, k, arena);
         fill(shared.dtype(), theirs.weight(), n, k, arena);
         theirs.x().copyFrom(Floats.gaussian(arena, k, 2));
         var weight = new LinearWeight(
@@ -82,7 +82,7 @@ final class MatmulComparison {
         MatmulOptions options = MatmulOptions.DEFAULT.withThreads(THREADS);
         try (MatmulPlan integers = QuantizedMatmul.prepare(device, weight, options);
                 MatmulPlan floats = QuantizedMatmul.prepare(device, weight, options.withIntegerPath(false))) {
-            List<GgmlMatmul.Runner> steps = List.of(
+            List<GgmlBackend.Runner> steps = List.of(
                     () -> integers.multiply(theirs.x(), 1, y),
                     () -> floats.multiply(theirs.x(), 1, y),
                     theirs.runner(),
@@ -116,7 +116,7 @@ final class MatmulComparison {
     }
 
     /** Each step's median in seconds; as many rounds go before to warm up. */
-    private static double[] medians(List<GgmlMatmul.Runner> steps, GgmlMatmul peer) throws Throwable {
+    private static double[] medians(List<GgmlBackend.Runner> steps, GgmlBackend peer) throws Throwable {
         double[][] seconds = new double[steps.size()][ROUNDS];
         for (int i = -ROUNDS; i < ROUNDS; i++) {
             for (int s = 0; s < steps.size(); s++) {

@@ -1,27 +1,63 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.jvm.BlockStep;
+import dev.gust.runtime.attention.jvm.ChunkStep;
+import dev.gust.runtime.attention.jvm.DeltaParts;
+import dev.gust.runtime.attention.jvm.Panels;
+import dev.gust.runtime.attention.jvm.RecurrentStep;
+import dev.gust.runtime.attention.jvm.TokenBlock;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.concurrent.ArrayBlockingQueue;
 
-/** The delta step by threads: a head of a sequence is one's work. States lie in float arrays, a head's in each. */
+/**
+ * The delta step by vector loops and threads. A head of a sequence is one's work; where there are few of them, some panels of
+ * its state, as columns do not depend on each other. States lie in float arrays, a head's in each.
+ */
 final class JvmDelta implements DeltaPlan {
-    private static final float EPSILON = 1e-6f;
+    /** Pieces of work to a thread at least, so that all end at about the same time. */
+    private static final int PIECES = 4;
 
     private final JvmDevice device;
     private final DeltaStep step;
     private final DeltaSizes sizes;
+    private final int blockTokens;
+    private final boolean chunked;
+    private final DeltaParts parts;
+    private final Panels panels;
     private final float[][] states;
+    private final int threads;
+    private final ArrayBlockingQueue<Scratch> free;
     private boolean closed;
+
+    private record Scratch(TokenBlock block, BlockStep step) {}
 
     JvmDelta(JvmDevice device, DeltaStep step, DeltaSizes sizes, Form form) {
         this.device = device;
         this.step = step;
         this.sizes = sizes;
-        this.states = new float[sizes.sequences() * sizes.valueHeads()][sizes.keyDim() * sizes.valueDim()];
+        this.blockTokens = switch (form) {
+            case Form.Recurrent() -> TokenBlock.TOKENS;
+            case Form.Chunked(int length) -> Math.min(length, TokenBlock.TOKENS);
+        };
+        this.chunked = form instanceof Form.Chunked;
+        this.parts = new DeltaParts(
+                step.decay() == Decay.CHANNEL, step.erase() != Erase.NONE, step.readsBefore(), step.normalizes());
+        this.panels = new Panels(sizes.keyDim(), sizes.valueDim());
+        this.threads = device.threads(0);
+        this.free = new ArrayBlockingQueue<>(threads);
+        long heads = (long) sizes.sequences() * sizes.valueHeads();
+        if (panels.elements() > Integer.MAX_VALUE / 2 || heads > Integer.MAX_VALUE / 2) {
+            throw new UsageException(
+                    heads + " states of " + sizes.keyDim() + " x " + sizes.valueDim() + " are more than fit in memory",
+                    "give fewer or smaller ones");
+        }
+        this.states = new float[(int) heads][(int) panels.elements()];
     }
 
     @Override
@@ -29,103 +65,123 @@ final class JvmDelta implements DeltaPlan {
         requireOpen();
         operands.check(step, sizes, sequences, o);
         long start = System.nanoTime();
-        int heads = sizes.valueHeads();
-        device.forRows((long) sequences.count() * heads, 1, device.threads(0), (first, end) -> {
+        int helpers = mayShare(operands, o) ? threads : 1;
+        long heads = (long) sequences.count() * sizes.valueHeads();
+        int pieces = pieces(heads, helpers);
+        device.forRows(heads * pieces, 1, helpers, (first, end) -> {
+            Scratch scratch = borrow();
             for (long i = first; i < end; i++) {
-                head(operands, sequences, (int) (i / heads), (int) (i % heads), o);
+                int state = (int) (i / pieces);
+                int piece = (int) (i % pieces);
+                int from = piece * panels.count() / pieces;
+                int to = (piece + 1) * panels.count() / pieces;
+                head(scratch, operands, sequences, state, from, to, o);
             }
+            free.offer(scratch);
         });
         return KernelTimes.ofTotal(System.nanoTime() - start);
     }
 
-    private void head(DeltaOperands x, Sequences sequences, int sequence, int head, MemorySegment o) {
-        int keyDim = sizes.keyDim();
-        int valueDim = sizes.valueDim();
-        int heads = sizes.valueHeads();
-        float[] state = states[sequence * heads + head];
-        float[] q = new float[keyDim];
-        float[] k = new float[keyDim];
-        float[] e = new float[keyDim];
-        float[] decay = new float[keyDim];
-        float[] update = new float[valueDim];
-        float[] read = new float[valueDim];
-        for (int t = sequences.first(sequence); t < sequences.end(sequence); t++) {
-            row(x.q(), t, sizes.queryHeads(), head, q, step.scale());
-            row(x.k(), t, sizes.keyHeads(), head, k, 1);
-            if (step.erase() == Erase.OWN_KEY) {
-                row(x.e(), t, sizes.eraseHeads(), head, e, 1);
+    /** Into how many a head's panels are divided. */
+    private int pieces(long heads, int helpers) {
+        if (helpers == 1 || heads >= (long) PIECES * helpers || heads == 0) {
+            return 1;
+        }
+        return (int) Math.min(panels.count(), Math.ceilDiv((long) PIECES * helpers, heads));
+    }
+
+    private Scratch borrow() {
+        Scratch scratch = free.poll();
+        if (scratch != null) {
+            return scratch;
+        }
+        return new Scratch(
+                new TokenBlock(panels, parts),
+                chunked ? new ChunkStep(panels, parts) : new RecurrentStep(panels, parts));
+    }
+
+    private void head(
+            Scratch scratch,
+            DeltaOperands x,
+            Sequences sequences,
+            int state,
+            int firstPanel,
+            int endPanel,
+            MemorySegment o) {
+        int sequence = state / sizes.valueHeads();
+        int head = state % sizes.valueHeads();
+        int from = panels.firstColumn(firstPanel);
+        int to = panels.firstColumn(endPanel);
+        int end = sequences.end(sequence);
+        TokenBlock block = scratch.block();
+        for (int first = sequences.first(sequence); first < end; first += blockTokens) {
+            int count = Math.min(blockTokens, end - first);
+            block.begin(count);
+            for (int i = 0; i < count; i++) {
+                keys(block, x, i, first + i, head);
+                block.target(i, x.v(), targetAt(first + i, head), from, to);
             }
-            for (int d = 0; d < keyDim; d++) {
-                decay[d] = step.decay() == Decay.NONE ? 1 : (float) Math.exp(logDecay(x.g(), t, head, d));
-            }
-            long at = ((long) t * heads + head) * valueDim;
-            for (int c = 0; c < valueDim; c++) {
-                read[c] = 0;
-                update[c] = x.v().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at + c);
-            }
-            for (int d = 0; d < keyDim; d++) {
-                float erase = step.erase() == Erase.NONE ? 0 : step.erase() == Erase.OWN_KEY ? e[d] : k[d];
-                for (int c = 0; c < valueDim; c++) {
-                    float value = state[d * valueDim + c];
-                    if (step.readsBefore()) {
-                        read[c] += q[d] * value;
-                    }
-                    value *= decay[d];
-                    state[d * valueDim + c] = value;
-                    update[c] -= erase * value;
-                }
-            }
-            if (step.beta()) {
-                float beta = x.beta().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) t * heads + head);
-                for (int c = 0; c < valueDim; c++) {
-                    update[c] *= beta;
-                }
-            }
-            for (int d = 0; d < keyDim; d++) {
-                for (int c = 0; c < valueDim; c++) {
-                    float value = state[d * valueDim + c] + k[d] * update[c];
-                    state[d * valueDim + c] = value;
-                    if (!step.readsBefore()) {
-                        read[c] += q[d] * value;
-                    }
-                }
-            }
-            for (int c = 0; c < valueDim; c++) {
-                o.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at + c, read[c]);
+            decays(block, x.g(), first, count, head);
+            scratch.step().run(block, states[state], firstPanel, endPanel);
+            for (int i = 0; i < count; i++) {
+                block.result(i, o, targetAt(first + i, head), from, to);
             }
         }
     }
 
-    private void row(MemorySegment x, int token, int heads, int valueHead, float[] out, float scale) {
+    private void keys(TokenBlock block, DeltaOperands x, int i, int token, int head) {
+        block.query(i, x.q(), keyAt(token, head, sizes.queryHeads()), step.scale());
+        block.writeKey(i, x.k(), keyAt(token, head, sizes.keyHeads()));
+        if (step.erase() == Erase.OWN_KEY) {
+            block.eraseKey(i, x.e(), keyAt(token, head, sizes.eraseHeads()));
+        }
+        if (step.beta()) {
+            block.beta(i, x.beta(), lineAt(token, head));
+        }
+    }
+
+    private void decays(TokenBlock block, MemorySegment g, int first, int count, int head) {
+        switch (step.decay()) {
+            case NONE -> {}
+            case HEAD -> block.decays(g, head, 0);
+            case TOKEN -> block.decays(g, lineAt(first, head), sizes.valueHeads());
+            case CHANNEL -> {
+                for (int i = 0; i < count; i++) {
+                    block.channelDecays(i, g, lineAt(first + i, head) * sizes.keyDim());
+                }
+            }
+        }
+    }
+
+    private long keyAt(int token, int valueHead, int heads) {
         int head = sizes.headMap().head(valueHead, sizes.valueHeads(), heads);
-        long at = ((long) token * heads + head) * out.length;
-        double squares = 0;
-        for (int d = 0; d < out.length; d++) {
-            out[d] = x.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at + d);
-            squares += (double) out[d] * out[d];
-        }
-        float factor = step.normalizes() ? (float) (scale / Math.sqrt(squares + EPSILON)) : scale;
-        for (int d = 0; d < out.length; d++) {
-            out[d] *= factor;
-        }
+        return ((long) token * heads + head) * sizes.keyDim();
     }
 
-    private float logDecay(MemorySegment g, int token, int head, int channel) {
-        long line = (long) token * sizes.valueHeads() + head;
-        return g.getAtIndex(
-                ValueLayout.JAVA_FLOAT_UNALIGNED,
-                switch (step.decay()) {
-                    case NONE, HEAD -> head;
-                    case TOKEN -> line;
-                    case CHANNEL -> line * sizes.keyDim() + channel;
-                });
+    private long targetAt(int token, int head) {
+        return lineAt(token, head) * sizes.valueDim();
+    }
+
+    private long lineAt(int token, int head) {
+        return (long) token * sizes.valueHeads() + head;
+    }
+
+    /** Memory of a confined arena belongs to the calling thread alone, which then does all the work. */
+    private boolean mayShare(DeltaOperands x, MemorySegment o) {
+        return device.canReach(x.q())
+                && device.canReach(x.k())
+                && device.canReach(x.e())
+                && device.canReach(x.v())
+                && device.canReach(x.beta())
+                && device.canReach(x.g())
+                && device.canReach(o);
     }
 
     @Override
     public synchronized void clearState(int sequence) {
         requireOpen();
         for (int h = 0; h < sizes.valueHeads(); h++) {
-            java.util.Arrays.fill(states[sequence * sizes.valueHeads() + h], 0);
+            Arrays.fill(states[sequence * sizes.valueHeads() + h], 0);
         }
     }
 
@@ -133,9 +189,8 @@ final class JvmDelta implements DeltaPlan {
     public synchronized void loadStates(MemorySegment all) {
         requireOpen();
         int n = DeltaStates.count(all, sizes) * sizes.valueHeads();
-        long each = (long) sizes.keyDim() * sizes.valueDim();
         for (int i = 0; i < n; i++) {
-            MemorySegment.copy(all, ValueLayout.JAVA_FLOAT_UNALIGNED, i * each * 4, states[i], 0, (int) each);
+            panels.load(all, i * stateBytes(), states[i]);
         }
     }
 
@@ -143,10 +198,13 @@ final class JvmDelta implements DeltaPlan {
     public synchronized void saveStates(MemorySegment all) {
         requireOpen();
         int n = DeltaStates.count(all, sizes) * sizes.valueHeads();
-        long each = (long) sizes.keyDim() * sizes.valueDim();
         for (int i = 0; i < n; i++) {
-            MemorySegment.copy(states[i], 0, all, ValueLayout.JAVA_FLOAT_UNALIGNED, i * each * 4, (int) each);
+            panels.save(states[i], all, i * stateBytes());
         }
+    }
+
+    private long stateBytes() {
+        return (long) sizes.keyDim() * sizes.valueDim() * Float.BYTES;
     }
 
     private void requireOpen() {
