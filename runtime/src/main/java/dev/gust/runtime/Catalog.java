@@ -3,6 +3,7 @@ package dev.gust.runtime;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
+import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -12,7 +13,8 @@ import java.util.stream.Collectors;
  * which is missing somewhere shows.
  */
 public final class Catalog {
-    private static final List<OperatorEntry> OPERATORS = List.of(QuantizedMatmul.entry(), Cast.entry());
+    private static final List<OperatorEntry> OPERATORS =
+            List.of(QuantizedMatmul.entry(), Cast.entry(), FeatureMap.entry());
 
     private Catalog() {}
 
