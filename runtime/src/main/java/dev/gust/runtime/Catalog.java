@@ -5,6 +5,7 @@ import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.matmul.QuantizedMatmul;
+import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -14,7 +15,7 @@ import java.util.stream.Collectors;
  */
 public final class Catalog {
     private static final List<OperatorEntry> OPERATORS =
-            List.of(QuantizedMatmul.entry(), Cast.entry(), FeatureMap.entry());
+            List.of(QuantizedMatmul.entry(), Cast.entry(), FeatureMap.entry(), VisionAttention.entry());
 
     private Catalog() {}
 

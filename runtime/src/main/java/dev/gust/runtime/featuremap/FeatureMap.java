@@ -10,6 +10,7 @@ import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelStyle;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -193,14 +194,20 @@ public final class FeatureMap {
         return stages;
     }
 
+    /** As {@link #prepare(Device, int, Optional)} with the kernels that suit the device. */
+    public FeatureMapPlan prepare(Device device, int threads) {
+        return prepare(device, threads, Optional.empty());
+    }
+
     /**
      * Makes it ready on a device; the plan serves any number of rows.
      *
      * @param threads most threads of the device jvm, 0 for one to each processor
+     * @param style which kernels, if not those that suit the device
      */
-    public FeatureMapPlan prepare(Device device, int threads) {
+    public FeatureMapPlan prepare(Device device, int threads, Optional<KernelStyle> style) {
         return switch (device) {
-            case KernelDevice kernels -> new KernelFeatureMap(kernels, this);
+            case KernelDevice kernels -> new KernelFeatureMap(kernels, this, style.orElse(kernels.style()));
             case JvmDevice jvm -> new JvmFeatureMap(jvm, this, jvm.threads(threads));
             default -> throw new IllegalArgumentException("no feature maps on " + device.id());
         };

@@ -25,6 +25,7 @@ final class KernelFeatureMap implements FeatureMapPlan {
 
     private final KernelDevice device;
     private final FeatureMap map;
+    private final KernelStyle style;
     private final int mostRows;
     private final Map<Integer, Piece> pieces = new TreeMap<>();
     private boolean closed;
@@ -32,13 +33,14 @@ final class KernelFeatureMap implements FeatureMapPlan {
     /** The plan for up to so many rows. */
     private record Piece(FloatArray x, List<IntArray> sizes, FloatArray y, KernelPlan plan) {}
 
-    KernelFeatureMap(KernelDevice device, FeatureMap map) {
-        this(device, map, MOST);
+    KernelFeatureMap(KernelDevice device, FeatureMap map, KernelStyle style) {
+        this(device, map, style, MOST);
     }
 
     /** @param most elements of a piece's widest stage */
-    KernelFeatureMap(KernelDevice device, FeatureMap map, int most) {
+    KernelFeatureMap(KernelDevice device, FeatureMap map, KernelStyle style, int most) {
         this.device = device;
+        this.style = style;
         this.map = map;
         int widest = map.stages().stream().mapToInt(Stage::width).max().orElse(1);
         this.mostRows = Integer.highestOneBit(Math.max(1, most / Math.max(widest, map.width())));
@@ -82,7 +84,7 @@ final class KernelFeatureMap implements FeatureMapPlan {
     private Piece prepare(int capacity) {
         FloatArray x = new FloatArray(capacity * map.width());
         x.init(0);
-        var stages = new StageCalls(map.stages(), capacity, device.style() == KernelStyle.TUNED, x);
+        var stages = new StageCalls(map.stages(), capacity, style == KernelStyle.TUNED, x);
         var inputs = new ArrayList<TornadoNativeArray>(stages.sizes());
         inputs.add(x);
         KernelPlan plan = device.prepare(

@@ -6,7 +6,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Vector loops over rows. Pointwise ones run past their end, up to a whole vector. */
-final class MapLoops {
+public final class MapLoops {
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
 
     /** Numbers to a vector. */
@@ -17,7 +17,8 @@ final class MapLoops {
 
     private MapLoops() {}
 
-    static void elu1(float[] x, int length, float[] y) {
+    /** elu(x) + 1. */
+    public static void elu1(float[] x, int length, float[] y) {
         for (int i = 0; i < length; i += LANES) {
             FloatVector v = FloatVector.fromArray(F, x, i);
             VectorMask<Float> positive = v.compare(VectorOperators.GT, 0);
@@ -25,13 +26,15 @@ final class MapLoops {
         }
     }
 
-    static void relu(float[] x, int length, float[] y) {
+    /** max(x, 0). */
+    public static void relu(float[] x, int length, float[] y) {
         for (int i = 0; i < length; i += LANES) {
             FloatVector.fromArray(F, x, i).max(0).intoArray(y, i);
         }
     }
 
-    static void exp(float[] x, int length, float[] y) {
+    /** e^x. */
+    public static void exp(float[] x, int length, float[] y) {
         for (int i = 0; i < length; i += LANES) {
             FloatVector.fromArray(F, x, i).lanewise(VectorOperators.EXP).intoArray(y, i);
         }
