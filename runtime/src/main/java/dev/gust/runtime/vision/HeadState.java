@@ -31,22 +31,23 @@ record HeadState(float[] state, float[] keyMeans, float[] valueMeans, float[] la
             block.makeFeatures(rule.keyCode(), first);
             for (int t = 0; t < present; t++) {
                 int at = t * block.featureStride;
+                // Before they are added, so that no sum is larger than a term.
+                float share = 1f / tokens;
+                VisionLoops.addScaled(block.values, t * block.stride, block.stride, share, result.valueMeans);
                 if (weights.length > 0) {
-                    VisionLoops.scale(block.features, at, block.featureStride, weights[first + t]);
+                    share *= weights[first + t];
                 } else if (inputs.gates().isPresent()) {
                     VisionInputs.Gates gates = inputs.gates().get();
-                    float key = block.weight(gates.key(), head, first + t);
+                    share *= block.weight(gates.key(), head, first + t);
                     float value = block.weight(gates.value(), head, first + t);
-                    VisionLoops.scale(block.features, at, block.featureStride, key);
                     VisionLoops.scale(block.values, t * block.stride, block.stride, value);
                 }
-                VisionLoops.add(block.features, at, block.featureStride, result.keyMeans);
-                VisionLoops.add(block.values, t * block.stride, block.stride, result.valueMeans);
+                VisionLoops.scale(block.features, at, block.featureStride, share);
+                VisionLoops.addScaled(block.features, at, block.featureStride, 1, result.keyMeans);
             }
             block.turn(angles, first);
             result.add(block, block.turned, present);
         }
-        result.divide(tokens);
         return result;
     }
 
@@ -54,12 +55,6 @@ record HeadState(float[] state, float[] keyMeans, float[] valueMeans, float[] la
     void add(TokenBlock block, float[] keys, int present) {
         VisionLoops.multiply(
                 keys, 1, block.featureStride, block.featureStride, present, block.values, block.stride, state);
-    }
-
-    private void divide(int tokens) {
-        VisionLoops.scale(state, 0, state.length, 1f / tokens);
-        VisionLoops.scale(keyMeans, 0, keyMeans.length, 1f / tokens);
-        VisionLoops.scale(valueMeans, 0, valueMeans.length, 1f / tokens);
     }
 
     /** RALA's weights: N · softmax over tokens of φ(k)·q̄/√D. */
@@ -70,10 +65,10 @@ record HeadState(float[] state, float[] keyMeans, float[] valueMeans, float[] la
             block.fetch(inputs.q(), head, first, block.rows);
             block.makeFeatures(VisionCode.ELU1, first);
             for (int t = 0; t < block.count(first); t++) {
-                VisionLoops.add(block.features, t * block.featureStride, block.featureStride, means);
+                VisionLoops.addScaled(block.features, t * block.featureStride, block.featureStride, 1f / tokens, means);
             }
         }
-        float scale = VisionRule.RALA.scale(block.attention().shape()) / tokens;
+        float scale = VisionRule.RALA.scale(block.attention().shape());
         float[] weights = new float[tokens];
         float most = Float.NEGATIVE_INFINITY;
         for (int first = 0; first < tokens; first += TokenBlock.TOKENS) {

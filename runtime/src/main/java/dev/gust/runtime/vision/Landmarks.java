@@ -60,7 +60,7 @@ final class Landmarks {
                 if (from < to) {
                     System.arraycopy(landmarks, l * block.stride, sums, 0, block.stride);
                     for (long n = from; n < to; n++) {
-                        VisionLoops.add(block.rows, (int) (n - first) * block.stride, block.stride, sums);
+                        VisionLoops.addScaled(block.rows, (int) (n - first) * block.stride, block.stride, 1, sums);
                     }
                     System.arraycopy(sums, 0, landmarks, l * block.stride, block.stride);
                 }

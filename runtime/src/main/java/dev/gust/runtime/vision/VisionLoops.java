@@ -90,12 +90,12 @@ final class VisionLoops {
         }
     }
 
-    /** sums += x. */
-    static void add(float[] x, int from, int length, float[] sums) {
+    /** sums += factor · x. */
+    static void addScaled(float[] x, int from, int length, float factor, float[] sums) {
+        FloatVector factors = FloatVector.broadcast(F, factor);
         for (int i = 0; i < length; i += LANES) {
-            FloatVector.fromArray(F, x, from + i)
-                    .add(FloatVector.fromArray(F, sums, i))
-                    .intoArray(sums, i);
+            FloatVector sum = FloatVector.fromArray(F, sums, i);
+            FloatVector.fromArray(F, x, from + i).fma(factors, sum).intoArray(sums, i);
         }
     }
 

@@ -37,7 +37,8 @@ final class ReferenceVision {
         double[][] k = map(head.k(), row -> key(rule, row));
         if (rule == VisionRule.RALA) {
             double[] mean = mean(q);
-            double[] logits = Arrays.stream(k).mapToDouble(row -> scale * dot(row, mean)).toArray();
+            double[] logits =
+                    Arrays.stream(k).mapToDouble(row -> scale * dot(row, mean)).toArray();
             double most = Arrays.stream(logits).max().orElseThrow();
             double sum = Arrays.stream(logits).map(l -> Math.exp(l - most)).sum();
             for (int j = 0; j < n; j++) {
@@ -56,14 +57,13 @@ final class ReferenceVision {
             double mean = Arrays.stream(plain[i]).average().orElseThrow();
             for (int j = 0; j < n; j++) {
                 double part = turned[i][j] / n;
-                weights[i][j] =
-                        switch (rule) {
-                            case MALA -> scale * part * (1 + 1 / (scale * mean + 1e-6)) - scale * mean / n;
-                            case INLINE -> scale * part + (1 - scale * mean) / n;
-                            case LINFUSION -> part / (mean + 1e-4);
-                            case SLAB -> turned[i][j] / (mean * n + 1e-6);
-                            default -> part / (mean + 1e-6);
-                        };
+                weights[i][j] = switch (rule) {
+                    case MALA -> scale * part * (1 + 1 / (scale * mean + 1e-6)) - scale * mean / n;
+                    case INLINE -> scale * part + (1 - scale * mean) / n;
+                    case LINFUSION -> part / (mean + 1e-4);
+                    case SLAB -> turned[i][j] / (mean * n + 1e-6);
+                    default -> part / (mean + 1e-6);
+                };
                 if (head.valueGates().length > 0) {
                     weights[i][j] *= head.valueGates()[j];
                 }
@@ -132,7 +132,10 @@ final class ReferenceVision {
     }
 
     static double[][] newton(double[][] k2) {
-        double most = Arrays.stream(k2).mapToDouble(row -> Arrays.stream(row).sum()).max().orElseThrow();
+        double most = Arrays.stream(k2)
+                .mapToDouble(row -> Arrays.stream(row).sum())
+                .max()
+                .orElseThrow();
         double[][] p = map(k2, double[]::clone);
         for (int i = 0; i < p.length; i++) {
             p[i][i] += 0.01;
@@ -150,16 +153,20 @@ final class ReferenceVision {
     }
 
     private static double[][] gaussians(double[][] a, double[][] b) {
-        return map(a, x -> Arrays.stream(b)
-                .mapToDouble(y -> Math.exp(-0.5 * IntStream.range(0, x.length)
-                        .mapToDouble(i -> (x[i] - y[i]) * (x[i] - y[i]))
-                        .sum()))
-                .toArray());
+        return map(
+                a,
+                x -> Arrays.stream(b)
+                        .mapToDouble(y -> Math.exp(-0.5
+                                * IntStream.range(0, x.length)
+                                        .mapToDouble(i -> (x[i] - y[i]) * (x[i] - y[i]))
+                                        .sum()))
+                        .toArray());
     }
 
     private static double[] mean(double[][] rows) {
         return IntStream.range(0, rows[0].length)
-                .mapToDouble(c -> Arrays.stream(rows).mapToDouble(r -> r[c]).average().orElseThrow())
+                .mapToDouble(c ->
+                        Arrays.stream(rows).mapToDouble(r -> r[c]).average().orElseThrow())
                 .toArray();
     }
 

@@ -63,8 +63,7 @@ class VisionAttentionTest {
     private static void check(Device device, VisionRule rule, int[][] shapes, int landmarks) {
         for (int[] s : shapes) {
             for (boolean rich : new boolean[] {false, true}) {
-                VisionAttention attention =
-                        VisionConformance.attention(rule, s[0], s[1], s[2], s[3], landmarks, rich);
+                VisionAttention attention = VisionConformance.attention(rule, s[0], s[1], s[2], s[3], landmarks, rich);
                 if (rich && !attention.positions() && !attention.gates()) {
                     continue; // The rule takes nothing more.
                 }

@@ -16,8 +16,7 @@ final class VisionConformance {
     /** An operator for a shape, with what it can be given if {@code rich}. */
     static VisionAttention attention(VisionRule rule, int b, int n, int h, int d, int landmarks, boolean rich) {
         VisionShape shape = VisionShape.of("sample", Shape.of(b, n, h, d), landmarks);
-        return new VisionAttention(
-                rule, shape, rich && rule.takesPositions() && d % 2 == 0, rich && rule.takesGates());
+        return new VisionAttention(rule, shape, rich && rule.takesPositions() && d % 2 == 0, rich && rule.takesGates());
     }
 
     /** Random inputs: positions as angles that grow with the token, gates below 1. */

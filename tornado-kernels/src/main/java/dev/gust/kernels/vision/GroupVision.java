@@ -68,10 +68,11 @@ public final class GroupVision {
         boolean inside = c < count && head < sizes.get(VisionSizes.BATCHES) * sizes.get(VisionSizes.HEADS);
         int tokens = sizes.get(VisionSizes.TOKENS);
         int end = inside ? tokens : 0;
+        float share = 1.0f / (float) tokens;
         float sum = 0.0f;
         for (int n = line; n < end; n += LINES) {
             int row = VisionValues.row(head, n, sizes);
-            sum += x.get(row * count + c) * VisionValues.weight(weights, row, weighted);
+            sum += x.get(row * count + c) * (share * VisionValues.weight(weights, row, weighted));
         }
         sums[line * COLUMNS + column] = sum;
         for (int stride = LINES / 2; stride > 0; stride >>= 1) {
@@ -81,7 +82,7 @@ public final class GroupVision {
             }
         }
         if (line == 0 && inside) {
-            out.set(head * count + c, sums[column] / (float) tokens);
+            out.set(head * count + c, sums[column]);
         }
     }
 

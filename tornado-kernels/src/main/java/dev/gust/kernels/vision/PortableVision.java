@@ -7,8 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * Attention without a mask in linear time, on any device: features of queries and keys, a state S = 1/N Σ φ(k)vᵀ [F, D] and
- * the means k̄ and v̄ for each head, and o from φ(q)S and φ(q)·k̄. Tensors are [B, N, H, ·]; a row is a token of a head. Means
- * instead of sums keep numbers small whatever N is.
+ * the means k̄ and v̄ for each head, and o from φ(q)S and φ(q)·k̄. Tensors are [B, N, H, ·]; a row is a token of a head. Terms
+ * are divided by N before they are added, so that no sum is larger than a term.
  */
 public final class PortableVision {
     private PortableVision() {}
@@ -74,12 +74,13 @@ public final class PortableVision {
             for (@Parallel int c = 0; c < count; c++) {
                 if (head < sizes.get(VisionSizes.BATCHES) * sizes.get(VisionSizes.HEADS)) {
                     int tokens = sizes.get(VisionSizes.TOKENS);
+                    float share = 1.0f / (float) tokens;
                     float sum = 0.0f;
                     for (int n = 0; n < tokens; n++) {
                         int row = VisionValues.row(head, n, sizes);
-                        sum += x.get(row * count + c) * VisionValues.weight(weights, row, weighted);
+                        sum += x.get(row * count + c) * (share * VisionValues.weight(weights, row, weighted));
                     }
-                    out.set(head * count + c, sum / (float) tokens);
+                    out.set(head * count + c, sum);
                 }
             }
         }
@@ -145,15 +146,17 @@ public final class PortableVision {
                 for (@Parallel int d = 0; d < width; d++) {
                     if (head < sizes.get(VisionSizes.BATCHES) * sizes.get(VisionSizes.HEADS)) {
                         int tokens = sizes.get(VisionSizes.TOKENS);
+                        float share = 1.0f / (float) tokens;
                         float sum = 0.0f;
                         for (int n = 0; n < tokens; n++) {
                             int row = VisionValues.row(head, n, sizes);
-                            float key = k.get(row * count + f) * VisionValues.weight(keyWeights, row, weighting);
+                            float key =
+                                    k.get(row * count + f) * (share * VisionValues.weight(keyWeights, row, weighting));
                             float value =
                                     v.get(row * width + d) * VisionValues.weight(valueWeights, row, weighting >> 1);
                             sum += key * value;
                         }
-                        state.set((head * count + f) * width + d, sum / (float) tokens);
+                        state.set((head * count + f) * width + d, sum);
                     }
                 }
             }

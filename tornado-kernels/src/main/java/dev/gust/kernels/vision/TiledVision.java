@@ -47,6 +47,7 @@ public final class TiledVision {
         int tokens = sizes.get(VisionSizes.TOKENS);
         boolean inside = head < sizes.get(VisionSizes.BATCHES) * sizes.get(VisionSizes.HEADS);
         int stop = inside ? tokens : 0;
+        float share = 1.0f / (float) tokens;
         int column = firstColumn + (item & (COLUMNS - 1));
         int from = item / COLUMNS;
         float sum0 = 0.0f;
@@ -58,7 +59,7 @@ public final class TiledVision {
             float key = 0.0f;
             if (n < stop && firstFeature + x < count) {
                 int row = VisionValues.row(head, n, sizes);
-                key = k.get(row * count + firstFeature + x) * VisionValues.weight(keyWeights, row, weighting);
+                key = k.get(row * count + firstFeature + x) * (share * VisionValues.weight(keyWeights, row, weighting));
             }
             keyTile[item] = key;
             for (int line = from; line < SIDE; line += SIDE * SIDE / COLUMNS) {
@@ -84,10 +85,10 @@ public final class TiledVision {
         if (inside && f < count) {
             int to = (head * count + f) * width;
             int d = firstColumn + x;
-            store(state, to, d, width, sum0 / (float) tokens);
-            store(state, to, d + SIDE, width, sum1 / (float) tokens);
-            store(state, to, d + 2 * SIDE, width, sum2 / (float) tokens);
-            store(state, to, d + 3 * SIDE, width, sum3 / (float) tokens);
+            store(state, to, d, width, sum0);
+            store(state, to, d + SIDE, width, sum1);
+            store(state, to, d + 2 * SIDE, width, sum2);
+            store(state, to, d + 3 * SIDE, width, sum3);
         }
     }
 
