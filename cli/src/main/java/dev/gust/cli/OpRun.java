@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What the runs of all operators share: how inputs are found and what a run leaves. */
 final class OpRun {
@@ -66,6 +67,13 @@ final class OpRun {
                     "store plain numbers; gust dequantize restores them");
         }
         return found.getFirst().stored().getFirst();
+    }
+
+    /** As {@link #input}, or nothing if no tensor has that name. */
+    static Optional<TensorInfo> optional(Models model, String wanted) {
+        boolean there = model.logical().tensors().stream()
+                .anyMatch(t -> t.name().substring(t.name().lastIndexOf('.') + 1).equals(wanted));
+        return there ? Optional.of(input(model, wanted)) : Optional.empty();
     }
 
     /** A tensor's values as float32, in memory of the arena unless they lie so in the file. */

@@ -4,7 +4,9 @@ import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
+import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.matmul.QuantizedMatmul;
+import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -14,7 +16,7 @@ import java.util.stream.Collectors;
  */
 public final class Catalog {
     private static final List<OperatorEntry> OPERATORS =
-            List.of(QuantizedMatmul.entry(), Cast.entry(), LinearAttention.entry());
+            List.of(QuantizedMatmul.entry(), Cast.entry(), LinearAttention.entry(), FeatureMap.entry(), VisionAttention.entry());
 
     private Catalog() {}
 
