@@ -24,23 +24,13 @@ public record DeltaOperands(
      */
     void check(DeltaStep step, DeltaSizes sizes, Sequences sequences, MemorySegment o) {
         int tokens = sequences.tokens();
-        if (tokens > sizes.tokens() || sequences.count() > sizes.sequences()) {
-            throw new IllegalArgumentException(tokens + " tokens in " + sequences.count()
-                    + " sequences for a plan of at most " + sizes.tokens() + " in " + sizes.sequences());
-        }
-        require("q", q, sizes.queryElements(tokens));
-        require("k", k, sizes.keyElements(tokens));
-        require("e", e, step.erase() == Erase.OWN_KEY ? sizes.eraseElements(step.erase(), tokens) : 0);
-        require("v", v, sizes.valueElements(tokens));
-        require("beta", beta, step.beta() ? sizes.betaElements(tokens) : 0);
-        require("g", g, sizes.decayElements(step.decay(), tokens));
-        require("o", o, sizes.valueElements(tokens));
-    }
-
-    static void require(String name, MemorySegment segment, long elements) {
-        if (segment.byteSize() != elements * Float.BYTES) {
-            throw new IllegalArgumentException(
-                    name + " has " + segment.byteSize() + " bytes where " + elements + " floats are wanted");
-        }
+        Operands.requireRoom(sequences, sizes.tokens(), sizes.sequences());
+        Operands.require("q", q, sizes.queryElements(tokens));
+        Operands.require("k", k, sizes.keyElements(tokens));
+        Operands.require("e", e, step.erase() == Erase.OWN_KEY ? sizes.eraseElements(step.erase(), tokens) : 0);
+        Operands.require("v", v, sizes.valueElements(tokens));
+        Operands.require("beta", beta, step.beta() ? sizes.betaElements(tokens) : 0);
+        Operands.require("g", g, sizes.decayElements(step.decay(), tokens));
+        Operands.require("o", o, sizes.valueElements(tokens));
     }
 }

@@ -2,7 +2,6 @@ package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.PortableDelta;
 import dev.gust.kernels.attention.PortableDeltaChunk;
-import dev.gust.kernels.attention.UnitRows;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -35,20 +34,24 @@ final class PortableDeltaKernels {
             DeltaArrays a, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> scratch) {
         FloatArray q = memory.floats(a.q().getSize());
         FloatArray k = memory.floats(a.k().getSize());
-        calls.add(KernelCall.portable("unitQueries", new Unit(a, a.q(), q)));
-        calls.add(KernelCall.portable("unitKeys", new Unit(a, a.k(), k)));
+        calls.add(KernelCall.portable("unitQueries", unit(a, a.q(), q)));
+        calls.add(KernelCall.portable("unitKeys", unit(a, a.k(), k)));
         scratch.addAll(List.of(q, k));
         FloatArray e = switch (a.step().erase()) {
             case NONE -> a.e();
             case WRITE_KEY -> k;
             case OWN_KEY -> {
                 FloatArray own = memory.floats(a.e().getSize());
-                calls.add(KernelCall.portable("unitErase", new Unit(a, a.e(), own)));
+                calls.add(KernelCall.portable("unitErase", unit(a, a.e(), own)));
                 scratch.add(own);
                 yield own;
             }
         };
         return a.withKeys(q, k, e);
+    }
+
+    private static Kernel unit(DeltaArrays a, FloatArray x, FloatArray y) {
+        return new UnitRowsKernel(a.shape(), x, y, a.sizes().keyDim());
     }
 
     private static void chunked(
@@ -71,22 +74,6 @@ final class PortableDeltaKernels {
         return Math.toIntExact((long) a.sizes().sequences()
                 * a.sizes().valueHeads()
                 * a.sizes().valueDim());
-    }
-
-    private record Unit(DeltaArrays a, FloatArray x, FloatArray y) implements Kernel {
-        private int rows() {
-            return x.getSize() / a.sizes().keyDim();
-        }
-
-        @Override
-        public void run(KernelContext context) {
-            UnitRows.unitRowsPortable(a.shape(), x, y, rows());
-        }
-
-        @Override
-        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(task, UnitRows::unitRowsPortable, a.shape(), x, y, rows());
-        }
     }
 
     private record Recurrent(DeltaArrays a) implements Kernel {

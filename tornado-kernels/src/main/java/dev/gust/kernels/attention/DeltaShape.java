@@ -1,6 +1,6 @@
 package dev.gust.kernels.attention;
 
-/** Places in the {@code shape} array of the kernels of the delta step: what a loop's bound must not be a constant of. */
+/** Places in the {@code shape} array of the kernels of linear attention: what a loop's bound must not be a constant of. */
 public final class DeltaShape {
     /** K, the length of q and k. */
     public static final int KEY_DIM = 0;

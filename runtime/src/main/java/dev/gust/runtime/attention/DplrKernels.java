@@ -1,0 +1,48 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.kernel.KernelCall;
+import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.kernel.KernelStyle;
+import dev.gust.runtime.kernel.NativeArrays;
+import java.util.ArrayList;
+import java.util.List;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/** The step of diagonal plus low rank by kernels. */
+final class DplrKernels {
+    private DplrKernels() {}
+
+    /** A plan on a device that runs kernels. */
+    static StatePlan<DplrOperands> prepare(
+            KernelDevice device, DplrStep step, DeltaSizes sizes, Form form, KernelStyle style) {
+        DplrArrays arrays = DplrArrays.of(step, sizes, form, device.arrays());
+        var calls = new ArrayList<KernelCall>();
+        var kept = new ArrayList<TornadoNativeArray>();
+        DplrArrays keys = step.normalizes() ? normalize(arrays, device.arrays(), calls, kept) : arrays;
+        DeltaKernels kernels = switch (style) {
+            case PORTABLE -> PortableDplrKernels.of(keys, form, device.arrays());
+            case TUNED -> TunedDplrKernels.of(keys, form, device);
+        };
+        calls.addAll(kernels.calls());
+        kept.addAll(kernels.scratch());
+        kept.add(arrays.state());
+        return new KernelStates<>(
+                device,
+                new KernelProgram("dplr", calls, arrays.constants(), arrays.inputs(), List.of(arrays.o()), kept),
+                arrays);
+    }
+
+    private static DplrArrays normalize(
+            DplrArrays a, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> scratch) {
+        FloatArray q = memory.floats(a.q().getSize());
+        FloatArray k = memory.floats(a.k().getSize());
+        int keyDim = a.sizes().keyDim();
+        calls.add(
+                KernelCall.portable("unitQueries", new UnitRowsKernel(a.places().shape(), a.q(), q, keyDim)));
+        calls.add(KernelCall.portable("unitKeys", new UnitRowsKernel(a.places().shape(), a.k(), k, keyDim)));
+        scratch.addAll(List.of(q, k));
+        return a.withKeys(q, k);
+    }
+}

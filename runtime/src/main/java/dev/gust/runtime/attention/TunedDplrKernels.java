@@ -1,0 +1,81 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.kernels.attention.GroupDplr;
+import dev.gust.runtime.kernel.Grid;
+import dev.gust.runtime.kernel.Kernel;
+import dev.gust.runtime.kernel.KernelCall;
+import dev.gust.runtime.kernel.KernelDevice;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+
+/** The step of diagonal plus low rank by tuned kernels, and by portable ones where a head has more rows than a group can hold. */
+final class TunedDplrKernels {
+    private TunedDplrKernels() {}
+
+    /** The kernels of a form. */
+    static DeltaKernels of(DplrArrays arrays, Form form, KernelDevice device) {
+        if (form instanceof Form.Recurrent && arrays.sizes().keyDim() <= GroupDplr.MOST_ROWS) {
+            return new DeltaKernels(
+                    List.of(KernelCall.tuned("dplr", new Recurrent(arrays), recurrentGrid(arrays.sizes()))), List.of());
+        }
+        return PortableDplrKernels.of(arrays, form, device.arrays());
+    }
+
+    private static Grid recurrentGrid(DeltaSizes sizes) {
+        long groups = (long) Math.ceilDiv(sizes.valueDim(), GroupDplr.COLUMNS)
+                * sizes.valueHeads()
+                * Math.max(1, sizes.sequences());
+        return Grid.ofGroups(
+                Math.toIntExact(groups), GroupDplr.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDplr.ROWS));
+    }
+
+    private record Recurrent(DplrArrays x) implements Kernel {
+        @Override
+        public long localMemoryBytes() {
+            return (2L * GroupDplr.COLUMNS + 2) * Math.ceilDiv(x.sizes().keyDim(), GroupDplr.ROWS) * Float.BYTES;
+        }
+
+        @Override
+        public void run(KernelContext context) {
+            GroupDplr.dplrGroups(
+                    context,
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    x.a(),
+                    x.b(),
+                    x.g(),
+                    x.state(),
+                    x.o(),
+                    x.step().decayBits(),
+                    x.step().scale(),
+                    x.sizes().keyDim(),
+                    x.sizes().sequences());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    GroupDplr::dplrGroups,
+                    context,
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    x.a(),
+                    x.b(),
+                    x.g(),
+                    x.state(),
+                    x.o(),
+                    x.step().decayBits(),
+                    x.step().scale(),
+                    x.sizes().keyDim(),
+                    x.sizes().sequences());
+        }
+    }
+}
