@@ -53,6 +53,7 @@ record DeltaArrays(
         shape.set(DeltaShape.ERASE_HEADS, step.erase() == Erase.OWN_KEY ? sizes.eraseHeads() : sizes.keyHeads());
         shape.set(DeltaShape.TILED, sizes.headMap() == HeadMap.TILED ? 1 : 0);
         shape.set(DeltaShape.CHUNK, chunk);
+        shape.set(DeltaShape.CAPACITY, n);
         return new DeltaArrays(
                 step,
                 sizes,
