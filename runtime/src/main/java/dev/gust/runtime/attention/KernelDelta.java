@@ -31,12 +31,13 @@ final class KernelDelta implements DeltaPlan {
         this.device = device;
         this.step = step;
         this.sizes = sizes;
-        this.arrays = DeltaArrays.of(step, sizes, form, device.arrays());
+        Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(form) : form;
+        this.arrays = DeltaArrays.of(step, sizes, used, device.arrays());
         this.cleared = new boolean[sizes.sequences()];
         Arrays.fill(cleared, true);
         DeltaKernels kernels = switch (style) {
-            case PORTABLE -> PortableDeltaKernels.of(arrays, form, device.arrays());
-            case TUNED -> TunedDeltaKernels.of(arrays, form, device);
+            case PORTABLE -> PortableDeltaKernels.of(arrays, used, device.arrays());
+            case TUNED -> TunedDeltaKernels.of(arrays, used, device);
         };
         var kept = new ArrayList<TornadoNativeArray>(kernels.scratch());
         kept.add(arrays.state());

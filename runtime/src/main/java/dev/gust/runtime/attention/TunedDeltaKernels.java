@@ -1,6 +1,8 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.kernels.attention.DeltaTiles;
 import dev.gust.kernels.attention.GroupDelta;
+import dev.gust.kernels.attention.GroupDeltaScan;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -13,13 +15,23 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 final class TunedDeltaKernels {
     private TunedDeltaKernels() {}
 
+    /** The form as tuned kernels take it: their chunks are at most as long as their tiles. */
+    static Form form(Form form) {
+        return switch (form) {
+            case Form.Recurrent() -> form;
+            case Form.Chunked(int length) -> new Form.Chunked(Math.min(length, DeltaTiles.TOKENS));
+        };
+    }
+
     /** The kernels of a form. */
     static DeltaKernels of(DeltaArrays arrays, Form form, KernelDevice device) {
         int keyDim = arrays.sizes().keyDim();
-        if (form instanceof Form.Recurrent && keyDim <= GroupDelta.MOST_ROWS) {
-            return recurrent(arrays);
-        }
-        return PortableDeltaKernels.of(arrays, form, device.arrays());
+        return switch (form) {
+            case Form.Recurrent() when keyDim <= GroupDelta.MOST_ROWS -> recurrent(arrays);
+            case Form.Chunked _
+            when keyDim <= GroupDeltaScan.MOST_ROWS -> TunedChunkKernels.of(arrays, device.arrays());
+            default -> PortableDeltaKernels.of(arrays, form, device.arrays());
+        };
     }
 
     private static DeltaKernels recurrent(DeltaArrays a) {
