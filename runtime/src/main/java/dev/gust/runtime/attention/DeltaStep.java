@@ -75,6 +75,8 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, boolean readsBef
         return bits
                 | (erase == Erase.NONE ? 0 : DeltaForm.ERASE)
                 | (beta ? DeltaForm.BETA : 0)
-                | (readsBefore ? DeltaForm.READ_BEFORE : 0);
+                | (readsBefore ? DeltaForm.READ_BEFORE : 0)
+                | (normalizes ? DeltaForm.NORMALIZE : 0)
+                | (erase == Erase.OWN_KEY ? DeltaForm.OWN_KEY : 0);
     }
 }

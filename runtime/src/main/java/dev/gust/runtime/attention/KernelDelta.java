@@ -14,10 +14,11 @@ final class KernelDelta implements DeltaPlan {
     private final KernelStates<DeltaOperands> states;
 
     KernelDelta(KernelDevice device, DeltaStep step, DeltaSizes sizes, Form form, KernelStyle style) {
-        DeltaArrays arrays = DeltaArrays.of(step, sizes, form, device.arrays());
+        Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(form) : form;
+        DeltaArrays arrays = DeltaArrays.of(step, sizes, used, device.arrays());
         DeltaKernels kernels = switch (style) {
-            case PORTABLE -> PortableDeltaKernels.of(arrays, form, device.arrays());
-            case TUNED -> TunedDeltaKernels.of(arrays, form, device);
+            case PORTABLE -> PortableDeltaKernels.of(arrays, used, device.arrays());
+            case TUNED -> TunedDeltaKernels.of(arrays, used, device);
         };
         var kept = new ArrayList<TornadoNativeArray>(kernels.scratch());
         kept.add(arrays.state());

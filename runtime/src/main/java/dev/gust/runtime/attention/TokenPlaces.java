@@ -29,6 +29,7 @@ record TokenPlaces(DeltaSizes sizes, int chunk, IntArray shape, IntArray sequenc
         shape.set(DeltaShape.ERASE_HEADS, eraseHeads);
         shape.set(DeltaShape.TILED, sizes.headMap() == HeadMap.TILED ? 1 : 0);
         shape.set(DeltaShape.CHUNK, chunk);
+        shape.set(DeltaShape.CAPACITY, sizes.sequences());
         return new TokenPlaces(
                 sizes,
                 chunk,

@@ -1,13 +1,95 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.kernels.attention.DeltaTiles;
+import dev.gust.kernels.attention.GroupDelta;
+import dev.gust.kernels.attention.GroupDeltaScan;
+import dev.gust.runtime.kernel.Grid;
+import dev.gust.runtime.kernel.Kernel;
+import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
 
-/** The delta step by tuned kernels. */
+/** The delta step by tuned kernels, and by portable ones where a head has more rows than a group can hold. */
 final class TunedDeltaKernels {
     private TunedDeltaKernels() {}
 
+    /** The form as tuned kernels take it: their chunks are at most as long as their tiles. */
+    static Form form(Form form) {
+        return switch (form) {
+            case Form.Recurrent() -> form;
+            case Form.Chunked(int length) -> new Form.Chunked(Math.min(length, DeltaTiles.TOKENS));
+        };
+    }
+
     /** The kernels of a form. */
     static DeltaKernels of(DeltaArrays arrays, Form form, KernelDevice device) {
-        return PortableDeltaKernels.of(arrays, form, device.arrays());
+        int keyDim = arrays.sizes().keyDim();
+        return switch (form) {
+            case Form.Recurrent() when keyDim <= GroupDelta.MOST_ROWS -> recurrent(arrays);
+            case Form.Chunked _
+            when keyDim <= GroupDeltaScan.MOST_ROWS -> TunedChunkKernels.of(arrays, device.arrays());
+            default -> PortableDeltaKernels.of(arrays, form, device.arrays());
+        };
+    }
+
+    private static DeltaKernels recurrent(DeltaArrays a) {
+        DeltaSizes sizes = a.sizes();
+        int blocks = Math.ceilDiv(sizes.valueDim(), GroupDelta.COLUMNS);
+        long groups = (long) blocks * sizes.valueHeads() * Math.max(1, sizes.sequences());
+        int local = GroupDelta.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDelta.ROWS);
+        Grid grid = Grid.ofGroups(Math.toIntExact(groups), local);
+        return new DeltaKernels(List.of(KernelCall.tuned("delta", new Recurrent(a), grid)), List.of());
+    }
+
+    private record Recurrent(DeltaArrays a) implements Kernel {
+        @Override
+        public long localMemoryBytes() {
+            int strips = Math.ceilDiv(a.sizes().keyDim(), GroupDelta.ROWS);
+            return (2L * GroupDelta.COLUMNS + GroupDelta.SCALARS) * strips * Float.BYTES;
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            GroupDelta.deltaGroups(
+                    c,
+                    a.shape(),
+                    a.sequences(),
+                    a.q(),
+                    a.k(),
+                    a.e(),
+                    a.v(),
+                    a.beta(),
+                    a.g(),
+                    a.state(),
+                    a.o(),
+                    a.step().bits(),
+                    a.step().scale(),
+                    a.sizes().keyDim(),
+                    a.sizes().valueDim());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(
+                    task,
+                    GroupDelta::deltaGroups,
+                    c,
+                    a.shape(),
+                    a.sequences(),
+                    a.q(),
+                    a.k(),
+                    a.e(),
+                    a.v(),
+                    a.beta(),
+                    a.g(),
+                    a.state(),
+                    a.o(),
+                    a.step().bits(),
+                    a.step().scale(),
+                    a.sizes().keyDim(),
+                    a.sizes().valueDim());
+        }
     }
 }

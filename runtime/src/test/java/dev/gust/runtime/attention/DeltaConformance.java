@@ -26,11 +26,16 @@ final class DeltaConformance {
      * One thing to compute.
      *
      * @param gates the least of the random log decays
+     * @param alike whether all keys are nearly the same, and beta is up to 2 instead of 1
      */
-    record Case(DeltaStep step, DeltaSizes sizes, Sequences sequences, double gates) {
+    record Case(DeltaStep step, DeltaSizes sizes, Sequences sequences, double gates, boolean alike) {
+        Case(DeltaStep step, DeltaSizes sizes, Sequences sequences, double gates) {
+            this(step, sizes, sequences, gates, false);
+        }
+
         @Override
         public String toString() {
-            return step + " " + sizes + " " + sequences + " gates " + gates;
+            return step + " " + sizes + " " + sequences + " gates " + gates + (alike ? " keys alike" : "");
         }
     }
 
@@ -60,6 +65,26 @@ final class DeltaConformance {
         return cases;
     }
 
+    /** Heads of the sizes that models have, and chunks that end with 0, 1 and all but one token of {@code chunk}. */
+    static List<Case> models(int chunk) {
+        var cases = new ArrayList<Case>();
+        DeltaSizes narrow = new DeltaSizes(4 * chunk + 2, 3, 1, 2, 1, 2, 64, 64, HeadMap.TILED);
+        DeltaSizes wide = DeltaSizes.of(3 * chunk, 2, 1, 1, 128, 128, HeadMap.INTERLEAVED);
+        Sequences three = new Sequences(0, chunk, 2 * chunk + 1, 4 * chunk);
+        Sequences two = new Sequences(0, 2 * chunk, 3 * chunk - 1);
+        for (Decay decay : Decay.values()) {
+            for (Erase erase : Erase.values()) {
+                boolean erases = erase != Erase.NONE;
+                cases.add(new Case(new DeltaStep(decay, erase, erases, false, erases, 0.125f), narrow, three, -166));
+                cases.add(new Case(new DeltaStep(decay, erase, erases, false, true, 1), wide, two, -2));
+            }
+            var delta = new DeltaStep(decay, Erase.WRITE_KEY, true, false, true, 1);
+            cases.add(new Case(delta, narrow, three, -0.01, true));
+            cases.add(new Case(delta, wide, two, -1, true));
+        }
+        return cases;
+    }
+
     static void check(Device device, Case c, Form form, Optional<KernelStyle> style) {
         RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(7);
         DeltaSizes sizes = c.sizes();
@@ -75,8 +100,13 @@ final class DeltaConformance {
                 e[i] *= 0.1f;
             }
         }
+        if (c.alike()) {
+            for (int i = 0; i < k.length; i++) {
+                k[i] = 0.1f * k[i] + (float) Math.sin(i % sizes.keyDim());
+            }
+        }
         float[] v = gaussian(random, sizes.valueElements(tokens));
-        float[] beta = uniform(random, step.beta() ? sizes.betaElements(tokens) : 0, 0, 1);
+        float[] beta = uniform(random, step.beta() ? sizes.betaElements(tokens) : 0, 0, c.alike() ? 2 : 1);
         float[] g = uniform(random, sizes.decayElements(step.decay(), tokens), c.gates(), 0);
         float[] initial = gaussian(random, sizes.stateElements(n));
         double[] state = new double[initial.length];

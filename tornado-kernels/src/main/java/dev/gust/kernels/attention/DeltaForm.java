@@ -23,6 +23,12 @@ public final class DeltaForm {
     /** The read-out comes before the step's decay and write. */
     public static final int READ_BEFORE = 16;
 
+    /** q and the keys are divided by their lengths; tuned kernels only, the portable ones have {@link UnitRows} for it. */
+    public static final int NORMALIZE = 32;
+
+    /** The erase key is not the write key. */
+    public static final int OWN_KEY = 64;
+
     /**
      * The least log decay that is told from it: e to this is less than the least float32, so a state that decays by it is
      * gone, and sums of gates stay small enough for exact differences.

@@ -33,6 +33,15 @@ final class DeltaIndex {
         return TornadoMath.max(value, DeltaForm.LEAST_DECAY);
     }
 
+    /** Element {@code row} of a row of K, or 0 past its end. Whole strips of rows need no guard. */
+    static float row(FloatArray x, int at, int row, int keyDim, int strip) {
+        float value = 0.0f;
+        if (keyDim % strip == 0 || row < keyDim) {
+            value = x.get(at + row);
+        }
+        return value;
+    }
+
     /** The sum of log decays of a token's channel, as {@link PortableDeltaChunk#decaySumsPortable} left it. */
     static float decaySum(FloatArray sums, int form, int token, int head, int heads, int channel, int keyDim) {
         float value = 0.0f;

@@ -35,8 +35,11 @@ public final class DeltaShape {
     /** C, the most tokens of a chunk; chunk forms only. */
     public static final int CHUNK = 10;
 
+    /** N, the sequences for which there is room. */
+    public static final int CAPACITY = 11;
+
     /** Elements of the array. */
-    public static final int LENGTH = 11;
+    public static final int LENGTH = 12;
 
     private DeltaShape() {}
 }
