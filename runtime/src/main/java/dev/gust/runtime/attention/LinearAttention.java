@@ -172,15 +172,23 @@ public record LinearAttention(
         int steps = steps(entry, settings);
         var scratch = new Scratch((long) sizes.tokens() * steps);
         try {
-            DeltaRule made = entry.maker().make(settings, scratch);
-            Form chosen = form.orElse(
-                    sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
-            DeltaPlan plan = made.step().prepare(device, made.sizes(), chosen, kernels);
-            return new DeltaRulePlan(new CallCheck(where, entry, sizes, steps), sizes, made, plan, scratch);
+            return plan(
+                    device,
+                    entry.maker().make(settings, scratch),
+                    new CallCheck(where, entry, sizes, steps),
+                    sizes,
+                    scratch);
         } catch (RuntimeException e) {
             scratch.close();
             throw e;
         }
+    }
+
+    private <X> AttentionPlan plan(
+            Device device, AttentionRule<X> made, CallCheck check, AttentionSizes sizes, Scratch scratch) {
+        Form chosen =
+                form.orElse(sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
+        return new RulePlan<>(check, sizes, made, made.prepare(device, chosen, kernels), scratch);
     }
 
     private static RuleEntry entry(String rule) {

@@ -33,10 +33,10 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
     /** Makes a rule for one plan. */
     @FunctionalInterface
     interface Maker {
-        DeltaRule make(RuleSettings settings, Scratch scratch);
+        AttentionRule<?> make(RuleSettings settings, Scratch scratch);
     }
 
-    /** Every rule that is a case of the delta step. */
+    /** Every rule. */
     static List<RuleEntry> all() {
         return List.of(
                 rule("linear", "2006.16236", List.of("normalize"), RuleEntry::linear),
@@ -120,6 +120,8 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         gate("precond", CHANNEL),
                         Operand.optionalGate("g", HEAD_OR_CHANNEL)),
                 rule("rwkv6", "2404.05892", List.of(), Rwkv6Rule::new, gate("g", CHANNEL), gate("u", HEAD_CHANNELS)),
+                dplr("dplr"),
+                dplr("rwkv7"),
                 rule(
                         "mlstm",
                         "2405.04517",
@@ -142,6 +144,17 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
 
     private static Maker plain(Decay decay, Erase erase, boolean beta) {
         return (settings, _) -> new PlainRule(settings, decay, erase, beta);
+    }
+
+    private static RuleEntry dplr(String name) {
+        return rule(
+                name,
+                "2503.14456",
+                List.of(),
+                (settings, _) -> new DplrRule(settings),
+                gate("g", CHANNEL),
+                gate("a", CHANNEL),
+                gate("b", CHANNEL));
     }
 
     private static Operand gate(String name, Operand.Extent extent) {

@@ -34,8 +34,8 @@ final class RuleConformance {
                 AttentionPlan plan = attention.prepare(device, sizes, decay(call), what)) {
             Map<String, MemorySegment> tensors = new HashMap<>();
             for (String name : attention.tensors()) {
-                if (call.tensors().containsKey(name)) {
-                    tensors.put(name, segment(arena, call.tensor(name)));
+                if (given(call, name).length > 0) {
+                    tensors.put(name, segment(arena, given(call, name)));
                 }
             }
             MemorySegment o =
@@ -58,6 +58,20 @@ final class RuleConformance {
                 ErrorRatio.assertClose("final " + name + " of " + what, wanted, doubles(got), ratio);
             });
         }
+    }
+
+    /** A tensor of the case, empty if it has none; RWKV-7's removal key and rate are a = −κ and b = κ ∘ rate to the operator. */
+    private static float[] given(AttentionCase call, String name) {
+        if (!call.rule().equals("rwkv7") || !(name.equals("a") || name.equals("b"))) {
+            return call.tensors().getOrDefault(name, new float[0]);
+        }
+        float[] removal = call.tensor("kk");
+        float[] rate = call.tensor("rate");
+        float[] x = new float[removal.length];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = name.equals("a") ? -removal[i] : removal[i] * rate[i];
+        }
+        return x;
     }
 
     /** The operator as the case describes it. */

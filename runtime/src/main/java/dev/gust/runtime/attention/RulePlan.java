@@ -8,21 +8,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** A rule on the delta step: what users give and see on one side, the step's operands and states on the other. */
-final class DeltaRulePlan implements AttentionPlan {
+/**
+ * A rule on a recurrence: what users give and see on one side, the recurrence's operands and states on the other.
+ *
+ * @param <X> the recurrence's operands
+ */
+final class RulePlan<X> implements AttentionPlan {
     private static final String STATE = "state";
 
     private static final String NORMALIZER = "z";
 
     private final CallCheck check;
     private final AttentionSizes sizes;
-    private final DeltaRule rule;
-    private final DeltaPlan plan;
+    private final AttentionRule<X> rule;
+    private final StatePlan<X> plan;
     private final Scratch scratch;
     private boolean closed;
 
     /** @param scratch the rule's; closed with the plan */
-    DeltaRulePlan(CallCheck check, AttentionSizes sizes, DeltaRule rule, DeltaPlan plan, Scratch scratch) {
+    RulePlan(CallCheck check, AttentionSizes sizes, AttentionRule<X> rule, StatePlan<X> plan, Scratch scratch) {
         this.check = check;
         this.sizes = sizes;
         this.rule = rule;
@@ -39,7 +43,7 @@ final class DeltaRulePlan implements AttentionPlan {
         }
         long start = System.nanoTime();
         var call = new RuleCall(tensors, sequences);
-        DeltaOperands operands = rule.operands(call);
+        X operands = rule.operands(call);
         Sequences steps = rule.sequences(call);
         MemorySegment raw = o;
         if (rule.finishes()) {
