@@ -5,6 +5,7 @@ import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.matmul.jvm.IntegerProduct;
 import dev.gust.runtime.matmul.jvm.RowsProduct;
 import dev.gust.runtime.matmul.jvm.TiledProduct;
+import dev.gust.runtime.matmul.jvm.WideProduct;
 import dev.gust.runtime.weight.LinearWeight;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -32,7 +33,8 @@ final class JvmMatmul implements MatmulPlan {
         this.device = device;
         this.weight = weight;
         this.floats = new TiledProduct(weight);
-        this.integers = options.integerPath() ? IntegerProduct.of(weight) : Optional.empty();
+        this.integers =
+                options.integerPath() ? WideProduct.of(weight).or(() -> IntegerProduct.of(weight)) : Optional.empty();
         this.threads = device.threads(options.threads());
         // A multiple of four, as rows are restored by fours.
         this.grain = Math.max(4, GRAIN_WEIGHTS / Math.max(1, weight.k()) / 4 * 4);

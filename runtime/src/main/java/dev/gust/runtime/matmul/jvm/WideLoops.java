@@ -1,0 +1,279 @@
+package dev.gust.runtime.matmul.jvm;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Two rows of Q8_0 or Q4_K times one row of INT8 with 512-bit vectors: {@link WideProduct.PairLoop}s.
+ *
+ * <p>Products are 16-bit numbers; neighbouring ones are added there, then widened. What is said twice is written twice: past
+ * some dozen vector operations the compiler inlines none but the vector library's own methods, and a vector that is
+ * handed to a method that is not inlined goes through the heap.
+ */
+final class WideLoops {
+    static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+
+    private static final VectorSpecies<Byte> HALF = ByteVector.SPECIES_256;
+    private static final VectorSpecies<Byte> B = ByteVector.SPECIES_512;
+    private static final VectorSpecies<Short> S = ShortVector.SPECIES_512;
+    private static final VectorSpecies<Integer> I = IntVector.SPECIES_512;
+    private static final VectorSpecies<Float> F = FloatVector.SPECIES_512;
+    private static final VectorSpecies<Long> PAIR = LongVector.SPECIES_128;
+
+    /** The scales of the two groups of 32 whose nibbles a vector holds. */
+    private static final VectorShuffle<Float> BLOCKS_0_2 = blocks(0, 2);
+
+    private static final VectorShuffle<Float> BLOCKS_1_3 = blocks(1, 3);
+    private static final VectorShuffle<Float> BLOCKS_4_6 = blocks(4, 6);
+    private static final VectorShuffle<Float> BLOCKS_5_7 = blocks(5, 7);
+
+    private static final VectorMask<Float> UPPER = VectorMask.fromLong(F, 0xFF00);
+
+    private WideLoops() {}
+
+    private static VectorShuffle<Float> blocks(int first, int second) {
+        return VectorShuffle.fromOp(F, lane -> lane < 8 ? first : second);
+    }
+
+    /** Whether this machine's vectors are wide enough for these loops. */
+    static boolean fit() {
+        return VectorShape.preferredShape().vectorBitSize() >= 512;
+    }
+
+    /** Q8_0: an F16 scale and 32 signed bytes. {@code |w| ≤ 128} and {@code |x| ≤ 127}: two products are at most 32512. */
+    static void q8(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        FloatVector sum = FloatVector.zero(F);
+        FloatVector other = sum;
+        for (int b = 0; b < blocks; b++) {
+            ShortVector codes = ShortVector.fromArray(S, x, 32 * b);
+            long at = first + b * 34;
+            ShortVector p = ((ShortVector)
+                            ByteVector.fromMemorySegment(HALF, w, at + 2, LE).convertShape(VectorOperators.B2S, S, 0))
+                    .mul(codes);
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            float scale = Float.float16ToFloat(w.get(I16, at)) * scales[b];
+            sum = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(FloatVector.broadcast(F, scale), sum);
+            at = second + b * 34;
+            p = ((ShortVector)
+                            ByteVector.fromMemorySegment(HALF, w, at + 2, LE).convertShape(VectorOperators.B2S, S, 0))
+                    .mul(codes);
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            scale = Float.float16ToFloat(w.get(I16, at)) * scales[b];
+            other = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(FloatVector.broadcast(F, scale), other);
+        }
+        sums[0] = sum.reduceLanes(VectorOperators.ADD);
+        sums[1] = other.reduceLanes(VectorOperators.ADD);
+    }
+
+    /**
+     * Q4_K's blocks of 256: F16 d and dmin, then 6-bit scales and minima for 8 times 32 elements in 12 bytes, then four times
+     * 32 bytes with 32 elements in low and 32 in high nibbles. Lanes 0 to 7 of a vector of scales hold them, the others the
+     * minima times the sums of x.
+     */
+    static void q4k(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        FloatVector sum = FloatVector.zero(F);
+        FloatVector other = sum;
+        FloatVector minima = sum;
+        FloatVector otherMinima = sum;
+        for (int b = 0; b < blocks / 8; b++) {
+            ShortVector p;
+            ShortVector q;
+            ShortVector r;
+            ShortVector x0 = ShortVector.fromArray(S, x, 256 * b + 0);
+            ShortVector x1 = ShortVector.fromArray(S, x, 256 * b + 32);
+            ShortVector x2 = ShortVector.fromArray(S, x, 256 * b + 64);
+            ShortVector x3 = ShortVector.fromArray(S, x, 256 * b + 96);
+            ShortVector y0 = ShortVector.fromArray(S, x, 256 * b + 128);
+            ShortVector y1 = ShortVector.fromArray(S, x, 256 * b + 160);
+            ShortVector y2 = ShortVector.fromArray(S, x, 256 * b + 192);
+            ShortVector y3 = ShortVector.fromArray(S, x, 256 * b + 224);
+            long at = first + b * 144;
+            int lowA = w.get(I32, at + 4);
+            int minA = w.get(I32, at + 8);
+            int highA = w.get(I32, at + 12);
+            long fourA = highA & 0x0f0f0f0f | (lowA >>> 2) & 0x30303030;
+            long fourMinA = (highA >>> 4) & 0x0f0f0f0f | (minA >>> 2) & 0x30303030;
+
+            FloatVector scalesA = ((FloatVector) LongVector.broadcast(PAIR, lowA & 0x3f3f3f3fL | fourA << 32)
+                            .withLane(1, minA & 0x3f3f3f3fL | fourMinA << 32)
+                            .reinterpretAsBytes()
+                            .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .mul(FloatVector.broadcast(F, Float.float16ToFloat(w.get(I16, at)))
+                            .blend(FloatVector.broadcast(F, Float.float16ToFloat(w.get(I16, at + 2))), UPPER))
+                    .mul(FloatVector.fromArray(F, scales, 16 * b));
+            minima = minima.add(scalesA);
+            q = ByteVector.fromMemorySegment(B, w, at + 16, LE).reinterpretAsShorts();
+            r = q.reinterpretAsInts().lanewise(VectorOperators.LSHR, 4).reinterpretAsShorts();
+            p = q.and((short) 15)
+                    .mul(x0)
+                    .add(q.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(x2));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            sum = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesA.rearrange(BLOCKS_0_2), sum);
+            p = r.and((short) 15)
+                    .mul(x1)
+                    .add(r.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(x3));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            sum = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesA.rearrange(BLOCKS_1_3), sum);
+            q = ByteVector.fromMemorySegment(B, w, at + 80, LE).reinterpretAsShorts();
+            r = q.reinterpretAsInts().lanewise(VectorOperators.LSHR, 4).reinterpretAsShorts();
+            p = q.and((short) 15)
+                    .mul(y0)
+                    .add(q.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(y2));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            sum = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesA.rearrange(BLOCKS_4_6), sum);
+            p = r.and((short) 15)
+                    .mul(y1)
+                    .add(r.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(y3));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            sum = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesA.rearrange(BLOCKS_5_7), sum);
+            at = second + b * 144;
+            int lowB = w.get(I32, at + 4);
+            int minB = w.get(I32, at + 8);
+            int highB = w.get(I32, at + 12);
+            long fourB = highB & 0x0f0f0f0f | (lowB >>> 2) & 0x30303030;
+            long fourMinB = (highB >>> 4) & 0x0f0f0f0f | (minB >>> 2) & 0x30303030;
+
+            FloatVector scalesB = ((FloatVector) LongVector.broadcast(PAIR, lowB & 0x3f3f3f3fL | fourB << 32)
+                            .withLane(1, minB & 0x3f3f3f3fL | fourMinB << 32)
+                            .reinterpretAsBytes()
+                            .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .mul(FloatVector.broadcast(F, Float.float16ToFloat(w.get(I16, at)))
+                            .blend(FloatVector.broadcast(F, Float.float16ToFloat(w.get(I16, at + 2))), UPPER))
+                    .mul(FloatVector.fromArray(F, scales, 16 * b));
+            otherMinima = otherMinima.add(scalesB);
+            q = ByteVector.fromMemorySegment(B, w, at + 16, LE).reinterpretAsShorts();
+            r = q.reinterpretAsInts().lanewise(VectorOperators.LSHR, 4).reinterpretAsShorts();
+            p = q.and((short) 15)
+                    .mul(x0)
+                    .add(q.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(x2));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            other = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesB.rearrange(BLOCKS_0_2), other);
+            p = r.and((short) 15)
+                    .mul(x1)
+                    .add(r.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(x3));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            other = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesB.rearrange(BLOCKS_1_3), other);
+            q = ByteVector.fromMemorySegment(B, w, at + 80, LE).reinterpretAsShorts();
+            r = q.reinterpretAsInts().lanewise(VectorOperators.LSHR, 4).reinterpretAsShorts();
+            p = q.and((short) 15)
+                    .mul(y0)
+                    .add(q.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(y2));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            other = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesB.rearrange(BLOCKS_4_6), other);
+            p = r.and((short) 15)
+                    .mul(y1)
+                    .add(r.reinterpretAsInts()
+                            .lanewise(VectorOperators.LSHR, 8)
+                            .reinterpretAsShorts()
+                            .and((short) 15)
+                            .mul(y3));
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            other = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(scalesB.rearrange(BLOCKS_5_7), other);
+        }
+        sums[0] = sum.reduceLanes(VectorOperators.ADD) - minima.reduceLanes(VectorOperators.ADD, UPPER);
+        sums[1] = other.reduceLanes(VectorOperators.ADD) - otherMinima.reduceLanes(VectorOperators.ADD, UPPER);
+    }
+}
