@@ -15,6 +15,9 @@ public interface KernelDevice extends Device {
     /** Which kernels suit it. */
     KernelStyle style();
 
+    /** Whether kernels may take arrays of 16-bit floats: the device computes with them, and so does its compiler. */
+    boolean takesHalves();
+
     /** Largest array it takes, in bytes. */
     long maxArrayBytes();
 

@@ -53,6 +53,11 @@ public final class TornadoDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesHalves() {
+        return info().features().contains(TornadoFeatures.HALVES);
+    }
+
+    @Override
     public long maxArrayBytes() {
         // A buffer holds the array's header too, and TornadoVM wants it below the driver's limit.
         long most = hardware.device().getMaxAllocMemory() - TornadoNativeArray.ARRAY_HEADER - 2 * Integer.BYTES;

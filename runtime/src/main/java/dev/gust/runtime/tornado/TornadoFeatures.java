@@ -18,6 +18,9 @@ import uk.ac.manchester.tornado.api.common.TornadoDevice;
 final class TornadoFeatures {
     private static final Pattern CUDA_VERSION = Pattern.compile("Device version\\s*: CUDA (\\d+)\\.(\\d+)");
 
+    /** Computes with 16-bit floats. */
+    static final String HALVES = "fp16";
+
     private TornadoFeatures() {}
 
     static List<String> of(TornadoDevice device) {
@@ -28,17 +31,17 @@ final class TornadoFeatures {
         switch (backend) {
             case "OPENCL" -> {
                 if (info.contains("cl_khr_fp16")) {
-                    features.add("fp16");
+                    features.add(HALVES);
                 }
             }
             case "PTX" -> {
-                features.add("fp16");
+                features.add(HALVES);
                 if (ptxCapability(device.getPhysicalDevice()) >= 80) {
                     features.add("tensor-cores");
                 }
             }
             case "CUDA" -> {
-                features.add("fp16");
+                features.add(HALVES);
                 int capability = cudaCapability(info);
                 if (capability >= 89) {
                     features.add("fp8");
@@ -47,7 +50,7 @@ final class TornadoFeatures {
                     features.add("tensor-cores");
                 }
             }
-            case "METAL" -> features.add("fp16");
+            case "METAL" -> features.add(HALVES);
             default -> {}
         }
         return features;
