@@ -29,7 +29,7 @@ final class DeviceMatmul {
     /** Most calls before the measured ones: the JVM compiles what launches kernels only after hundreds. */
     private static final int WARM_UP = 2000;
 
-    private static final long WARM_UP_NANOS = 500_000_000;
+    private static final long WARM_UP_NANOS = 2_000_000_000;
     private static final int ROWS_CHECKED = 61;
 
     private DeviceMatmul() {}

@@ -15,7 +15,7 @@ public interface KernelDevice extends Device {
     /** Which kernels suit it. */
     KernelStyle style();
 
-    /** Whether kernels may take arrays of 16-bit floats: the device computes with them, and so does its compiler. */
+    /** Whether kernels over arrays of 16-bit floats run and are its faster ones. */
     boolean takesHalves();
 
     /** Largest array it takes, in bytes. */

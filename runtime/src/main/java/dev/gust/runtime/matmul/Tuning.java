@@ -35,6 +35,6 @@ record Tuning(int local, int rows, int groups) {
         if (w.code() != WeightCode.BITS_8) {
             return new Tuning(256, 8, 2 * MULTIPROCESSORS);
         }
-        return new Tuning(256, 8, (grouped && w.scale() == ScaleCode.FLOATS ? 3 : 4) * MULTIPROCESSORS);
+        return new Tuning(256, 8, (grouped && w.scale() == ScaleCode.BYTES ? 4 : 3) * MULTIPROCESSORS);
     }
 }

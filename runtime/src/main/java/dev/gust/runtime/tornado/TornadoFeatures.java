@@ -18,9 +18,6 @@ import uk.ac.manchester.tornado.api.common.TornadoDevice;
 final class TornadoFeatures {
     private static final Pattern CUDA_VERSION = Pattern.compile("Device version\\s*: CUDA (\\d+)\\.(\\d+)");
 
-    /** Computes with 16-bit floats. */
-    static final String HALVES = "fp16";
-
     private TornadoFeatures() {}
 
     static List<String> of(TornadoDevice device) {
@@ -31,17 +28,17 @@ final class TornadoFeatures {
         switch (backend) {
             case "OPENCL" -> {
                 if (info.contains("cl_khr_fp16")) {
-                    features.add(HALVES);
+                    features.add("fp16");
                 }
             }
             case "PTX" -> {
-                features.add(HALVES);
+                features.add("fp16");
                 if (ptxCapability(device.getPhysicalDevice()) >= 80) {
                     features.add("tensor-cores");
                 }
             }
             case "CUDA" -> {
-                features.add(HALVES);
+                features.add("fp16");
                 int capability = cudaCapability(info);
                 if (capability >= 89) {
                     features.add("fp8");
@@ -50,7 +47,7 @@ final class TornadoFeatures {
                     features.add("tensor-cores");
                 }
             }
-            case "METAL" -> features.add(HALVES);
+            case "METAL" -> features.add("fp16");
             default -> {}
         }
         return features;

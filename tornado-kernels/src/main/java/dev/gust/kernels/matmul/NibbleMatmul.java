@@ -49,7 +49,6 @@ public final class NibbleMatmul {
         float[] sums = context.allocateFloatLocalArray(groupSize);
         int bank = context.localIdx;
         int lane = context.localIdy * 32 + bank;
-        int other = bank ^ 16;
         int half = bank >> 4;
         int sharers = groupSize / rows;
         int sum = lane / sharers;
@@ -294,37 +293,37 @@ public final class NibbleMatmul {
                             }
                         }
                         float aSum0 = x0 * values[((a0 << 5) & 0x1fe0) | bank]
-                                + x1 * values[((a0 << 5) & 0x1fe0) | other]
+                                + x1 * values[(((a0 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x2 * values[((a0 >> 3) & 0x1fe0) | bank]
-                                + x3 * values[((a0 >> 3) & 0x1fe0) | other]
+                                + x3 * values[(((a0 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x4 * values[((a0 >> 11) & 0x1fe0) | bank]
-                                + x5 * values[((a0 >> 11) & 0x1fe0) | other]
+                                + x5 * values[(((a0 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x6 * values[((a0 >> 19) & 0x1fe0) | bank]
-                                + x7 * values[((a0 >> 19) & 0x1fe0) | other];
+                                + x7 * values[(((a0 >> 19) & 0x1fe0) | bank) ^ 16];
                         float aSum1 = x8 * values[((a1 << 5) & 0x1fe0) | bank]
-                                + x9 * values[((a1 << 5) & 0x1fe0) | other]
+                                + x9 * values[(((a1 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x10 * values[((a1 >> 3) & 0x1fe0) | bank]
-                                + x11 * values[((a1 >> 3) & 0x1fe0) | other]
+                                + x11 * values[(((a1 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x12 * values[((a1 >> 11) & 0x1fe0) | bank]
-                                + x13 * values[((a1 >> 11) & 0x1fe0) | other]
+                                + x13 * values[(((a1 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x14 * values[((a1 >> 19) & 0x1fe0) | bank]
-                                + x15 * values[((a1 >> 19) & 0x1fe0) | other];
+                                + x15 * values[(((a1 >> 19) & 0x1fe0) | bank) ^ 16];
                         float aSum2 = x16 * values[((a2 << 5) & 0x1fe0) | bank]
-                                + x17 * values[((a2 << 5) & 0x1fe0) | other]
+                                + x17 * values[(((a2 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x18 * values[((a2 >> 3) & 0x1fe0) | bank]
-                                + x19 * values[((a2 >> 3) & 0x1fe0) | other]
+                                + x19 * values[(((a2 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x20 * values[((a2 >> 11) & 0x1fe0) | bank]
-                                + x21 * values[((a2 >> 11) & 0x1fe0) | other]
+                                + x21 * values[(((a2 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x22 * values[((a2 >> 19) & 0x1fe0) | bank]
-                                + x23 * values[((a2 >> 19) & 0x1fe0) | other];
+                                + x23 * values[(((a2 >> 19) & 0x1fe0) | bank) ^ 16];
                         float aSum3 = x24 * values[((a3 << 5) & 0x1fe0) | bank]
-                                + x25 * values[((a3 << 5) & 0x1fe0) | other]
+                                + x25 * values[(((a3 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x26 * values[((a3 >> 3) & 0x1fe0) | bank]
-                                + x27 * values[((a3 >> 3) & 0x1fe0) | other]
+                                + x27 * values[(((a3 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x28 * values[((a3 >> 11) & 0x1fe0) | bank]
-                                + x29 * values[((a3 >> 11) & 0x1fe0) | other]
+                                + x29 * values[(((a3 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x30 * values[((a3 >> 19) & 0x1fe0) | bank]
-                                + x31 * values[((a3 >> 19) & 0x1fe0) | other];
+                                + x31 * values[(((a3 >> 19) & 0x1fe0) | bank) ^ 16];
                         if (grouped != 0) {
                             if (scale == ScaleCode.FLOATS) {
                                 aSum0 *= aFactor0;
@@ -340,37 +339,37 @@ public final class NibbleMatmul {
                         }
                         partial[r * width + lane] = aSum0 + aSum1 + aSum2 + aSum3;
                         float bSum0 = x0 * values[((b0 << 5) & 0x1fe0) | bank]
-                                + x1 * values[((b0 << 5) & 0x1fe0) | other]
+                                + x1 * values[(((b0 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x2 * values[((b0 >> 3) & 0x1fe0) | bank]
-                                + x3 * values[((b0 >> 3) & 0x1fe0) | other]
+                                + x3 * values[(((b0 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x4 * values[((b0 >> 11) & 0x1fe0) | bank]
-                                + x5 * values[((b0 >> 11) & 0x1fe0) | other]
+                                + x5 * values[(((b0 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x6 * values[((b0 >> 19) & 0x1fe0) | bank]
-                                + x7 * values[((b0 >> 19) & 0x1fe0) | other];
+                                + x7 * values[(((b0 >> 19) & 0x1fe0) | bank) ^ 16];
                         float bSum1 = x8 * values[((b1 << 5) & 0x1fe0) | bank]
-                                + x9 * values[((b1 << 5) & 0x1fe0) | other]
+                                + x9 * values[(((b1 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x10 * values[((b1 >> 3) & 0x1fe0) | bank]
-                                + x11 * values[((b1 >> 3) & 0x1fe0) | other]
+                                + x11 * values[(((b1 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x12 * values[((b1 >> 11) & 0x1fe0) | bank]
-                                + x13 * values[((b1 >> 11) & 0x1fe0) | other]
+                                + x13 * values[(((b1 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x14 * values[((b1 >> 19) & 0x1fe0) | bank]
-                                + x15 * values[((b1 >> 19) & 0x1fe0) | other];
+                                + x15 * values[(((b1 >> 19) & 0x1fe0) | bank) ^ 16];
                         float bSum2 = x16 * values[((b2 << 5) & 0x1fe0) | bank]
-                                + x17 * values[((b2 << 5) & 0x1fe0) | other]
+                                + x17 * values[(((b2 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x18 * values[((b2 >> 3) & 0x1fe0) | bank]
-                                + x19 * values[((b2 >> 3) & 0x1fe0) | other]
+                                + x19 * values[(((b2 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x20 * values[((b2 >> 11) & 0x1fe0) | bank]
-                                + x21 * values[((b2 >> 11) & 0x1fe0) | other]
+                                + x21 * values[(((b2 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x22 * values[((b2 >> 19) & 0x1fe0) | bank]
-                                + x23 * values[((b2 >> 19) & 0x1fe0) | other];
+                                + x23 * values[(((b2 >> 19) & 0x1fe0) | bank) ^ 16];
                         float bSum3 = x24 * values[((b3 << 5) & 0x1fe0) | bank]
-                                + x25 * values[((b3 << 5) & 0x1fe0) | other]
+                                + x25 * values[(((b3 << 5) & 0x1fe0) | bank) ^ 16]
                                 + x26 * values[((b3 >> 3) & 0x1fe0) | bank]
-                                + x27 * values[((b3 >> 3) & 0x1fe0) | other]
+                                + x27 * values[(((b3 >> 3) & 0x1fe0) | bank) ^ 16]
                                 + x28 * values[((b3 >> 11) & 0x1fe0) | bank]
-                                + x29 * values[((b3 >> 11) & 0x1fe0) | other]
+                                + x29 * values[(((b3 >> 11) & 0x1fe0) | bank) ^ 16]
                                 + x30 * values[((b3 >> 19) & 0x1fe0) | bank]
-                                + x31 * values[((b3 >> 19) & 0x1fe0) | other];
+                                + x31 * values[(((b3 >> 19) & 0x1fe0) | bank) ^ 16];
                         if (grouped != 0) {
                             if (scale == ScaleCode.FLOATS) {
                                 bSum0 *= bFactor0;

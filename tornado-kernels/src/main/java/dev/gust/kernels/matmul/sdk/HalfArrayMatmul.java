@@ -17,8 +17,8 @@ public final class HalfArrayMatmul {
     private HalfArrayMatmul() {}
 
     /**
-     * The kernel, with a group for each row of W along x, and for each row of x along y. Arguments as in
-     * {@link PortableMatmul}, and
+     * The kernel, with a group for each row of W along x, and for each row of x along y: all that x has room for, M or
+     * not. Arguments as in {@link PortableMatmul}, and
      *
      * @param halves W
      * @param groupSize work-items of a group, a power of two
@@ -39,10 +39,9 @@ public final class HalfArrayMatmul {
         int k = shape.get(MatmulShape.K);
         int begin = row * k;
         int away = vector * k;
-        int end = vector < shape.get(MatmulShape.M) ? k : 0;
         float sum = 0.0f;
         int at = lane;
-        for (; at + 7 * groupSize < end; at += 8 * groupSize) {
+        for (; at + 7 * groupSize < k; at += 8 * groupSize) {
             HalfFloat w0 = halves.get(begin + at);
             HalfFloat w1 = halves.get(begin + at + groupSize);
             HalfFloat w2 = halves.get(begin + at + 2 * groupSize);
@@ -51,13 +50,16 @@ public final class HalfArrayMatmul {
             HalfFloat w5 = halves.get(begin + at + 5 * groupSize);
             HalfFloat w6 = halves.get(begin + at + 6 * groupSize);
             HalfFloat w7 = halves.get(begin + at + 7 * groupSize);
-            int from = away + at;
-            sum += x.get(from) * w0.getFloat32() + x.get(from + groupSize) * w1.getFloat32();
-            sum += x.get(from + 2 * groupSize) * w2.getFloat32() + x.get(from + 3 * groupSize) * w3.getFloat32();
-            sum += x.get(from + 4 * groupSize) * w4.getFloat32() + x.get(from + 5 * groupSize) * w5.getFloat32();
-            sum += x.get(from + 6 * groupSize) * w6.getFloat32() + x.get(from + 7 * groupSize) * w7.getFloat32();
+            sum += x.get(away + at) * w0.getFloat32();
+            sum += x.get(away + at + groupSize) * w1.getFloat32();
+            sum += x.get(away + at + 2 * groupSize) * w2.getFloat32();
+            sum += x.get(away + at + 3 * groupSize) * w3.getFloat32();
+            sum += x.get(away + at + 4 * groupSize) * w4.getFloat32();
+            sum += x.get(away + at + 5 * groupSize) * w5.getFloat32();
+            sum += x.get(away + at + 6 * groupSize) * w6.getFloat32();
+            sum += x.get(away + at + 7 * groupSize) * w7.getFloat32();
         }
-        for (; at < end; at += groupSize) {
+        for (; at < k; at += groupSize) {
             sum += x.get(away + at) * halves.get(begin + at).getFloat32();
         }
         partial[lane] = sum;
