@@ -173,6 +173,11 @@ public final class EmulatorDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesHalves() {
+        return true;
+    }
+
+    @Override
     public long maxArrayBytes() {
         return NativeArrays.MAX_WORDS * Integer.BYTES;
     }

@@ -15,6 +15,9 @@ public interface KernelDevice extends Device {
     /** Which kernels suit it. */
     KernelStyle style();
 
+    /** Whether kernels over arrays of 16-bit floats run and are its faster ones. */
+    boolean takesHalves();
+
     /** Largest array it takes, in bytes. */
     long maxArrayBytes();
 

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
@@ -79,6 +80,19 @@ public final class NativeArrays {
             copies.add(bytes.byteSize());
             return floats;
         });
+    }
+
+    /**
+     * 16-bit floats.
+     *
+     * @param bytes little-endian, whole numbers
+     * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
+     */
+    public HalfFloatArray halves(MemorySegment bytes) {
+        var halves = new HalfFloatArray(size(bytes.byteSize() / Short.BYTES));
+        MemorySegment.copy(bytes, 0, halves.getSegment(), 0, bytes.byteSize());
+        copies.add(bytes.byteSize());
+        return halves;
     }
 
     /** An array of that many floats, zero. */

@@ -11,6 +11,7 @@ import dev.gust.kernels.matmul.NibbleMatmul;
 import dev.gust.kernels.matmul.NibbleRowsMatmul;
 import dev.gust.kernels.matmul.TiledMatmul;
 import dev.gust.kernels.matmul.WeightCode;
+import dev.gust.kernels.matmul.sdk.HalfArrayMatmul;
 import dev.gust.runtime.kernel.Kernel;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -120,6 +121,24 @@ final class TunedKernels {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
             return graph.task(task, FloatMatmul::matmulFloats, c, w.floats(), w.tables(), shape, x, y, local);
+        }
+    }
+
+    /** {@link HalfArrayMatmul}. */
+    record NativeHalves(HalfArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
+        @Override
+        public long localMemoryBytes() {
+            return (long) local * Float.BYTES;
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            HalfArrayMatmul.matmulHalfArrays(c, w.halves(), w.tables(), shape, x, y, local);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(task, HalfArrayMatmul::matmulHalfArrays, c, w.halves(), w.tables(), shape, x, y, local);
         }
     }
 

@@ -4,7 +4,6 @@ import dev.gust.kernels.matmul.FloatMatmul;
 import dev.gust.kernels.matmul.GroupMatmul;
 import dev.gust.kernels.matmul.HalfMatmul;
 import dev.gust.kernels.matmul.MatmulShape;
-import dev.gust.kernels.matmul.NibbleMatmul;
 import dev.gust.kernels.matmul.NibbleRowsMatmul;
 import dev.gust.kernels.matmul.ScaleCode;
 import dev.gust.kernels.matmul.TiledMatmul;
@@ -28,11 +27,17 @@ final class TunedMatmul {
     /** More rows of x than that have a work-item make 4 × 4 sums. */
     private static final int NARROW_TILE = TiledMatmul.SIDE;
 
+    /** Work-items to a row of 16-bit floats. */
+    private static final int HALVES_LOCAL = 256;
+
     /** Banks of local memory. */
     private static final int BANKS = 32;
 
+    /** Codes that kernels for packed codes and several rows of x take at once; K is a multiple of it. */
+    private static final int RUN = 32;
+
     /** Fewest codes with a scale of one byte. */
-    private static final int HALF_RUN = NibbleMatmul.RUN / 2;
+    private static final int HALF_RUN = RUN / 2;
 
     private TunedMatmul() {}
 
@@ -48,7 +53,20 @@ final class TunedMatmul {
                             TiledMatmul.SIDE,
                             TiledMatmul.SIDE));
         }
-        return few(name, w, shape, x, y, capacity, Tuning.of(w.code(), capacity));
+        return few(name, w, shape, x, y, capacity, Tuning.of(w, isGrouped(w, shape), capacity));
+    }
+
+    /** Whether so many rows of x are few, which 16-bit floats serve as they are. */
+    static boolean takesHalves(int capacity) {
+        return capacity < TILES_FROM;
+    }
+
+    /** The call for few rows of x where the device takes 16-bit floats. */
+    static KernelCall halves(String name, HalfArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
+        return KernelCall.tuned(
+                name,
+                new TunedKernels.NativeHalves(w, shape, x, y, HALVES_LOCAL),
+                Grid.ofGroups(w.n(), capacity, HALVES_LOCAL, 1));
     }
 
     /** The call for few rows of x. */
@@ -97,14 +115,14 @@ final class TunedMatmul {
     /** Whether codes and scales lie so that kernels for whole runs of codes can take them. */
     private static boolean isPacked(PackedArrays w, IntArray shape) {
         boolean nibbles = w.code() == WeightCode.BITS_4;
-        if (!nibbles && w.code() != WeightCode.BITS_8 || w.k() == 0 || w.k() % NibbleMatmul.RUN != 0) {
+        if (!nibbles && w.code() != WeightCode.BITS_8 || w.k() == 0 || w.k() % RUN != 0) {
             return false;
         }
         if (!isGrouped(w, shape)) {
             return true;
         }
         int columns = shape.get(MatmulShape.SCALE_COLUMNS);
-        boolean wholeRuns = columns % NibbleMatmul.RUN == 0 || w.scale() == ScaleCode.BYTES && columns == HALF_RUN;
+        boolean wholeRuns = columns % RUN == 0 || w.scale() == ScaleCode.BYTES && columns == HALF_RUN;
         boolean wholeWords = shape.get(MatmulShape.SCALE_GRID_COLUMNS) % Integer.BYTES == 0;
         return wholeRuns && (wholeWords || w.scale() == ScaleCode.FLOATS);
     }

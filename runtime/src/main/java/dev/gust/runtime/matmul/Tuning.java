@@ -1,5 +1,6 @@
 package dev.gust.runtime.matmul;
 
+import dev.gust.kernels.matmul.ScaleCode;
 import dev.gust.kernels.matmul.WeightCode;
 
 /**
@@ -12,13 +13,28 @@ import dev.gust.kernels.matmul.WeightCode;
 record Tuning(int local, int rows, int groups) {
     private static final int MANY = 1 << 20;
 
-    /** The shares for a format and so many rows of x: the fastest of those tried on an H100, or nearly so on all drivers. */
-    static Tuning of(int code, int capacity) {
-        return switch (code) {
+    /** An H100 has so many. */
+    private static final int MULTIPROCESSORS = 132;
+
+    /**
+     * The shares for a format and so many rows of x: the fastest of those tried on an H100, or nearly so on all drivers.
+     *
+     * @param grouped whether scales change along a row
+     */
+    static Tuning of(PackedArrays w, boolean grouped, int capacity) {
+        return switch (w.code()) {
             case WeightCode.F32 -> new Tuning(256, 2, MANY);
             case WeightCode.F16 -> new Tuning(256, 16, MANY);
             case WeightCode.BF16 -> new Tuning(256, 4, MANY);
-            default -> new Tuning(256, capacity == 1 ? 8 : 2, 132 * 2);
+            default -> capacity > 1 ? new Tuning(256, 2, 2 * MULTIPROCESSORS) : row(w, grouped);
         };
+    }
+
+    /** Packed codes and one row of x: as many groups to a multiprocessor as registers allow. */
+    private static Tuning row(PackedArrays w, boolean grouped) {
+        if (w.code() != WeightCode.BITS_8) {
+            return new Tuning(256, 8, 2 * MULTIPROCESSORS);
+        }
+        return new Tuning(256, 8, (grouped && w.scale() == ScaleCode.BYTES ? 4 : 3) * MULTIPROCESSORS);
     }
 }

@@ -54,6 +54,11 @@ public final class ScalarDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesHalves() {
+        return true;
+    }
+
+    @Override
     public long maxArrayBytes() {
         return NativeArrays.MAX_WORDS * Integer.BYTES;
     }

@@ -18,10 +18,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class DeviceThread {
     /**
-     * How long either side looks for the other before it sleeps. Being woken takes some ten microseconds each way, as much
-     * as a small kernel; but where processors are few, looking keeps one from the driver's own threads.
+     * How long either side looks for the other before it sleeps. Being woken takes tens of microseconds, as much as a
+     * small kernel, and a product by a large matrix some hundred; but where processors are few, looking keeps one from the
+     * driver's own threads.
      */
-    private static final long LOOK_NANOS = Runtime.getRuntime().availableProcessors() > 3 ? 100_000 : 2_000;
+    private static final long LOOK_NANOS = Runtime.getRuntime().availableProcessors() > 3 ? 1_000_000 : 2_000;
 
     private static final long NAP_NANOS = Duration.ofMillis(50).toNanos();
 

@@ -39,6 +39,19 @@ class PackedRowsTest {
         }
     }
 
+    /** What devices do that do not compute with 16-bit floats themselves; the emulator does. */
+    @ParameterizedTest
+    @ValueSource(strings = {"F16", "BF16"})
+    void halvesAreRestoredFromWords(String form) {
+        for (int m : new int[] {1, 3}) {
+            for (int k : new int[] {2, 302, 1026}) {
+                assertThat(error(form, m, 21, k, new Tuning(32, 4, 5)))
+                        .as("%s: M %d, K %d", form, m, k)
+                        .isLessThan(QuantizedMatmul.TOLERANCE);
+            }
+        }
+    }
+
     private static double error(String form, int m, int n, int k, Tuning tuning) {
         SampleWeights.Sample sample = SampleWeights.of(form, n, k, 7);
         PackedArrays packed = PackedArrays.of(sample.weight(), DEVICE.arrays());
@@ -52,7 +65,11 @@ class PackedRowsTest {
         var y = new FloatArray(m * n);
         y.init(Float.NaN);
         KernelCall call = TunedMatmul.few("few", packed, shape, x, y, m, tuning);
-        assertThat(call.kernel()).isInstanceOf(m == 1 ? TunedKernels.Row.class : TunedKernels.Rows.class);
+        assertThat(call.kernel())
+                .isInstanceOf(
+                        form.endsWith("F16")
+                                ? TunedKernels.Halves.class
+                                : m == 1 ? TunedKernels.Row.class : TunedKernels.Rows.class);
         var program =
                 new KernelProgram("few", List.of(call), List.copyOf(packed.constants()), List.of(shape, x), List.of(y));
         try (var plan = DEVICE.prepare(program)) {

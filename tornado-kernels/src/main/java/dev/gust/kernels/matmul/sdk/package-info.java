@@ -1,0 +1,5 @@
+/** Products for devices that compute with 16-bit floats. */
+@NullMarked
+package dev.gust.kernels.matmul.sdk;
+
+import org.jspecify.annotations.NullMarked;
