@@ -102,8 +102,8 @@ final class AttentionComparison {
         theirs.g().copyFrom(uniform(arena, sizes.betaElements(tokens), -0.2, 0, 4));
         theirs.beta().copyFrom(uniform(arena, sizes.betaElements(tokens), 0, 1, 5));
         theirs.state().copyFrom(uniform(arena, sizes.stateElements(1), -1, 1, 6));
-        var operands = new DeltaOperands(
-                theirs.q(), theirs.k(), DeltaOperands.NOTHING, theirs.v(), theirs.beta(), theirs.g());
+        var operands =
+                new DeltaOperands(theirs.q(), theirs.k(), DeltaOperands.NOTHING, theirs.v(), theirs.beta(), theirs.g());
         MemorySegment o = arena.allocate(theirs.o().byteSize(), 64);
         Sequences sequences = Sequences.of(1, tokens);
         try (DeltaPlan recurrent = GATED_DELTA.prepare(device, sizes, Form.RECURRENT);
@@ -137,8 +137,7 @@ final class AttentionComparison {
         }
     }
 
-    private static void row(
-            JvmDevice device, Rule rule, int tokens, Form form, String name, double peak, Arena arena)
+    private static void row(JvmDevice device, Rule rule, int tokens, Form form, String name, double peak, Arena arena)
             throws Throwable {
         DeltaSizes sizes = sizes(tokens);
         DeltaStep step = rule.step();
@@ -152,8 +151,8 @@ final class AttentionComparison {
         MemorySegment o = arena.allocate(sizes.valueElements(tokens) * Float.BYTES, 64);
         Sequences sequences = Sequences.of(1, tokens);
         try (DeltaPlan plan = step.prepare(device, sizes, form)) {
-            double seconds = medians(
-                    List.of(() -> plan.run(operands, sequences, o)), tokens == 1 ? CALLS : 2, () -> {})[0];
+            double seconds =
+                    medians(List.of(() -> plan.run(operands, sequences, o)), tokens == 1 ? CALLS : 2, () -> {})[0];
             long steps = (long) tokens * HEADS;
             double rate = steps * flops(step) / seconds;
             System.out.printf(

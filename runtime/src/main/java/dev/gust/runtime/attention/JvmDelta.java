@@ -16,13 +16,9 @@ import java.util.Arrays;
 import java.util.concurrent.ArrayBlockingQueue;
 
 /**
- * The delta step by vector loops and threads. A head of a sequence is one's work; where there are few of them, some panels of
- * its state, as columns do not depend on each other. States lie in float arrays, a head's in each.
+ * The delta step by vector loops and threads, which share the work as {@link Shares} says. States lie in float arrays, a head's in each.
  */
 final class JvmDelta implements DeltaPlan {
-    /** Pieces of work to a thread at least, so that all end at about the same time. */
-    private static final int PIECES = 4;
-
     private final JvmDevice device;
     private final DeltaStep step;
     private final DeltaSizes sizes;
@@ -66,28 +62,15 @@ final class JvmDelta implements DeltaPlan {
         operands.check(step, sizes, sequences, o);
         long start = System.nanoTime();
         int helpers = mayShare(operands, o) ? threads : 1;
-        long heads = (long) sequences.count() * sizes.valueHeads();
-        int pieces = pieces(heads, helpers);
-        device.forRows(heads * pieces, 1, helpers, (first, end) -> {
+        Shares shares = Shares.of(sequences.count(), sizes.valueHeads(), panels.count(), helpers);
+        device.forRows(shares.count(), 1, helpers, (first, end) -> {
             Scratch scratch = borrow();
             for (long i = first; i < end; i++) {
-                int state = (int) (i / pieces);
-                int piece = (int) (i % pieces);
-                int from = piece * panels.count() / pieces;
-                int to = (piece + 1) * panels.count() / pieces;
-                head(scratch, operands, sequences, state, from, to, o);
+                share(scratch, operands, sequences, shares.get(i), o);
             }
             free.offer(scratch);
         });
         return KernelTimes.ofTotal(System.nanoTime() - start);
-    }
-
-    /** Into how many a head's panels are divided. */
-    private int pieces(long heads, int helpers) {
-        if (helpers == 1 || heads >= (long) PIECES * helpers || heads == 0) {
-            return 1;
-        }
-        return (int) Math.min(panels.count(), Math.ceilDiv((long) PIECES * helpers, heads));
     }
 
     private Scratch borrow() {
@@ -100,32 +83,31 @@ final class JvmDelta implements DeltaPlan {
                 chunked ? new ChunkStep(panels, parts) : new RecurrentStep(panels, parts));
     }
 
-    private void head(
-            Scratch scratch,
-            DeltaOperands x,
-            Sequences sequences,
-            int state,
-            int firstPanel,
-            int endPanel,
-            MemorySegment o) {
-        int sequence = state / sizes.valueHeads();
-        int head = state % sizes.valueHeads();
-        int from = panels.firstColumn(firstPanel);
-        int to = panels.firstColumn(endPanel);
-        int end = sequences.end(sequence);
-        TokenBlock block = scratch.block();
-        for (int first = sequences.first(sequence); first < end; first += blockTokens) {
+    private void share(Scratch scratch, DeltaOperands x, Sequences sequences, Shares.Share share, MemorySegment o) {
+        int end = sequences.end(share.sequence());
+        for (int first = sequences.first(share.sequence()); first < end; first += blockTokens) {
             int count = Math.min(blockTokens, end - first);
-            block.begin(count);
-            for (int i = 0; i < count; i++) {
-                keys(block, x, i, first + i, head);
-                block.target(i, x.v(), targetAt(first + i, head), from, to);
+            for (int head = share.firstHead(); head < share.endHead(); head++) {
+                block(scratch, x, first, count, share, head, o);
             }
-            decays(block, x.g(), first, count, head);
-            scratch.step().run(block, states[state], firstPanel, endPanel);
-            for (int i = 0; i < count; i++) {
-                block.result(i, o, targetAt(first + i, head), from, to);
-            }
+        }
+    }
+
+    private void block(
+            Scratch scratch, DeltaOperands x, int first, int count, Shares.Share share, int head, MemorySegment o) {
+        int from = panels.firstColumn(share.firstPanel());
+        int to = panels.firstColumn(share.endPanel());
+        float[] state = states[share.sequence() * sizes.valueHeads() + head];
+        TokenBlock block = scratch.block();
+        block.begin(count);
+        for (int i = 0; i < count; i++) {
+            keys(block, x, i, first + i, head);
+            block.target(i, x.v(), targetAt(first + i, head), from, to);
+        }
+        decays(block, x.g(), first, count, head);
+        scratch.step().run(block, state, share.firstPanel(), share.endPanel());
+        for (int i = 0; i < count; i++) {
+            block.result(i, o, targetAt(first + i, head), from, to);
         }
     }
 

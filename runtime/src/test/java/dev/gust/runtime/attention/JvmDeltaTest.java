@@ -32,7 +32,8 @@ class JvmDeltaTest {
 
     /** Sizes around those of vectors and panels, up to the largest heads in use. */
     static List<DeltaConformance.Case> heads() {
-        int[][] sizes = {{1, 1}, {1, 40}, {33, 1}, {5, 31}, {16, 32}, {17, 33}, {64, 64}, {3, 256}, {8, 512}, {256, 16}};
+        int[][] sizes = {{1, 1}, {1, 40}, {33, 1}, {5, 31}, {16, 32}, {17, 33}, {64, 64}, {3, 256}, {8, 512}, {256, 16}
+        };
         var cases = new ArrayList<DeltaConformance.Case>();
         for (int[] size : sizes) {
             var head = DeltaSizes.of(24, 1, 1, 1, size[0], size[1], HeadMap.INTERLEAVED);

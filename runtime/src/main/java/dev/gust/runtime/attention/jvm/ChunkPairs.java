@@ -45,11 +45,15 @@ abstract sealed class ChunkPairs permits TokenPairs, ChannelPairs {
 
     /** Transposes the block's keys. */
     final void transposeKeys(TokenBlock block) {
-        int pitch = block.pitch;
-        for (int d = 0; d < pitch; d++) {
-            for (int j = 0; j < TOKENS; j++) {
-                keys[d * TOKENS + j] = block.k[j * pitch + d];
-            }
+        for (int j = 0; j < TOKENS; j++) {
+            scatter(block.k, j * block.pitch, keys, j, block.pitch);
+        }
+    }
+
+    /** By itself, so that the compiler sees strides that are constant. */
+    private static void scatter(float[] row, int at, float[] columns, int column, int length) {
+        for (int d = 0; d < length; d++) {
+            columns[d * TOKENS + column] = row[at + d];
         }
     }
 
