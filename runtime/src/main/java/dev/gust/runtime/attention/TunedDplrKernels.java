@@ -9,25 +9,37 @@ import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 
-/** The step of diagonal plus low rank by tuned kernels, and by portable ones where a head has more rows than a group can hold. */
+/** The step of diagonal plus low rank by tuned kernels, and by portable ones where a group cannot hold what they want. */
 final class TunedDplrKernels {
+    /** More is refused by CUDA without a word. */
+    private static final long MOST_LOCAL_BYTES = 48 << 10;
+
     private TunedDplrKernels() {}
 
     /** The kernels of a form. */
     static DeltaKernels of(DplrArrays arrays, Form form, KernelDevice device) {
-        if (form instanceof Form.Recurrent && arrays.sizes().keyDim() <= GroupDplr.MOST_ROWS) {
-            return new DeltaKernels(
-                    List.of(KernelCall.tuned("dplr", new Recurrent(arrays), recurrentGrid(arrays.sizes()))), List.of());
-        }
-        return PortableDplrKernels.of(arrays, form, device.arrays());
+        DeltaSizes sizes = arrays.sizes();
+        return switch (form) {
+            case Form.Recurrent()
+            when sizes.keyDim() <= GroupDplr.MOST_ROWS ->
+                new DeltaKernels(
+                        List.of(KernelCall.tuned("dplr", new Recurrent(arrays), recurrentGrid(sizes))), List.of());
+            case Form.Chunked(int chunk)
+            when TunedDplrChunks.localMemoryBytes(sizes, chunk) <= localMemory(device) ->
+                TunedDplrChunks.of(arrays, device.arrays());
+            default -> PortableDplrKernels.of(arrays, form, device.arrays());
+        };
+    }
+
+    private static long localMemory(KernelDevice device) {
+        return Math.min(MOST_LOCAL_BYTES, device.localMemoryBytes());
     }
 
     private static Grid recurrentGrid(DeltaSizes sizes) {
         long groups = (long) Math.ceilDiv(sizes.valueDim(), GroupDplr.COLUMNS)
                 * sizes.valueHeads()
                 * Math.max(1, sizes.sequences());
-        return Grid.ofGroups(
-                Math.toIntExact(groups), GroupDplr.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDplr.ROWS));
+        return Grid.ofGroups(Math.toIntExact(groups), GroupDplr.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDplr.ROWS));
     }
 
     private record Recurrent(DplrArrays x) implements Kernel {

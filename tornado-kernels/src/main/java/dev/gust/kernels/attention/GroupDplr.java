@@ -92,8 +92,8 @@ public final class GroupDplr {
                 float query = row(q, atQuery, row + i, keyDim);
                 held += values[i] * row(a, atHead, row + i, keyDim);
                 if (decay != 0) {
-                    values[i] *= TornadoMath.exp(
-                            TornadoMath.max(row(g, atHead, row + i, keyDim), DeltaForm.LEAST_DECAY));
+                    values[i] *=
+                            TornadoMath.exp(TornadoMath.max(row(g, atHead, row + i, keyDim), DeltaForm.LEAST_DECAY));
                 }
                 read += values[i] * query;
                 meetsB += query * row(b, atHead, row + i, keyDim);

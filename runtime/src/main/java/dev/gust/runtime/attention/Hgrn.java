@@ -1,0 +1,27 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.kernel.KernelDevice;
+
+/** HGRN's recurrence (arXiv 2311.04823): h = e^g ∘ h + x, o = h, for D channels; the state of a sequence is h [D]. */
+public final class Hgrn {
+    private Hgrn() {}
+
+    /**
+     * Makes it ready on a device. Costly: keep the plan.
+     *
+     * @param tokens most tokens of all sequences in one call
+     * @param sequences most sequences in one call
+     * @param channels D
+     * @param form in chunks, kernels scan; the device jvm goes token by token, which is all that a channel has to do
+     */
+    public static StatePlan<HgrnOperands> prepare(Device device, int tokens, int sequences, int channels, Form form) {
+        DeltaSizes sizes = DeltaSizes.of(tokens, sequences, 1, 1, 1, channels, HeadMap.INTERLEAVED);
+        return switch (device) {
+            case KernelDevice kernels -> HgrnKernels.prepare(kernels, sizes, form);
+            case JvmDevice jvm -> new JvmHgrn(jvm, sizes);
+            default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
+        };
+    }
+}

@@ -1,0 +1,196 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.kernels.attention.DeltaForm;
+import dev.gust.kernels.attention.PortableDeltaChunk;
+import dev.gust.kernels.attention.PortableLogLinear;
+import dev.gust.kernels.attention.PortableLogLinearChunk;
+import dev.gust.runtime.kernel.Kernel;
+import dev.gust.runtime.kernel.KernelCall;
+import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.kernel.NativeArrays;
+import java.util.ArrayList;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/** Log-linear attention by portable kernels. */
+final class LogLinearKernels {
+    private LogLinearKernels() {}
+
+    /** A plan on a device that runs kernels. */
+    static LogLinearPlan prepare(KernelDevice device, LogLinear attention, DeltaSizes sizes, Form form) {
+        return new LogLinearPlan(attention, sizes, positions -> {
+            LogLinearArrays arrays = LogLinearArrays.of(attention, sizes, form, positions, device.arrays());
+            var kept = new ArrayList<TornadoNativeArray>(List.of(arrays.state()));
+            List<KernelCall> calls = switch (form) {
+                case Form.Recurrent() -> List.of(KernelCall.portable("logLinear", new Recurrent(arrays)));
+                case Form.Chunked _ -> chunked(arrays, device.arrays(), kept);
+            };
+            return new KernelStates<>(
+                    device,
+                    new KernelProgram("logLinear", calls, List.of(), arrays.inputs(), List.of(arrays.o()), kept),
+                    arrays);
+        });
+    }
+
+    private static List<KernelCall> chunked(LogLinearArrays x, NativeArrays memory, List<TornadoNativeArray> kept) {
+        TokenPlaces places = x.places();
+        FloatArray sums = memory.floats(x.g().getSize());
+        FloatArray pairs =
+                memory.floats((long) places.mostChunks() * x.sizes().valueHeads() * places.chunk() * places.chunk());
+        kept.addAll(List.of(sums, pairs));
+        return List.of(
+                KernelCall.portable("decaySums", new Sums(x, sums)),
+                KernelCall.portable("logLinearPairs", new Pairs(x, sums, pairs)),
+                KernelCall.portable("logLinearChunks", new Chunks(x, sums, pairs)));
+    }
+
+    private record Recurrent(LogLinearArrays x) implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            PortableLogLinear.logLinearPortable(
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.positions(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    x.g(),
+                    x.levelScales(),
+                    x.state(),
+                    x.o(),
+                    x.attention().scale(),
+                    x.columns());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    PortableLogLinear::logLinearPortable,
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.positions(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    x.g(),
+                    x.levelScales(),
+                    x.state(),
+                    x.o(),
+                    x.attention().scale(),
+                    x.columns());
+        }
+    }
+
+    private record Sums(LogLinearArrays x, FloatArray sums) implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            PortableDeltaChunk.decaySumsPortable(
+                    x.places().shape(),
+                    x.places().chunks(),
+                    x.g(),
+                    sums,
+                    DeltaForm.TOKEN_DECAY,
+                    x.places().mostChunks(),
+                    x.sizes().valueHeads());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    PortableDeltaChunk::decaySumsPortable,
+                    x.places().shape(),
+                    x.places().chunks(),
+                    x.g(),
+                    sums,
+                    DeltaForm.TOKEN_DECAY,
+                    x.places().mostChunks(),
+                    x.sizes().valueHeads());
+        }
+    }
+
+    private record Pairs(LogLinearArrays x, FloatArray sums, FloatArray pairs) implements Kernel {
+        private int rows() {
+            return x.places().mostChunks() * x.sizes().valueHeads() * x.places().chunk();
+        }
+
+        @Override
+        public void run(KernelContext context) {
+            PortableLogLinearChunk.logLinearPairsPortable(
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.places().chunks(),
+                    x.positions(),
+                    x.q(),
+                    x.k(),
+                    x.levelScales(),
+                    sums,
+                    pairs,
+                    x.capacity(),
+                    rows());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    PortableLogLinearChunk::logLinearPairsPortable,
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.places().chunks(),
+                    x.positions(),
+                    x.q(),
+                    x.k(),
+                    x.levelScales(),
+                    sums,
+                    pairs,
+                    x.capacity(),
+                    rows());
+        }
+    }
+
+    private record Chunks(LogLinearArrays x, FloatArray sums, FloatArray pairs) implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            PortableLogLinearChunk.logLinearChunksPortable(
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.positions(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    x.levelScales(),
+                    sums,
+                    pairs,
+                    x.state(),
+                    x.o(),
+                    x.attention().scale(),
+                    x.columns());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    PortableLogLinearChunk::logLinearChunksPortable,
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.positions(),
+                    x.q(),
+                    x.k(),
+                    x.v(),
+                    x.levelScales(),
+                    sums,
+                    pairs,
+                    x.state(),
+                    x.o(),
+                    x.attention().scale(),
+                    x.columns());
+        }
+    }
+}
