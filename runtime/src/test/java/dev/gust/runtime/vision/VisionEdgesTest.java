@@ -42,14 +42,23 @@ class VisionEdgesTest {
         return segment;
     }
 
+    /** So that no query has relu features of nothing but zeros. */
+    private static MemorySegment magnitudes(MemorySegment x) {
+        float[] values = x.toArray(ValueLayout.JAVA_FLOAT);
+        for (int i = 0; i < values.length; i++) {
+            x.setAtIndex(ValueLayout.JAVA_FLOAT, i, Math.abs(values[i]));
+        }
+        return x;
+    }
+
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "SOFT")
     void weightsOfARowSumToOneSoEqualValuesComeBack(VisionRule rule) {
-        VisionAttention attention = VisionConformance.attention(rule, 1, 19, 1, 8, 4, false);
+        VisionAttention attention = VisionConformance.attention(rule, 1, 19, 1, 2, 4, false);
         VisionInputs random = VisionConformance.inputs(attention, 3, 1);
         // The last is far below float32's greatest number, but 19 of them times their keys are not.
         for (float value : new float[] {-3, 2e37f}) {
-            var inputs = VisionInputs.of(random.q(), random.k(), filled(19 * 8, value));
+            var inputs = VisionInputs.of(magnitudes(random.q()), magnitudes(random.k()), filled(19 * 2, value));
             for (Supplier<Device> open : DEVICES) {
                 try (Device device = open.get()) {
                     for (float o : run(device, attention, inputs)) {
