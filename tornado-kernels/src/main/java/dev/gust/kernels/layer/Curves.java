@@ -1,0 +1,41 @@
+package dev.gust.kernels.layer;
+
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+
+/** The curves of gates. None overflows, and all keep their relative precision far from zero. */
+final class Curves {
+    private Curves() {}
+
+    /** 1 / (1 + e⁻ˣ). */
+    static float sigmoidOf(float x) {
+        float e = TornadoMath.exp(-TornadoMath.abs(x));
+        float y = 1.0f / (1.0f + e);
+        if (x < 0.0f) {
+            y = e * y;
+        }
+        return y;
+    }
+
+    /** x / (1 + e⁻ˣ). */
+    static float siluOf(float x) {
+        return x * sigmoidOf(x);
+    }
+
+    /**
+     * log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|). The logarithm of 1 + e loses a small e, and devices have no log1p: it is
+     * 2 artanh(s) with s = e / (2 + e), which is at most 1/3, so that seven terms of the series are exact to float32.
+     */
+    static float softplusOf(float x) {
+        float e = TornadoMath.exp(-TornadoMath.abs(x));
+        float s = e / (2.0f + e);
+        float t = s * s;
+        float sum = 0.15384616f;
+        sum = sum * t + 0.18181819f;
+        sum = sum * t + 0.22222222f;
+        sum = sum * t + 0.2857143f;
+        sum = sum * t + 0.4f;
+        sum = sum * t + 0.6666667f;
+        sum = sum * t + 2.0f;
+        return TornadoMath.max(x, 0.0f) + s * sum;
+    }
+}
