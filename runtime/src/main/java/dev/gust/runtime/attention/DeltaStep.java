@@ -64,6 +64,19 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, boolean readsBef
         };
     }
 
+    /**
+     * Makes the step's gradients ready on a device. Costly: keep the plan.
+     *
+     * @throws dev.gust.formats.UsageException if so many tokens have no room on the device
+     */
+    public DeltaBackwardPlan prepareBackward(Device device, DeltaSizes sizes) {
+        return switch (device) {
+            case KernelDevice kernels -> new KernelDeltaBackward(kernels, this, sizes);
+            case JvmDevice jvm -> new JvmDeltaBackward(jvm, this, sizes);
+            default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
+        };
+    }
+
     /** The bits that kernels take. */
     int bits() {
         int bits = switch (decay) {

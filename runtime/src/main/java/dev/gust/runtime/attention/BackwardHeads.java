@@ -1,0 +1,59 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.kernels.attention.UnitRows;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Gradients of q and the keys of each value head, which are then summed over those that share one.
+ *
+ * @param q [tokens, HV, K]
+ * @param k [tokens, HV, K]
+ * @param e [tokens, HV, K], or {@link DeltaOperands#NOTHING}
+ */
+record BackwardHeads(MemorySegment q, MemorySegment k, MemorySegment e) {
+    /**
+     * The gradient of one vector: the sum over the value heads that use it and, where it was divided by its length, back
+     * through that.
+     *
+     * @param from [tokens, HV, K]
+     * @param x [tokens, heads, K], as it was before it was divided
+     * @param to receives [tokens, heads, K]
+     * @param vector its number, of tokens · heads
+     */
+    static void sum(
+            DeltaSizes sizes,
+            boolean unit,
+            MemorySegment from,
+            MemorySegment x,
+            MemorySegment to,
+            int heads,
+            long vector) {
+        int keyDim = sizes.keyDim();
+        int valueHeads = sizes.valueHeads();
+        int head = (int) (vector % heads);
+        int users = valueHeads / heads;
+        boolean tiled = sizes.headMap() == HeadMap.TILED;
+        long firstUser = vector / heads * valueHeads + (tiled ? head : head * users);
+        int stride = tiled ? heads : 1;
+        double squares = UnitRows.EPSILON;
+        double along = 0;
+        for (int d = 0; d < keyDim; d++) {
+            float sum = 0;
+            for (int j = 0; j < users; j++) {
+                sum += RuleCall.at(from, (firstUser + (long) j * stride) * keyDim + d);
+            }
+            RuleCall.set(to, vector * keyDim + d, sum);
+            float value = RuleCall.at(x, vector * keyDim + d);
+            squares += (double) value * value;
+            along += (double) value * sum;
+        }
+        if (unit) {
+            double factor = 1 / Math.sqrt(squares);
+            double inward = along / squares;
+            for (int d = 0; d < keyDim; d++) {
+                long at = vector * keyDim + d;
+                RuleCall.set(to, at, (float) ((RuleCall.at(to, at) - RuleCall.at(x, at) * inward) * factor));
+            }
+        }
+    }
+}

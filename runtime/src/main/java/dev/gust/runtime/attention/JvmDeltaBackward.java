@@ -1,0 +1,159 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.kernels.attention.DeltaGradient;
+import dev.gust.runtime.attention.DeltaStep.Decay;
+import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.kernel.KernelTimes;
+import java.lang.foreign.MemorySegment;
+import java.util.stream.Stream;
+
+/** The gradients of the delta step by vector loops and threads: a head of a sequence is one's work. */
+final class JvmDeltaBackward implements DeltaBackwardPlan {
+    private final JvmDevice device;
+    private final DeltaStep step;
+    private final DeltaSizes sizes;
+    private final Scratch scratch;
+    private boolean closed;
+
+    JvmDeltaBackward(JvmDevice device, DeltaStep step, DeltaSizes sizes) {
+        this.device = device;
+        this.step = step;
+        this.sizes = sizes;
+        this.scratch = new Scratch(sizes.tokens());
+    }
+
+    @Override
+    public synchronized KernelTimes run(
+            DeltaOperands operands,
+            Sequences sequences,
+            MemorySegment initialStates,
+            MemorySegment dO,
+            MemorySegment dFinalStates,
+            DeltaGradients gradients) {
+        if (closed) {
+            throw new IllegalStateException("the plan of a delta step's gradients is closed");
+        }
+        operands.check(step, sizes, sequences, dO);
+        gradients.check(step, sizes, sequences);
+        DeltaGradients.checkStates(sizes, sequences, initialStates, dFinalStates);
+        long start = System.nanoTime();
+        var call = new Call(operands, sequences, initialStates, dO, dFinalStates, gradients, heads(sequences.tokens()));
+        int threads = call.mayShare(device) ? device.threads(0) : 1;
+        int valueHeads = sizes.valueHeads();
+        double[] decays = new double[sequences.count() * valueHeads];
+        device.forRows(decays.length, 1, threads, (first, end) -> {
+            for (int i = (int) first; i < end; i++) {
+                decays[i] = head(call, i / valueHeads, i % valueHeads);
+            }
+        });
+        keys(call, threads);
+        if (step.decay() == Decay.HEAD && DeltaGradients.wanted(gradients.g())) {
+            for (int h = 0; h < valueHeads; h++) {
+                double sum = 0;
+                for (int n = 0; n < sequences.count(); n++) {
+                    sum += decays[n * valueHeads + h];
+                }
+                RuleCall.set(gradients.g(), h, (float) sum);
+            }
+        }
+        return KernelTimes.ofTotal(System.nanoTime() - start);
+    }
+
+    private BackwardHeads heads(int tokens) {
+        long perToken = (long) sizes.valueHeads() * sizes.keyDim();
+        return new BackwardHeads(
+                scratch.floats("q", tokens, perToken),
+                scratch.floats("k", tokens, perToken),
+                step.erase() == Erase.OWN_KEY ? scratch.floats("e", tokens, perToken) : DeltaOperands.NOTHING);
+    }
+
+    /** One head of a sequence. Returns the gradient of its decay, if it has one for all tokens. */
+    private double head(Call call, int sequence, int head) {
+        int begin = call.sequences().first(sequence);
+        int end = call.sequences().end(sequence);
+        // As many states are kept as a chunk has tokens, or fewer.
+        int length = Math.max(DeltaGradient.CHUNK, (int) Math.ceil(Math.sqrt(end - begin)));
+        var columns = new BackwardColumns(step, sizes, length, end - begin);
+        long state = (long) sequence * sizes.valueHeads() + head;
+        columns.loadState(call.initialStates(), state);
+        var block = new BackwardBlock(step, sizes, Math.min(length, end - begin));
+        for (int first = begin; first < end; first += length) {
+            block.load(call.operands(), call.dO(), first, Math.min(first + length, end), head);
+            columns.forward(block, first - begin);
+        }
+        columns.loadGradient(call.dFinalStates(), state);
+        double decay = 0;
+        for (int chunk = Math.ceilDiv(end - begin, length) - 1; chunk >= 0; chunk--) {
+            int first = begin + chunk * length;
+            block.load(call.operands(), call.dO(), first, Math.min(first + length, end), head);
+            columns.backward(block, first - begin);
+            block.store(call.heads(), call.gradients());
+            for (int t = 0; t < block.count; t++) {
+                decay += step.decay() == Decay.HEAD ? block.decayGradient(t) : 0;
+            }
+        }
+        columns.storeGradient(call.gradients().initialStates(), state);
+        return decay;
+    }
+
+    private void keys(Call call, int threads) {
+        DeltaOperands x = call.operands();
+        DeltaGradients to = call.gradients();
+        BackwardHeads heads = call.heads();
+        keys(call, threads, heads.q(), x.q(), to.q(), sizes.queryHeads());
+        keys(call, threads, heads.k(), x.k(), to.k(), sizes.keyHeads());
+        if (step.erase() == Erase.OWN_KEY) {
+            keys(call, threads, heads.e(), x.e(), to.e(), sizes.eraseHeads());
+        }
+    }
+
+    private void keys(Call call, int threads, MemorySegment from, MemorySegment x, MemorySegment to, int heads) {
+        if (DeltaGradients.wanted(to)) {
+            device.forRows((long) call.sequences().tokens() * heads, 64, threads, (first, end) -> {
+                for (long i = first; i < end; i++) {
+                    BackwardHeads.sum(sizes, step.normalizes(), from, x, to, heads, i);
+                }
+            });
+        }
+    }
+
+    private record Call(
+            DeltaOperands operands,
+            Sequences sequences,
+            MemorySegment initialStates,
+            MemorySegment dO,
+            MemorySegment dFinalStates,
+            DeltaGradients gradients,
+            BackwardHeads heads) {
+        /** Whether the device's threads may use all of this memory. */
+        boolean mayShare(JvmDevice device) {
+            return Stream.of(
+                            operands.q(),
+                            operands.k(),
+                            operands.e(),
+                            operands.v(),
+                            operands.beta(),
+                            operands.g(),
+                            initialStates,
+                            dO,
+                            dFinalStates,
+                            gradients.q(),
+                            gradients.k(),
+                            gradients.e(),
+                            gradients.v(),
+                            gradients.beta(),
+                            gradients.g(),
+                            gradients.initialStates())
+                    .allMatch(device::canReach);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            scratch.close();
+        }
+    }
+}
