@@ -54,7 +54,7 @@ public record DeltaGradients(
 
     private static void requireIfWanted(String name, MemorySegment segment, long elements) {
         if (wanted(segment)) {
-            DeltaOperands.require(name, segment, elements);
+            Operands.require(name, segment, elements);
         }
     }
 }
