@@ -2,6 +2,15 @@ package dev.gust.runtime.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.gust.runtime.attention.interchange.GgmlGatedDeltaNet;
+import dev.gust.runtime.attention.interchange.OnnxLinearAttention;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.scalar.ScalarDevice;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -50,6 +59,7 @@ class InterchangeTest {
             assertThat(ErrorRatio.of(expected.output(), actual.output())).isLessThan(1e-12);
             assertThat(ErrorRatio.of(expected.presentState(), actual.presentState()))
                     .isLessThan(1e-12);
+            onDevices(call, expected);
         }
     }
 
@@ -59,6 +69,65 @@ class InterchangeTest {
         GgmlCall call = ggmlCall(heads, valueHeads, channels);
         double[] actual = call.fromResult(Oracle.run(call.toCase()));
         assertThat(ErrorRatio.of(call.run(), actual)).isLessThan(1e-12);
+        onDevices(call);
+    }
+
+    private static void onDevices(OnnxCall call, OnnxCall.Outputs expected) {
+        var operator = new OnnxLinearAttention(
+                call.updateRule(),
+                call.qHeads(),
+                call.kvHeads(),
+                call.keySize(),
+                call.valueSize(),
+                (float) call.scale(),
+                0);
+        try (Device jvm = new JvmDevice();
+                Device scalar = new ScalarDevice();
+                Arena arena = Arena.ofShared()) {
+            var inputs = new OnnxLinearAttention.Inputs(
+                    segment(arena, call.query()),
+                    segment(arena, call.key()),
+                    segment(arena, call.value()),
+                    call.pastState().map(past -> segment(arena, past)),
+                    call.decay().length == 0 ? Optional.empty() : Optional.of(segment(arena, call.decay())),
+                    call.beta().length == 0 ? Optional.empty() : Optional.of(segment(arena, call.beta())));
+            for (Device device : List.of(jvm, scalar)) {
+                MemorySegment output = arena.allocate(expected.output().length * 4L, 64);
+                MemorySegment present = arena.allocate(expected.presentState().length * 4L, 64);
+                operator.run(device, call.batch(), call.tokens(), inputs, output, present);
+                close(expected.output(), output);
+                close(expected.presentState(), present);
+            }
+        }
+    }
+
+    private static void onDevices(GgmlCall call) {
+        var operator = new GgmlGatedDeltaNet(call.heads(), call.valueHeads(), call.size());
+        try (Device jvm = new JvmDevice();
+                Device scalar = new ScalarDevice();
+                Arena arena = Arena.ofShared()) {
+            var inputs = new GgmlGatedDeltaNet.Inputs(
+                    segment(arena, call.q()),
+                    segment(arena, call.k()),
+                    segment(arena, call.v()),
+                    segment(arena, call.g()),
+                    segment(arena, call.beta()),
+                    segment(arena, call.state()));
+            double[] expected = call.run();
+            for (Device device : List.of(jvm, scalar)) {
+                MemorySegment buffer = arena.allocate(expected.length * 4L, 64);
+                operator.run(device, call.seqs(), call.tokens(), inputs, buffer);
+                close(expected, buffer);
+            }
+        }
+    }
+
+    private static void close(double[] expected, MemorySegment actual) {
+        assertThat(ErrorRatio.of(expected, actual.toArray(ValueLayout.JAVA_FLOAT))).isLessThan(1e-5);
+    }
+
+    private static MemorySegment segment(Arena arena, float[] x) {
+        return arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
     }
 
     @Test
