@@ -13,15 +13,19 @@ import dev.gust.runtime.jvm.JvmDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.function.LongSupplier;
 
 /**
  * The delta step on the jvm device: gated-delta beside llama.cpp's CPU backend, which gets the same numbers and as many
- * threads and takes turns with it; other rules by themselves, beside the rate of multiplying and adding.
+ * threads and takes turns with it; other rules by themselves, beside the rate of multiplying and adding. Where the process
+ * has one processor, times are its thread's processor time, which a busy machine spoils less.
  */
 final class AttentionComparison {
     private static final int HEADS = 32;
@@ -60,7 +64,7 @@ final class AttentionComparison {
         try (Arena arena = Arena.ofShared();
                 var device = new JvmDevice()) {
             int threads = device.threads(0);
-            double peak = PeakFlops.measure(device, threads);
+            double peak = PeakFlops.measure(device, threads, clock(threads));
             var peer = new GgmlBackend(folder, threads);
             System.out.printf(
                     Locale.ROOT,
@@ -74,17 +78,22 @@ final class AttentionComparison {
                     peer.variant());
             System.out.printf(
                     "%-11s %6s %10s %10s %10s %10s%n", "rule", "tokens", "recurrent", "chunks", "llama.cpp", "ratio");
-            compare(device, peer, 1, CALLS, arena);
-            compare(device, peer, PROMPT, 2, arena);
+            compare(device, peer, 1, CALLS, clock(threads), arena);
+            compare(device, peer, PROMPT, 2, clock(threads), arena);
             System.out.printf(
                     "%-11s %6s %10s %10s %10s %10s %7s%n",
                     "rule", "tokens", "form", "time", "ns/tok/hd", "GFLOP/s", "of peak");
             for (Rule rule : RULES) {
-                row(device, rule, 1, Form.RECURRENT, "recurrent", peak, arena);
-                row(device, rule, PROMPT, Form.RECURRENT, "recurrent", peak, arena);
-                row(device, rule, PROMPT, CHUNKED, "chunks", peak, arena);
+                row(device, rule, 1, Form.RECURRENT, "recurrent", peak, clock(threads), arena);
+                row(device, rule, PROMPT, Form.RECURRENT, "recurrent", peak, clock(threads), arena);
+                row(device, rule, PROMPT, CHUNKED, "chunks", peak, clock(threads), arena);
             }
         }
+    }
+
+    private static LongSupplier clock(int threads) {
+        ThreadMXBean beans = ManagementFactory.getThreadMXBean();
+        return threads == 1 ? beans::getCurrentThreadCpuTime : System::nanoTime;
     }
 
     private static DeltaSizes sizes(int tokens) {
@@ -92,7 +101,8 @@ final class AttentionComparison {
     }
 
     /** Gated-delta in both forms beside the peer; one token has only one form. */
-    private static void compare(JvmDevice device, GgmlBackend peer, int tokens, int calls, Arena arena)
+    private static void compare(
+            JvmDevice device, GgmlBackend peer, int tokens, int calls, LongSupplier clock, Arena arena)
             throws Throwable {
         DeltaSizes sizes = sizes(tokens);
         GgmlDelta theirs = GgmlDelta.of(peer, tokens, HEADS, SIZE, arena);
@@ -123,6 +133,7 @@ final class AttentionComparison {
                             () -> chunks.run(operands, sequences, o),
                             theirs.runner()),
                     calls,
+                    clock,
                     peer::rest);
             double ours = tokens == 1 ? medians[0] : medians[1];
             System.out.printf(
@@ -137,7 +148,15 @@ final class AttentionComparison {
         }
     }
 
-    private static void row(JvmDevice device, Rule rule, int tokens, Form form, String name, double peak, Arena arena)
+    private static void row(
+            JvmDevice device,
+            Rule rule,
+            int tokens,
+            Form form,
+            String name,
+            double peak,
+            LongSupplier clock,
+            Arena arena)
             throws Throwable {
         DeltaSizes sizes = sizes(tokens);
         DeltaStep step = rule.step();
@@ -151,8 +170,8 @@ final class AttentionComparison {
         MemorySegment o = arena.allocate(sizes.valueElements(tokens) * Float.BYTES, 64);
         Sequences sequences = Sequences.of(1, tokens);
         try (DeltaPlan plan = step.prepare(device, sizes, form)) {
-            double seconds =
-                    medians(List.of(() -> plan.run(operands, sequences, o)), tokens == 1 ? CALLS : 2, () -> {})[0];
+            double seconds = medians(
+                    List.of(() -> plan.run(operands, sequences, o)), tokens == 1 ? CALLS : 2, clock, () -> {})[0];
             long steps = (long) tokens * HEADS;
             double rate = steps * flops(step) / seconds;
             System.out.printf(
@@ -175,17 +194,17 @@ final class AttentionComparison {
     }
 
     /** Each step's median in seconds; as many rounds go before to warm up. */
-    private static double[] medians(List<GgmlBackend.Runner> steps, int calls, GgmlBackend.Runner rest)
-            throws Throwable {
+    private static double[] medians(
+            List<GgmlBackend.Runner> steps, int calls, LongSupplier clock, GgmlBackend.Runner rest) throws Throwable {
         double[][] seconds = new double[steps.size()][ROUNDS];
         for (int i = -ROUNDS; i < ROUNDS; i++) {
             for (int s = 0; s < steps.size(); s++) {
                 steps.get(s).run();
-                long start = System.nanoTime();
+                long start = clock.getAsLong();
                 for (int call = 1; call < calls; call++) {
                     steps.get(s).run();
                 }
-                double taken = (System.nanoTime() - start) / 1e9 / (calls - 1);
+                double taken = (clock.getAsLong() - start) / 1e9 / (calls - 1);
                 rest.run();
                 if (i >= 0) {
                     seconds[s][i] = taken;
