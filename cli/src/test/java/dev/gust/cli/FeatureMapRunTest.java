@@ -56,7 +56,7 @@ class FeatureMapRunTest {
         refuse(in, out, ExitCodes.USAGE, "paper or negated", "map=dpfp", "sign=flipped");
         refuse(in, out, ExitCodes.INPUT, "[E, 8]", "map=t2r");
         Path bare = new SampleModel(7).weight("x", DType.F32, 2, 8).write(folder.resolve("bare.safetensors"));
-        refuse(bare, out, ExitCodes.INPUT, "'w' is missing", "map=t2r");
+        refuse(bare, out, ExitCodes.INPUT, "'w': is missing", "map=t2r");
         Path whole = new SampleModel(7)
                 .tensor("x", DType.I32, Shape.of(2), new byte[8])
                 .write(folder.resolve("whole.safetensors"));
