@@ -44,6 +44,18 @@ class TornadoLayerTest {
         }
     }
 
+    static List<GateConformance.Case> gates() {
+        return there() ? GateConformance.cases() : List.of();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("gates")
+    void opensAndCloses(GateConformance.Case c) {
+        try (Device device = open()) {
+            GateConformance.check(device, c);
+        }
+    }
+
     private static boolean there() {
         return !TornadoDevices.list().isEmpty();
     }
