@@ -56,6 +56,20 @@ class TornadoLayerTest {
         }
     }
 
+    static List<LayerCase> layers() {
+        return there() ? LayerCase.all() : List.of();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("layers")
+    void steps(LayerCase c) {
+        try (Device device = open()) {
+            for (KernelStyle style : KernelStyle.values()) {
+                LayerConformance.check(device, c, Optional.of(style));
+            }
+        }
+    }
+
     private static boolean there() {
         return !TornadoDevices.list().isEmpty();
     }
