@@ -44,6 +44,32 @@ class TornadoLayerTest {
         }
     }
 
+    static List<GateConformance.Case> gates() {
+        return there() ? GateConformance.cases() : List.of();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("gates")
+    void opensAndCloses(GateConformance.Case c) {
+        try (Device device = open()) {
+            GateConformance.check(device, c);
+        }
+    }
+
+    static List<LayerCase> layers() {
+        return there() ? LayerCase.all() : List.of();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("layers")
+    void steps(LayerCase c) {
+        try (Device device = open()) {
+            for (KernelStyle style : KernelStyle.values()) {
+                LayerConformance.check(device, c, Optional.of(style));
+            }
+        }
+    }
+
     private static boolean there() {
         return !TornadoDevices.list().isEmpty();
     }
