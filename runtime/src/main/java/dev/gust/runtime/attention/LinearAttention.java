@@ -134,20 +134,72 @@ public record LinearAttention(
      */
     public AttentionPlan prepare(Device device, AttentionSizes sizes, Decay optional) {
         RuleEntry entry = entry(rule);
-        var settings = new RuleSettings(
-                attributes, sizes, (float) scale.orElse(1 / Math.sqrt(sizes.keyDim())), qkL2norm, headMap, optional);
+        RuleSettings settings = settings(sizes, optional);
         int steps = entry.attributes().contains("steps") ? RuleEntry.steps(settings) : 1;
         var scratch = new Scratch((long) sizes.tokens() * steps);
         try {
             DeltaRule made = entry.maker().make(settings, scratch);
-            Form chosen = form.orElse(
-                    sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
-            DeltaPlan plan = made.step().prepare(device, made.sizes(), chosen, kernels);
+            DeltaPlan plan = made.step().prepare(device, made.sizes(), formFor(sizes), kernels);
             return new DeltaRulePlan(new CallCheck(entry, sizes, steps), sizes, made, plan, scratch);
         } catch (RuntimeException e) {
             scratch.close();
             throw e;
         }
+    }
+
+    /** Whether gradients go back through the rule. */
+    public boolean hasGradient() {
+        return entry(rule).gradient();
+    }
+
+    /** As {@link #prepareBackward(Device, AttentionSizes, Decay)} without optional gates. */
+    public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes) {
+        return prepareBackward(device, sizes, Decay.NONE);
+    }
+
+    /**
+     * Makes its gradients ready on a device. Costly: keep the plan. They are found by going through the tokens backward,
+     * whatever the form.
+     *
+     * @param sizes the most of a call
+     * @param optional as {@link #prepare(Device, AttentionSizes, Decay)}'s
+     * @throws InputException if the sizes do not fit together
+     * @throws UsageException if an attribute's value is wrong, the rule has no gradient, or there is no room for so many
+     *     tokens
+     * @throws DeviceException if the device cannot run it
+     */
+    public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes, Decay optional) {
+        RuleEntry entry = entry(rule);
+        RuleSettings settings = settings(sizes, optional);
+        var scratch = new Scratch(sizes.tokens());
+        try {
+            if (!(entry.maker().make(settings, scratch) instanceof DifferentiableRule made)) {
+                throw new UsageException(
+                        "rule " + rule + " has no gradient",
+                        "take one of "
+                                + RuleEntry.all().stream()
+                                        .filter(RuleEntry::gradient)
+                                        .map(RuleEntry::name)
+                                        .collect(Collectors.joining(", ")));
+            }
+            DeltaBackwardPlan plan = made.step().prepareBackward(device, made.sizes());
+            Optional<DeltaPlan> forward = made.finishes()
+                    ? Optional.of(made.step().prepare(device, made.sizes(), formFor(sizes), kernels))
+                    : Optional.empty();
+            return new DeltaRuleBackward(new CallCheck(entry, sizes, 1), sizes, made, plan, forward, scratch);
+        } catch (RuntimeException e) {
+            scratch.close();
+            throw e;
+        }
+    }
+
+    private RuleSettings settings(AttentionSizes sizes, Decay optional) {
+        return new RuleSettings(
+                attributes, sizes, (float) scale.orElse(1 / Math.sqrt(sizes.keyDim())), qkL2norm, headMap, optional);
+    }
+
+    private Form formFor(AttentionSizes sizes) {
+        return form.orElse(sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
     }
 
     private static RuleEntry entry(String rule) {
