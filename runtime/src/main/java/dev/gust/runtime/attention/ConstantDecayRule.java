@@ -4,12 +4,13 @@ import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 
 /**
  * Linear attention whose heads decay by constants of their own: retention (arXiv 2307.08621), γ = 1 − 2^(−5−h), and
  * lightning attention (2401.04658).
  */
-final class ConstantDecayRule implements DeltaRule {
+final class ConstantDecayRule implements DifferentiableRule {
     private final RuleSettings settings;
     private final float[] decays;
     private final boolean ahead;
@@ -84,5 +85,18 @@ final class ConstantDecayRule implements DeltaRule {
     @Override
     public float stateFactor(int head) {
         return ahead ? (float) Math.exp(decays[head]) : 1;
+    }
+
+    /** The decays are nobody's to learn. */
+    @Override
+    public DeltaGradients route(RuleCall call, Map<String, MemorySegment> wanted, MemorySegment initialStates) {
+        return new DeltaGradients(
+                DifferentiableRule.wanted(wanted, "q"),
+                DifferentiableRule.wanted(wanted, "k"),
+                DeltaOperands.NOTHING,
+                DifferentiableRule.wanted(wanted, "v"),
+                DeltaOperands.NOTHING,
+                DeltaOperands.NOTHING,
+                initialStates);
     }
 }

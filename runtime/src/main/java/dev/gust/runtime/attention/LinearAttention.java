@@ -186,9 +186,59 @@ public record LinearAttention(
 
     private <X> AttentionPlan plan(
             Device device, AttentionRule<X> made, CallCheck check, AttentionSizes sizes, Scratch scratch) {
-        Form chosen =
-                form.orElse(sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
-        return new RulePlan<>(check, sizes, made, made.prepare(device, chosen, kernels), scratch);
+        return new RulePlan<>(check, sizes, made, made.prepare(device, formFor(sizes), kernels), scratch);
+    }
+
+    /** Whether gradients go back through the rule. */
+    public boolean hasGradient() {
+        return entry(rule).gradient();
+    }
+
+    /** As {@link #prepareBackward(Device, AttentionSizes, Decay, String)} without optional gates. */
+    public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes) {
+        return prepareBackward(device, sizes, Decay.NONE, NAME + " " + rule);
+    }
+
+    /**
+     * Makes its gradients ready on a device. Costly: keep the plan. They are found by going through the tokens backward,
+     * whatever the form.
+     *
+     * @param sizes the most of a call
+     * @param optional as {@link #prepare(Device, AttentionSizes, Decay, String)}'s
+     * @param where likewise
+     * @throws InputException if the sizes do not fit together
+     * @throws UsageException if an attribute's value is wrong, the rule has no gradient, or there is no room for so many
+     *     tokens
+     * @throws DeviceException if the device cannot run it
+     */
+    public AttentionBackwardPlan prepareBackward(
+            Device device, AttentionSizes sizes, Decay optional, String where) {
+        RuleEntry entry = entry(rule);
+        RuleSettings settings = settings(sizes, optional);
+        var scratch = new Scratch(sizes.tokens());
+        try {
+            if (!(entry.maker().make(settings, scratch) instanceof DifferentiableRule made)) {
+                throw new UsageException(
+                        "rule " + rule + " has no gradient",
+                        "take one of "
+                                + RuleEntry.all().stream()
+                                        .filter(RuleEntry::gradient)
+                                        .map(RuleEntry::name)
+                                        .collect(Collectors.joining(", ")));
+            }
+            DeltaBackwardPlan plan = made.step().prepareBackward(device, made.sizes());
+            Optional<DeltaPlan> forward = made.finishes()
+                    ? Optional.of(made.step().prepare(device, made.sizes(), formFor(sizes), kernels))
+                    : Optional.empty();
+            return new DeltaRuleBackward(new CallCheck(where, entry, sizes, 1), sizes, made, plan, forward, scratch);
+        } catch (RuntimeException e) {
+            scratch.close();
+            throw e;
+        }
+    }
+
+    private Form formFor(AttentionSizes sizes) {
+        return form.orElse(sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
     }
 
     private static RuleEntry entry(String rule) {

@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.DoubleUnaryOperator;
 
 /**
  * A normaliser as a column of the state: where v has a column of ones, that column of S is z = Σ k, decayed as S is, and that
@@ -53,6 +54,45 @@ final class OnesColumn {
             for (int c = 0; c < valueDim; c++) {
                 RuleCall.set(o, row * valueDim + c, (float) (RuleCall.at(raw, from + c) / by));
             }
+        }
+    }
+
+    /**
+     * The gradient of raw, from that of o = raw / divisor: −Σ dO ∘ raw / divisor² for the last column.
+     *
+     * @param raw [rows, V + 1]
+     * @param dO [rows, V]
+     * @param divisor given the last column; its derivative by that is 1
+     * @return [rows, V + 1] in scratch
+     */
+    static MemorySegment divideBackward(
+            MemorySegment raw,
+            MemorySegment dO,
+            int valueDim,
+            DoubleUnaryOperator divisor,
+            Scratch scratch,
+            int tokens) {
+        long rows = dO.byteSize() / Float.BYTES / valueDim;
+        MemorySegment dRaw = scratch.floats("dRaw", tokens, tokens == 0 ? 0 : rows / tokens * (valueDim + 1));
+        for (long row = 0; row < rows; row++) {
+            long at = row * (valueDim + 1);
+            double by = divisor.applyAsDouble(RuleCall.at(raw, at + valueDim));
+            double along = 0;
+            for (int c = 0; c < valueDim; c++) {
+                float gradient = RuleCall.at(dO, row * valueDim + c);
+                RuleCall.set(dRaw, at + c, (float) (gradient / by));
+                along += gradient * (RuleCall.at(raw, at + c) / by);
+            }
+            RuleCall.set(dRaw, at + valueDim, (float) (-along / by));
+        }
+        return dRaw;
+    }
+
+    /** x [rows, V] from those with a column more. */
+    static void drop(MemorySegment from, MemorySegment x, int valueDim) {
+        long bytes = (long) valueDim * Float.BYTES;
+        for (long row = 0; row < x.byteSize() / bytes; row++) {
+            MemorySegment.copy(from, row * (bytes + Float.BYTES), x, row * bytes, bytes);
         }
     }
 }

@@ -14,6 +14,7 @@ import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A rule of linear attention.
@@ -34,6 +35,18 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
     @FunctionalInterface
     interface Maker {
         AttentionRule<?> make(RuleSettings settings, Scratch scratch);
+    }
+
+    /** Whether gradients go back through it: asks the rule itself, made for one token. */
+    boolean gradient() {
+        var sizes = AttentionSizes.of(1, 1, 1, 1, 1);
+        var scratch = new Scratch(0);
+        try {
+            var settings = new RuleSettings(Map.of(), sizes, 1, false, HeadMap.INTERLEAVED, Decay.NONE);
+            return maker.make(settings, scratch) instanceof DifferentiableRule;
+        } finally {
+            scratch.close();
+        }
     }
 
     /** Every rule. */

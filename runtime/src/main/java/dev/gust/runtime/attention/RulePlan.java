@@ -14,14 +14,11 @@ import java.util.Map;
  * @param <X> the recurrence's operands
  */
 final class RulePlan<X> implements AttentionPlan {
-    private static final String STATE = "state";
-
-    private static final String NORMALIZER = "z";
-
     private final CallCheck check;
     private final AttentionSizes sizes;
     private final AttentionRule<X> rule;
     private final StatePlan<X> plan;
+    private final UserStates userStates;
     private final Scratch scratch;
     private boolean closed;
 
@@ -31,6 +28,7 @@ final class RulePlan<X> implements AttentionPlan {
         this.sizes = sizes;
         this.rule = rule;
         this.plan = plan;
+        this.userStates = new UserStates(sizes, rule, UserStates.Factors.TIMES);
         this.scratch = scratch;
     }
 
@@ -69,9 +67,9 @@ final class RulePlan<X> implements AttentionPlan {
         long heads = sizes.valueHeads();
         long keyDim = sizes.keyDim();
         var tensors = new ArrayList<StateTensor>();
-        tensors.add(new StateTensor(STATE, List.of(heads, keyDim, (long) sizes.valueDim())));
+        tensors.add(new StateTensor(UserStates.STATE, List.of(heads, keyDim, (long) sizes.valueDim())));
         if (rule.hasNormalizer()) {
-            tensors.add(new StateTensor(NORMALIZER, List.of(heads, keyDim)));
+            tensors.add(new StateTensor(UserStates.NORMALIZER, List.of(heads, keyDim)));
         }
         rule.carried()
                 .forEach(c -> tensors.add(new StateTensor(
@@ -86,10 +84,10 @@ final class RulePlan<X> implements AttentionPlan {
         for (int i = 0; i < n; i++) {
             clear(i);
         }
-        if (touchesState(states)) {
+        if (userStates.among(states)) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment ours = arena.allocate(rule.sizes().stateElements(n) * Float.BYTES, 64);
-                rearrange(states, ours, n, true);
+                userStates.in(states, ours, n);
                 plan.loadStates(ours);
             }
         }
@@ -105,46 +103,17 @@ final class RulePlan<X> implements AttentionPlan {
     public synchronized void save(Map<String, MemorySegment> states, int n) {
         requireOpen();
         checkStates(states, n);
-        if (touchesState(states)) {
+        if (userStates.among(states)) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment ours = arena.allocate(rule.sizes().stateElements(n) * Float.BYTES, 64);
                 plan.saveStates(ours);
-                rearrange(states, ours, n, false);
+                userStates.out(ours, states, n);
             }
         }
         for (Carried c : rule.carried()) {
             MemorySegment wanted = states.get(c.name());
             if (wanted != null) {
                 c.save(wanted);
-            }
-        }
-    }
-
-    /** Another rule may carry a z of its own, on the host. */
-    private boolean touchesState(Map<String, MemorySegment> states) {
-        return states.containsKey(STATE) || (rule.hasNormalizer() && states.containsKey(NORMALIZER));
-    }
-
-    /** Between users' [n, HV, K, V] and [n, HV, K], and ours [n, HV, K, V + 1 or V]. */
-    private void rearrange(Map<String, MemorySegment> states, MemorySegment ours, int n, boolean in) {
-        int valueDim = sizes.valueDim();
-        int columns = rule.sizes().valueDim();
-        MemorySegment state = states.get(STATE);
-        MemorySegment z = rule.hasNormalizer() ? states.get(NORMALIZER) : null;
-        long rows = (long) n * sizes.valueHeads() * sizes.keyDim();
-        for (long row = 0; row < rows; row++) {
-            float factor = rule.stateFactor((int) (row / sizes.keyDim() % sizes.valueHeads()));
-            for (int c = 0; c < valueDim && state != null; c++) {
-                if (in) {
-                    RuleCall.set(ours, row * columns + c, RuleCall.at(state, row * valueDim + c) / factor);
-                } else {
-                    RuleCall.set(state, row * valueDim + c, RuleCall.at(ours, row * columns + c) * factor);
-                }
-            }
-            if (z != null && in) {
-                RuleCall.set(ours, row * columns + valueDim, RuleCall.at(z, row));
-            } else if (z != null) {
-                RuleCall.set(z, row, RuleCall.at(ours, row * columns + valueDim));
             }
         }
     }
