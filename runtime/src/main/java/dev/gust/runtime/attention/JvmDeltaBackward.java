@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.formats.UsageException;
 import dev.gust.kernels.attention.DeltaGradient;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
@@ -10,13 +11,25 @@ import java.util.stream.Stream;
 
 /** The gradients of the delta step by vector loops and threads: a head of a sequence is one's work. */
 final class JvmDeltaBackward implements DeltaBackwardPlan {
+    private static final long MOST_FLOATS = Integer.MAX_VALUE / 2;
+
     private final JvmDevice device;
     private final DeltaStep step;
     private final DeltaSizes sizes;
     private final Scratch scratch;
     private boolean closed;
 
+    /**
+     * @throws UsageException if a sequence is longer than an array can be
+     */
     JvmDeltaBackward(JvmDevice device, DeltaStep step, DeltaSizes sizes) {
+        long floats = (long) sizes.tokens() * Math.max(sizes.valueDim(), BackwardBlock.stride(sizes));
+        if (floats > MOST_FLOATS || sizes.stateElements(1) / sizes.valueHeads() > MOST_FLOATS / 2) {
+            throw new UsageException(
+                    "gradients of " + sizes.tokens() + " tokens of heads of " + sizes.keyDim() + " x "
+                            + sizes.valueDim() + " do not fit in an array",
+                    "prepare for fewer tokens in a call");
+        }
         this.device = device;
         this.step = step;
         this.sizes = sizes;

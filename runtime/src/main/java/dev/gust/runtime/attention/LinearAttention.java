@@ -292,6 +292,7 @@ public record LinearAttention(
                         DeviceId.Kind.JVM, Support.VALID,
                         DeviceId.Kind.SCALAR, Support.VALID,
                         DeviceId.Kind.EMULATOR, Support.VALID,
-                        DeviceId.Kind.TORNADO, Support.VALID));
+                        DeviceId.Kind.TORNADO, Support.VALID),
+                rule.gradient());
     }
 }

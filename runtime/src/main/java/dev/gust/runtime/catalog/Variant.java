@@ -12,9 +12,20 @@ import java.util.Map;
  * @param shapes what its shapes must satisfy; empty if nothing
  * @param tolerance largest RMSE(reference − result) / RMS(reference) against a float64 reference; 0 for bit for bit
  * @param support for each kind of device but auto, whether it runs there
+ * @param gradient whether the API differentiates it, on every device that runs it
  */
 public record Variant(
-        String name, String dtypes, String shapes, double tolerance, Map<DeviceId.Kind, Support> support) {
+        String name,
+        String dtypes,
+        String shapes,
+        double tolerance,
+        Map<DeviceId.Kind, Support> support,
+        boolean gradient) {
+    /** One without a gradient. */
+    public Variant(String name, String dtypes, String shapes, double tolerance, Map<DeviceId.Kind, Support> support) {
+        this(name, dtypes, shapes, tolerance, support, false);
+    }
+
     public Variant {
         var complete = new EnumMap<DeviceId.Kind, Support>(DeviceId.Kind.class);
         complete.putAll(support);

@@ -151,12 +151,13 @@ class DeltaBackwardEdgeTest {
     @Test
     void saysWhatDoesNotFit() {
         var step = new DeltaStep(Decay.NONE, Erase.NONE, false, false, false, 1);
-        Device scalar = DEVICES.getFirst();
-        DeltaSizes huge = DeltaSizes.of(1 << 20, 1, 64, 64, 128, 128, HeadMap.INTERLEAVED);
-        assertThatThrownBy(() -> step.prepareBackward(scalar, huge))
-                .isInstanceOf(UsageException.class)
-                .hasMessageContaining("1048576 tokens")
-                .hasMessageContaining("prepare for fewer");
+        DeltaSizes huge = DeltaSizes.of(1 << 30, 1, 64, 64, 128, 128, HeadMap.INTERLEAVED);
+        for (Device device : DEVICES) {
+            assertThatThrownBy(() -> step.prepareBackward(device, huge))
+                    .isInstanceOf(UsageException.class)
+                    .hasMessageContaining("1073741824 tokens")
+                    .hasMessageContaining("prepare for fewer");
+        }
         DeltaSizes sizes = DeltaSizes.of(2, 1, 1, 1, 2, 2, HeadMap.INTERLEAVED);
         for (Device device : DEVICES) {
             DeltaBackwardPlan plan = step.prepareBackward(device, sizes);

@@ -81,6 +81,15 @@ class RuleGradientTest {
     }
 
     @Test
+    void theCatalogTellsWhichHaveOne() {
+        LinearAttention.entry()
+                .variants()
+                .forEach(variant -> assertThat(variant.gradient())
+                        .as(variant.name())
+                        .isEqualTo(LinearAttention.of(variant.name()).hasGradient()));
+    }
+
+    @Test
     void saysWhatHasNoGradient() {
         AttentionSizes sizes = AttentionSizes.of(4, 1, 1, 3, 2);
         Device device = DEVICES.getFirst();
