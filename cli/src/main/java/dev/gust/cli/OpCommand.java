@@ -226,6 +226,9 @@ final class OpCommand implements Callable<Integer> {
                 variant.put("dtypes", v.dtypes());
                 variant.put("shapes", v.shapes());
                 variant.put("tolerance", v.tolerance());
+                ArrayNode forms = variant.putArray("forms");
+                v.forms().forEach(forms::add);
+                variant.put("gradient", v.gradient());
                 ObjectNode devices = variant.putObject("devices");
                 v.support().entrySet().stream()
                         .sorted(Map.Entry.comparingByKey())

@@ -293,6 +293,7 @@ public record LinearAttention(
                         DeviceId.Kind.SCALAR, Support.VALID,
                         DeviceId.Kind.EMULATOR, Support.VALID,
                         DeviceId.Kind.TORNADO, Support.VALID),
+                List.of("recurrent", "chunk"),
                 rule.gradient());
     }
 }

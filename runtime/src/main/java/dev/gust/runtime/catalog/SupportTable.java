@@ -15,17 +15,20 @@ public final class SupportTable {
 
     /** The table, with a note for every reason why something does not run. */
     public static String markdown(List<OperatorEntry> operators) {
-        var text = new StringBuilder("| operator | variant | stored as | shapes |");
+        var text = new StringBuilder("| operator | variant | stored as | shapes | forms |");
         KINDS.forEach(
                 k -> text.append(' ').append(k.name().toLowerCase(Locale.ROOT)).append(" |"));
-        text.append("\n|---|---|---|---|").append("---|".repeat(KINDS.size())).append('\n');
+        text.append(" gradient |\n|---|---|---|---|---|")
+                .append("---|".repeat(KINDS.size() + 1))
+                .append('\n');
         Set<String> reasons = new LinkedHashSet<>();
         for (OperatorEntry operator : operators) {
             for (Variant variant : operator.variants()) {
                 text.append("| ").append(operator.name());
                 text.append(" | ").append(variant.name());
                 text.append(" | ").append(variant.dtypes());
-                text.append(" | ").append(variant.shapes()).append(" |");
+                text.append(" | ").append(variant.shapes());
+                text.append(" | ").append(String.join(", ", variant.forms())).append(" |");
                 for (DeviceId.Kind kind : KINDS) {
                     text.append(' ')
                             .append(
@@ -38,7 +41,7 @@ public final class SupportTable {
                                     })
                             .append(" |");
                 }
-                text.append('\n');
+                text.append(variant.gradient() ? " yes |\n" : "  |\n");
             }
         }
         int note = 1;

@@ -2,6 +2,7 @@ package dev.gust.runtime.catalog;
 
 import dev.gust.runtime.device.DeviceId;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -12,6 +13,7 @@ import java.util.Map;
  * @param shapes what its shapes must satisfy; empty if nothing
  * @param tolerance largest RMSE(reference − result) / RMS(reference) against a float64 reference; 0 for bit for bit
  * @param support for each kind of device but auto, whether it runs there
+ * @param forms ways in which it is computed, with the same result; empty if there is one
  * @param gradient whether the API differentiates it, on every device that runs it
  */
 public record Variant(
@@ -20,10 +22,11 @@ public record Variant(
         String shapes,
         double tolerance,
         Map<DeviceId.Kind, Support> support,
+        List<String> forms,
         boolean gradient) {
-    /** One without a gradient. */
+    /** One of a single form, without a gradient. */
     public Variant(String name, String dtypes, String shapes, double tolerance, Map<DeviceId.Kind, Support> support) {
-        this(name, dtypes, shapes, tolerance, support, false);
+        this(name, dtypes, shapes, tolerance, support, List.of(), false);
     }
 
     public Variant {
@@ -35,6 +38,7 @@ public record Variant(
             }
         }
         support = Map.copyOf(complete);
+        forms = List.copyOf(forms);
     }
 
     public Support on(DeviceId.Kind kind) {
