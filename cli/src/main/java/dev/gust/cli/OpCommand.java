@@ -88,6 +88,9 @@ final class OpCommand implements Callable<Integer> {
             OpRun.Result result = switch (operator.name()) {
                 case "matmul" -> MatmulRun.run(model, device, attributes, common.threads);
                 case "cast" -> CastRun.run(model, device, attributes);
+                case "causal-conv" -> CausalConvRun.run(model, device, attributes);
+                case "norm" -> NormRun.run(model, device, attributes);
+                case "gate" -> GateRun.run(model, device, attributes);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
             try (result) {

@@ -4,6 +4,9 @@ import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
+import dev.gust.runtime.layer.CausalConv;
+import dev.gust.runtime.layer.Gate;
+import dev.gust.runtime.layer.Norm;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -13,8 +16,13 @@ import java.util.stream.Collectors;
  * which is missing somewhere shows.
  */
 public final class Catalog {
-    private static final List<OperatorEntry> OPERATORS =
-            List.of(QuantizedMatmul.entry(), Cast.entry(), LinearAttention.entry());
+    private static final List<OperatorEntry> OPERATORS = List.of(
+            QuantizedMatmul.entry(),
+            Cast.entry(),
+            LinearAttention.entry(),
+            CausalConv.entry(),
+            Norm.entry(),
+            Gate.entry());
 
     private Catalog() {}
 
