@@ -91,6 +91,9 @@ final class OpCommand implements Callable<Integer> {
                 case "linear-attention" -> AttentionRun.run(model, device, attributes);
                 case "feature-map" -> FeatureMapRun.run(model, device, attributes, common.threads);
                 case "vision-attention" -> VisionRun.run(model, device, attributes, common.threads);
+                case "causal-conv" -> CausalConvRun.run(model, device, attributes);
+                case "norm" -> NormRun.run(model, device, attributes);
+                case "gate" -> GateRun.run(model, device, attributes);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
             try (result) {

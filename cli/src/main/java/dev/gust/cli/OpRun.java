@@ -6,6 +6,7 @@ import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.codec.TensorCodec;
 import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.formats.weight.LogicalTensor;
@@ -93,6 +94,42 @@ final class OpRun {
             MemorySegment floats = arena.allocate(Math.max(1, count) * Float.BYTES, 64);
             codec.decode(tensor.data(), 0, floats, 0, count);
             return floats.asSlice(0, count * Float.BYTES);
+        }
+    }
+
+    /** The values of a tensor of that shape as float32; nothing if no tensor has that name. */
+    static MemorySegment optional(Models model, String wanted, Arena arena, long... dims) {
+        Optional<TensorInfo> info = optional(model, wanted);
+        if (info.isEmpty()) {
+            return MemorySegment.NULL;
+        }
+        if (!is(info.get(), dims)) {
+            throw InputException.ofTensor(
+                    model.input().source().location(),
+                    info.get().name(),
+                    "is " + info.get().shape(),
+                    "make it " + Shape.of(dims));
+        }
+        return floats(model.input().source(), info.get(), arena);
+    }
+
+    /** Whether a tensor has that shape. */
+    static boolean is(TensorInfo info, long... dims) {
+        return info.shape().equals(Shape.of(dims));
+    }
+
+    /** Memory for a result. */
+    static MemorySegment room(TensorInfo info, Arena arena) {
+        return arena.allocate(Math.max(1, info.byteSize()), 64).asSlice(0, info.byteSize());
+    }
+
+    /** An attribute that is a number. */
+    static double number(Map<String, String> attributes, String key, double otherwise) {
+        String value = attributes.getOrDefault(key, String.valueOf(otherwise));
+        try {
+            return Double.parseDouble(value);
+        } catch (NumberFormatException e) {
+            throw new UsageException("attribute " + key + " is '" + value + "'", "set a number");
         }
     }
 

@@ -202,7 +202,8 @@ public record Gate(Kind kind, int heads, int channels, MemorySegment aLog, Memor
                         new OperatorEntry.Attribute(
                                 "kind",
                                 Stream.of(Kind.values()).map(Kind::label).collect(Collectors.joining("|")),
-                                "the formula"),
+                                "the formula; must be given"),
+                        new OperatorEntry.Attribute("per", "head|channel", "whether x ends with HV, or with HV and K"),
                         new OperatorEntry.Attribute("bound", "-5", "bounded-decay: the least decay"),
                         new OperatorEntry.Attribute("factor", "1", "beta: 2 for negative eigenvalues"),
                         new OperatorEntry.Attribute("normalizer", "16", "log-sigmoid: what it is divided by")),
