@@ -1,10 +1,12 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.formats.UsageException;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelPlan;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
+import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,11 +14,23 @@ import java.util.List;
 import java.util.Optional;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** The delta step by kernels. The state is an array that lives on the device. */
+/**
+ * The delta step by kernels. The state is an array that lives on the device. Calls of many tokens go through in slices: what
+ * one slice needs is all that is reserved, on the host and on the device, and offsets in it fit into an int.
+ */
 final class KernelDelta implements DeltaPlan {
+    /** Elements of the largest array of a slice. */
+    private static final long SLICE_ELEMENTS = 1L << 26;
+
+    /** Slices of several chunks are whole ones, of any length up to this that is a power of two. */
+    private static final int SLICE_GRANULARITY = 128;
+
     private final KernelDevice device;
     private final DeltaStep step;
     private final DeltaSizes sizes;
+    /** Most tokens of a slice. */
+    private final int slice;
+
     private final DeltaArrays arrays;
     private final KernelProgram program;
 
@@ -28,11 +42,25 @@ final class KernelDelta implements DeltaPlan {
     private boolean closed;
 
     KernelDelta(KernelDevice device, DeltaStep step, DeltaSizes sizes, Form form, KernelStyle style) {
+        this(device, step, sizes, form, style, SLICE_ELEMENTS);
+    }
+
+    /** @param sliceElements elements of the largest array of a slice */
+    KernelDelta(
+            KernelDevice device, DeltaStep step, DeltaSizes sizes, Form form, KernelStyle style, long sliceElements) {
+        if (sizes.stateElements(sizes.sequences()) > NativeArrays.MAX_WORDS) {
+            throw new UsageException(
+                    "the states of " + sizes.sequences() + " sequences have "
+                            + sizes.stateElements(sizes.sequences()) + " elements, and an array "
+                            + NativeArrays.MAX_WORDS + " at most",
+                    "take fewer sequences at a time");
+        }
         this.device = device;
         this.step = step;
         this.sizes = sizes;
+        this.slice = slice(sizes, sliceElements);
         Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(form) : form;
-        this.arrays = DeltaArrays.of(step, sizes, used, device.arrays());
+        this.arrays = DeltaArrays.of(step, sizes.withTokens(slice), used, device.arrays());
         this.cleared = new boolean[sizes.sequences()];
         Arrays.fill(cleared, true);
         DeltaKernels kernels = switch (style) {
@@ -53,15 +81,36 @@ final class KernelDelta implements DeltaPlan {
             return KernelTimes.ofTotal(0);
         }
         long start = System.nanoTime();
+        long kernel = 0;
+        long transfer = 0;
+        long compile = 0;
         KernelPlan ready = ready();
-        arrays.place(sequences, cleared);
-        arrays.fill(operands);
-        KernelTimes times = ready.execute();
-        ran = true;
-        // Kernels clear every state whose flag is set, that of an empty sequence too.
-        Arrays.fill(cleared, false);
-        MemorySegment.copy(arrays.o().getSegment(), 0, o, 0, o.byteSize());
-        return new KernelTimes(times.kernel(), times.transfer(), times.compile(), System.nanoTime() - start);
+        for (int from = 0; from < sequences.tokens(); from += slice) {
+            int to = (int) Math.min((long) from + slice, sequences.tokens());
+            arrays.place(sequences.slice(from, to), cleared);
+            arrays.fill(operands.slice(step, sizes, from, to));
+            KernelTimes times = ready.execute();
+            ran = true;
+            // Kernels clear every state whose flag is set, that of an empty sequence too.
+            Arrays.fill(cleared, false);
+            long offset = sizes.valueElements(from) * Float.BYTES;
+            long bytes = sizes.valueElements(to - from) * Float.BYTES;
+            MemorySegment.copy(arrays.o().getSegment(), 0, o, offset, bytes);
+            kernel += times.kernel();
+            transfer += times.transfer();
+            compile += times.compile();
+        }
+        return new KernelTimes(kernel, transfer, compile, System.nanoTime() - start);
+    }
+
+    /** Tokens of a slice. */
+    private static int slice(DeltaSizes sizes, long elements) {
+        long row = (long) sizes.valueHeads() * Math.max(Math.max(sizes.keyDim(), sizes.valueDim()), SLICE_GRANULARITY);
+        long tokens = Math.max(1, elements / row);
+        if (tokens > SLICE_GRANULARITY) {
+            tokens -= tokens % SLICE_GRANULARITY;
+        }
+        return (int) Math.min(tokens, sizes.tokens());
     }
 
     @Override
