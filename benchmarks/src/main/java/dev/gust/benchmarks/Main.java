@@ -15,6 +15,8 @@ import java.util.Arrays;
  * attention FOLDER         the delta step side by side with llama.cpp's, likewise
  * devices [DEVICE [N [K [M [FORM…]]]]]
  *                          products on one device: kernel time, bandwidth beside a copy, whole calls
+ * attention-devices [DEVICE [TOKENS,… [RULE…]]]
+ *                          linear attention on one device: decoding beside a copy, and prompts in chunks
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * </pre>
@@ -34,6 +36,7 @@ public final class Main {
             case "matmul" -> MatmulComparison.print(Path.of(rest[0]));
             case "attention" -> AttentionComparison.print(Path.of(rest[0]));
             case "devices" -> DeviceMatmul.print(rest);
+            case "attention-devices" -> DeviceAttention.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),
@@ -41,7 +44,7 @@ public final class Main {
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | end-to-end FOLDER [GB [SCHEME...]]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

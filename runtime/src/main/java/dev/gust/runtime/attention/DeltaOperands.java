@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.MemorySegment;
 
@@ -32,5 +33,21 @@ public record DeltaOperands(
         Operands.require("beta", beta, step.beta() ? sizes.betaElements(tokens) : 0);
         Operands.require("g", g, sizes.decayElements(step.decay(), tokens));
         Operands.require("o", o, sizes.valueElements(tokens));
+    }
+
+    /** The operands of some tokens. */
+    DeltaOperands slice(DeltaStep step, DeltaSizes sizes, int from, int to) {
+        boolean gates = step.decay() == Decay.TOKEN || step.decay() == Decay.CHANNEL;
+        return new DeltaOperands(
+                part(q, sizes.queryElements(from), sizes.queryElements(to)),
+                part(k, sizes.keyElements(from), sizes.keyElements(to)),
+                part(e, sizes.eraseElements(step.erase(), from), sizes.eraseElements(step.erase(), to)),
+                part(v, sizes.valueElements(from), sizes.valueElements(to)),
+                step.beta() ? part(beta, sizes.betaElements(from), sizes.betaElements(to)) : beta,
+                gates ? part(g, sizes.decayElements(step.decay(), from), sizes.decayElements(step.decay(), to)) : g);
+    }
+
+    private static MemorySegment part(MemorySegment all, long from, long to) {
+        return from == to ? NOTHING : all.asSlice(from * Float.BYTES, (to - from) * Float.BYTES);
     }
 }

@@ -49,6 +49,11 @@ public record DeltaSizes(
         return new DeltaSizes(tokens, sequences, heads, heads, heads, valueHeads, keyDim, valueDim, headMap);
     }
 
+    /** The same for other numbers of tokens. */
+    DeltaSizes withTokens(int most) {
+        return new DeltaSizes(most, sequences, queryHeads, keyHeads, eraseHeads, valueHeads, keyDim, valueDim, headMap);
+    }
+
     public long queryElements(long tokens) {
         return tokens * queryHeads * keyDim;
     }

@@ -1,21 +1,54 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.formats.UsageException;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
+import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** The delta step by kernels. */
+/**
+ * The delta step by kernels. Calls of many tokens go through in slices: what one slice needs is all that is reserved, on the
+ * host and on the device, and offsets in it fit into an int.
+ */
 final class KernelDelta implements DeltaPlan {
+    /** Elements of the largest array of a slice. */
+    private static final long SLICE_ELEMENTS = 1L << 26;
+
+    /** Slices of several chunks are whole ones, of any length up to this that is a power of two. */
+    private static final int SLICE_GRANULARITY = 128;
+
+    private final DeltaStep step;
+    private final DeltaSizes sizes;
+
+    /** Most tokens of a slice. */
+    private final int slice;
+
     private final KernelStates<DeltaOperands> states;
 
     KernelDelta(KernelDevice device, DeltaStep step, DeltaSizes sizes, Form form, KernelStyle style) {
+        this(device, step, sizes, form, style, SLICE_ELEMENTS);
+    }
+
+    /** @param sliceElements elements of the largest array of a slice */
+    KernelDelta(
+            KernelDevice device, DeltaStep step, DeltaSizes sizes, Form form, KernelStyle style, long sliceElements) {
+        if (sizes.stateElements(sizes.sequences()) > NativeArrays.MAX_WORDS) {
+            throw new UsageException(
+                    "the states of " + sizes.sequences() + " sequences have "
+                            + sizes.stateElements(sizes.sequences()) + " elements, and an array "
+                            + NativeArrays.MAX_WORDS + " at most",
+                    "take fewer sequences at a time");
+        }
+        this.step = step;
+        this.sizes = sizes;
+        this.slice = slice(sizes, sliceElements);
         Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(form) : form;
-        DeltaArrays arrays = DeltaArrays.of(step, sizes, used, device.arrays());
+        DeltaArrays arrays = DeltaArrays.of(step, sizes.withTokens(slice), used, device.arrays());
         DeltaKernels kernels = switch (style) {
             case PORTABLE -> PortableDeltaKernels.of(arrays, used, device.arrays());
             case TUNED -> TunedDeltaKernels.of(arrays, used, device);
@@ -30,8 +63,33 @@ final class KernelDelta implements DeltaPlan {
     }
 
     @Override
-    public KernelTimes run(DeltaOperands operands, Sequences sequences, MemorySegment o) {
-        return states.run(operands, sequences, o);
+    public synchronized KernelTimes run(DeltaOperands operands, Sequences sequences, MemorySegment o) {
+        operands.check(step, sizes, sequences, o);
+        long start = System.nanoTime();
+        long kernel = 0;
+        long transfer = 0;
+        long compile = 0;
+        for (int from = 0; from < sequences.tokens(); from += slice) {
+            int to = (int) Math.min((long) from + slice, sequences.tokens());
+            long offset = sizes.valueElements(from) * Float.BYTES;
+            long bytes = sizes.valueElements(to - from) * Float.BYTES;
+            KernelTimes times = states.run(
+                    operands.slice(step, sizes, from, to), sequences.slice(from, to), o.asSlice(offset, bytes));
+            kernel += times.kernel();
+            transfer += times.transfer();
+            compile += times.compile();
+        }
+        return new KernelTimes(kernel, transfer, compile, System.nanoTime() - start);
+    }
+
+    /** Tokens of a slice. */
+    private static int slice(DeltaSizes sizes, long elements) {
+        long row = (long) sizes.valueHeads() * Math.max(Math.max(sizes.keyDim(), sizes.valueDim()), SLICE_GRANULARITY);
+        long tokens = Math.max(1, elements / row);
+        if (tokens > SLICE_GRANULARITY) {
+            tokens -= tokens % SLICE_GRANULARITY;
+        }
+        return (int) Math.min(tokens, sizes.tokens());
     }
 
     @Override

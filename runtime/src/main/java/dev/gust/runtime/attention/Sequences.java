@@ -36,6 +36,15 @@ public record Sequences(int... offsets) {
         return new Sequences(offsets);
     }
 
+    /** What of each sequence lies from one token up to another; the others are empty. */
+    Sequences slice(int from, int to) {
+        int[] parts = new int[offsets.length];
+        for (int i = 0; i < parts.length; i++) {
+            parts[i] = Math.clamp(offsets[i], from, to) - from;
+        }
+        return new Sequences(parts);
+    }
+
     @Override
     public int[] offsets() {
         return offsets.clone();

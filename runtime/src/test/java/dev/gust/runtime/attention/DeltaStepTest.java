@@ -1,13 +1,17 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Both forms of the delta step on every device that needs no driver. */
@@ -41,6 +45,31 @@ class DeltaStepTest {
     @MethodSource("cases")
     void emulator(DeltaConformance.Case c) {
         forms(EMULATOR, c);
+    }
+
+    /** All for chunks that fill a tile; of shorter ones those that decay by channel. */
+    static Stream<Arguments> models() {
+        return IntStream.of(16, 32, 64)
+                .boxed()
+                .flatMap(chunk -> DeltaConformance.models(chunk).stream()
+                        .filter(c -> chunk == 64 || c.step().decay() == Decay.CHANNEL)
+                        .map(c -> Arguments.of(c, chunk)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("models")
+    void chunksOfModels(DeltaConformance.Case c, int chunk) {
+        DeltaConformance.check(EMULATOR, c, new Form.Chunked(chunk), Optional.empty());
+    }
+
+    static List<DeltaConformance.Case> decoding() {
+        return DeltaConformance.models(4);
+    }
+
+    @ParameterizedTest
+    @MethodSource("decoding")
+    void stepsOfModels(DeltaConformance.Case c) {
+        DeltaConformance.check(EMULATOR, c, Form.RECURRENT, Optional.empty());
     }
 
     private static void forms(Device device, DeltaConformance.Case c) {

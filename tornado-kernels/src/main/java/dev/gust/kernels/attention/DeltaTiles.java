@@ -26,6 +26,11 @@ public final class DeltaTiles {
 
     private DeltaTiles() {}
 
+    /** {@link #DEPTH}, as a bound that the compiler does not know: unrolled loops were no faster, and slow to compile. */
+    static int depth(IntArray shape) {
+        return TornadoMath.min(DEPTH, shape.get(DeltaShape.KEY_DIM) * DEPTH);
+    }
+
     /** A token's row of K. */
     static int rowOf(IntArray shape, int token, int head, int heads, int keyDim) {
         return (token * heads + DeltaIndex.head(shape, head, heads)) * keyDim;

@@ -59,6 +59,7 @@ public final class GroupDeltaChannels {
         int item = context.localIdx;
         int heads = shape.get(DeltaShape.VALUE_HEADS);
         int length = shape.get(DeltaShape.CHUNK);
+        int depth = DeltaTiles.depth(shape);
         int queryHeads = shape.get(DeltaShape.QUERY_HEADS);
         int keyHeads = shape.get(DeltaShape.KEY_HEADS);
         int eraseHeads = shape.get(DeltaShape.ERASE_HEADS);
@@ -66,9 +67,6 @@ public final class GroupDeltaChannels {
         int head = context.groupIdx % heads;
         int first = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.FIRST);
         int tokens = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.END) - first;
-        if (tokens <= 0) {
-            return;
-        }
         int last = first + tokens - 1;
         if ((form & DeltaForm.NORMALIZE) != 0) {
             int token = TornadoMath.min(first + item / DeltaTiles.PARTS, last);
@@ -173,7 +171,7 @@ public final class GroupDeltaChannels {
         float da30 = 0.0f;
         float da31 = 0.0f;
         float da32 = 0.0f;
-        int width = shape.get(DeltaShape.KEY_DIM);
+        int width = tokens > 0 ? shape.get(DeltaShape.KEY_DIM) : 0;
         for (int slice = 0; slice < width; slice += DeltaTiles.DEPTH) {
             int d = DeltaTiles.channel(slice + channel, keyDim);
             int there = 1;
@@ -358,7 +356,7 @@ public final class GroupDeltaChannels {
             }
             context.localBarrier();
             if (item < TILES && quadI * DeltaTiles.QUAD < tokens) {
-                for (int c = 0; c < DeltaTiles.DEPTH; c++) {
+                for (int c = 0; c < depth; c++) {
                     int atQuery = c * PADDED + quadI;
                     int atKey = toKeys + c * PADDED + quadJ;
                     float decay = between[c * TILES + item];
@@ -411,7 +409,7 @@ public final class GroupDeltaChannels {
                 }
             }
         }
-        if (item < TILES) {
+        if (item < TILES && quadI * DeltaTiles.QUAD < tokens) {
             int i = quadI * DeltaTiles.QUAD;
             int j = quadJ * DeltaTiles.QUAD;
             int toA = ((chunk * heads + head) * 2 * length + i) * length + j;

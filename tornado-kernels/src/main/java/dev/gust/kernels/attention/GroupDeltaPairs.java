@@ -61,6 +61,7 @@ public final class GroupDeltaPairs {
         int item = context.localIdx;
         int heads = shape.get(DeltaShape.VALUE_HEADS);
         int length = shape.get(DeltaShape.CHUNK);
+        int depth = DeltaTiles.depth(shape);
         int queryHeads = shape.get(DeltaShape.QUERY_HEADS);
         int keyHeads = shape.get(DeltaShape.KEY_HEADS);
         int eraseHeads = shape.get(DeltaShape.ERASE_HEADS);
@@ -68,9 +69,6 @@ public final class GroupDeltaPairs {
         int head = context.groupIdx % heads;
         int first = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.FIRST);
         int tokens = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.END) - first;
-        if (tokens <= 0) {
-            return;
-        }
         int last = first + tokens - 1;
         if (item < DeltaTiles.TOKENS) {
             float gate = 0.0f;
@@ -168,7 +166,7 @@ public final class GroupDeltaPairs {
         float a31 = 0.0f;
         float a32 = 0.0f;
         float a33 = 0.0f;
-        int width = shape.get(DeltaShape.KEY_DIM);
+        int width = tokens > 0 ? shape.get(DeltaShape.KEY_DIM) : 0;
         for (int slice = 0; slice < width; slice += DeltaTiles.DEPTH) {
             int d = DeltaTiles.channel(slice + channel, keyDim);
             int there = 1;
@@ -265,7 +263,7 @@ public final class GroupDeltaPairs {
             }
             context.localBarrier();
             if (item < TILES && quadI * DeltaTiles.QUAD < tokens) {
-                for (int c = 0; c < DeltaTiles.DEPTH; c++) {
+                for (int c = 0; c < depth; c++) {
                     int atQuery = c * PADDED + quadI;
                     int atKey = atKeys + c * PADDED + quadJ;
                     float kj0 = tile[atKey];
@@ -317,7 +315,7 @@ public final class GroupDeltaPairs {
                 }
             }
         }
-        if (item < TILES) {
+        if (item < TILES && quadI * DeltaTiles.QUAD < tokens) {
             int i = quadI * DeltaTiles.QUAD;
             int j = quadJ * DeltaTiles.QUAD;
             int toA = ((chunk * heads + head) * 2 * length + i) * length + j;

@@ -36,9 +36,9 @@ public final class GroupDeltaScan {
     /** Floats of local memory: the state's strip, what is written, and slices. */
     public static int localFloats(int keyDim) {
         int stride = keyDim > ROOMY ? COLUMNS : COLUMNS + 8;
-        int depth = keyDim > ROOMY ? DeltaTiles.DEPTH : DeltaTiles.DEPTH + 1;
+        int pitch = keyDim > ROOMY ? DeltaTiles.DEPTH : DeltaTiles.DEPTH + 1;
         int rows = (keyDim + DeltaTiles.DEPTH - 1) / DeltaTiles.DEPTH * DeltaTiles.DEPTH;
-        return (rows + DeltaTiles.TOKENS) * stride + 2 * DeltaTiles.TOKENS * depth;
+        return (rows + DeltaTiles.TOKENS) * stride + 2 * DeltaTiles.TOKENS * pitch;
     }
 
     /**
@@ -76,7 +76,7 @@ public final class GroupDeltaScan {
             int keyDim,
             int valueDim) {
         int stride = keyDim > ROOMY ? COLUMNS : COLUMNS + 8;
-        int depth = keyDim > ROOMY ? DeltaTiles.DEPTH : DeltaTiles.DEPTH + 1;
+        int pitch = keyDim > ROOMY ? DeltaTiles.DEPTH : DeltaTiles.DEPTH + 1;
         int rows = (keyDim + DeltaTiles.DEPTH - 1) / DeltaTiles.DEPTH * DeltaTiles.DEPTH;
         float[] strip = context.allocateFloatLocalArray((keyDim + 15) / 16 * 16 * (keyDim > ROOMY ? 32 : 40));
         float[] written = context.allocateFloatLocalArray(DeltaTiles.TOKENS * (keyDim > ROOMY ? 32 : 40));
@@ -87,6 +87,7 @@ public final class GroupDeltaScan {
         int length = shape.get(DeltaShape.CHUNK);
         int width = shape.get(DeltaShape.KEY_DIM);
         int capacity = shape.get(DeltaShape.CAPACITY);
+        int depth = DeltaTiles.depth(shape);
         int block = context.groupIdx % blocks * COLUMNS;
         int head = context.groupIdx / blocks % heads;
         int sequence = context.groupIdx / blocks / heads;
@@ -94,14 +95,12 @@ public final class GroupDeltaScan {
         int stop = sequences.get(sequence + 1);
         int clear = sequences.get(capacity + 1 + sequence);
         int chunk = sequences.get(2 * capacity + 1 + sequence);
-        if (begin >= stop && clear == 0) {
-            return;
-        }
+        int used = begin < stop || clear != 0 ? keyDim : 0;
         int home = (sequence * heads + head) * keyDim * valueDim;
         int lane = item % COLUMNS;
         for (int d = item / COLUMNS; d < rows; d += DeltaTiles.LOCAL / COLUMNS) {
             float value = 0.0f;
-            if (clear == 0 && d < keyDim && block + lane < valueDim) {
+            if (clear == 0 && d < used && block + lane < valueDim) {
                 value = state.get(home + d * valueDim + block + lane);
             }
             strip[d * stride + lane] = value;
@@ -144,16 +143,16 @@ public final class GroupDeltaScan {
             }
             for (int from = 0; from < width; from += DeltaTiles.DEPTH) {
                 context.localBarrier();
-                int to = partLine * depth + part;
+                int to = partLine * pitch + part;
                 slice[to] = query0;
-                slice[to + 16 * depth] = query1;
-                slice[to + 32 * depth] = query2;
-                slice[to + 48 * depth] = query3;
+                slice[to + 16 * pitch] = query1;
+                slice[to + 32 * pitch] = query2;
+                slice[to + 48 * pitch] = query3;
                 if ((form & DeltaForm.ERASE) != 0) {
-                    slice[to + 64 * depth] = erase0;
-                    slice[to + 80 * depth] = erase1;
-                    slice[to + 96 * depth] = erase2;
-                    slice[to + 112 * depth] = erase3;
+                    slice[to + 64 * pitch] = erase0;
+                    slice[to + 80 * pitch] = erase1;
+                    slice[to + 96 * pitch] = erase2;
+                    slice[to + 112 * pitch] = erase3;
                 }
                 context.localBarrier();
                 int next = TornadoMath.min(from + DeltaTiles.DEPTH, rows - DeltaTiles.DEPTH);
@@ -167,9 +166,9 @@ public final class GroupDeltaScan {
                     erase2 = element(erasers, first, partLine + 32, tokens, heads, head, next + part, keyDim);
                     erase3 = element(erasers, first, partLine + 48, tokens, heads, head, next + part, keyDim);
                 }
-                for (int c = 0; c < DeltaTiles.DEPTH; c++) {
+                for (int c = 0; c < depth; c++) {
                     int atState = (from + c) * stride + column;
-                    int atRow = line * depth + c;
+                    int atRow = line * pitch + c;
                     float s0 = strip[atState];
                     float s1 = strip[atState + 8];
                     float s2 = strip[atState + 16];
@@ -179,18 +178,18 @@ public final class GroupDeltaScan {
                     o01 += q0 * s1;
                     o02 += q0 * s2;
                     o03 += q0 * s3;
-                    float q1 = slice[atRow + 32 * depth];
+                    float q1 = slice[atRow + 32 * pitch];
                     o10 += q1 * s0;
                     o11 += q1 * s1;
                     o12 += q1 * s2;
                     o13 += q1 * s3;
                     if ((form & DeltaForm.ERASE) != 0) {
-                        float e0 = slice[atRow + 64 * depth];
+                        float e0 = slice[atRow + 64 * pitch];
                         r00 += e0 * s0;
                         r01 += e0 * s1;
                         r02 += e0 * s2;
                         r03 += e0 * s3;
-                        float e1 = slice[atRow + 96 * depth];
+                        float e1 = slice[atRow + 96 * pitch];
                         r10 += e1 * s0;
                         r11 += e1 * s1;
                         r12 += e1 * s2;
@@ -219,15 +218,15 @@ public final class GroupDeltaScan {
                 float pair2 = pair(pairs, toP, partLine + 32, from + part, length);
                 float pair3 = pair(pairs, toP, partLine + 48, from + part, length);
                 context.localBarrier();
-                int toSlice = partLine * depth + part;
+                int toSlice = partLine * pitch + part;
                 slice[toSlice] = pair0;
-                slice[toSlice + 16 * depth] = pair1;
-                slice[toSlice + 32 * depth] = pair2;
-                slice[toSlice + 48 * depth] = pair3;
+                slice[toSlice + 16 * pitch] = pair1;
+                slice[toSlice + 32 * pitch] = pair2;
+                slice[toSlice + 48 * pitch] = pair3;
                 context.localBarrier();
-                for (int c = 0; c < DeltaTiles.DEPTH; c++) {
+                for (int c = 0; c < depth; c++) {
                     int atWritten = (from + c) * stride + column;
-                    int atRow = line * depth + c;
+                    int atRow = line * pitch + c;
                     float w0 = written[atWritten];
                     float w1 = written[atWritten + 8];
                     float w2 = written[atWritten + 16];
@@ -237,7 +236,7 @@ public final class GroupDeltaScan {
                     o01 += p0 * w1;
                     o02 += p0 * w2;
                     o03 += p0 * w3;
-                    float p1 = slice[atRow + 32 * depth];
+                    float p1 = slice[atRow + 32 * pitch];
                     o10 += p1 * w0;
                     o11 += p1 * w1;
                     o12 += p1 * w2;
@@ -290,7 +289,7 @@ public final class GroupDeltaScan {
                     slice[item + 1536] = key6;
                     slice[item + 1792] = key7;
                     context.localBarrier();
-                    for (int c = 0; c < DeltaTiles.DEPTH; c++) {
+                    for (int c = 0; c < depth; c++) {
                         int atWritten = (from + c) * stride + column;
                         int atKey = c * 128 + line;
                         float w0 = written[atWritten];
@@ -360,7 +359,7 @@ public final class GroupDeltaScan {
             chunk++;
         }
         context.localBarrier();
-        for (int d = item / COLUMNS; d < keyDim; d += DeltaTiles.LOCAL / COLUMNS) {
+        for (int d = item / COLUMNS; d < used; d += DeltaTiles.LOCAL / COLUMNS) {
             if (block + lane < valueDim) {
                 state.set(home + d * valueDim + block + lane, strip[d * stride + lane]);
             }
@@ -396,8 +395,8 @@ public final class GroupDeltaScan {
             float erased) {
         float value = 0.0f;
         if (row < tokens) {
-            int used = TornadoMath.min(column, valueDim - 1);
-            value = targets.get(((first + row) * heads + head) * valueDim + used) - erased;
+            value = targets.get(((first + row) * heads + head) * valueDim + TornadoMath.min(column, valueDim - 1))
+                    - erased;
         }
         return value;
     }

@@ -56,9 +56,6 @@ public final class GroupDeltaSolve {
         int head = context.groupIdx % heads;
         int first = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.FIRST);
         int tokens = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.END) - first;
-        if (tokens <= 0) {
-            return;
-        }
         if (item < DeltaTiles.TOKENS) {
             float strength = 0.0f;
             if (item < tokens) {
@@ -168,7 +165,9 @@ public final class GroupDeltaSolve {
         int tileRow = item / BLOCK * DeltaTiles.QUAD;
         int valueTiles = (valueDim + DeltaTiles.TOKENS - 1) / DeltaTiles.TOKENS;
         int tiles = valueTiles;
-        if ((form & DeltaForm.ERASE) != 0) {
+        if (tokens <= 0) {
+            tiles = 0;
+        } else if ((form & DeltaForm.ERASE) != 0) {
             tiles += (keyDim + DeltaTiles.TOKENS - 1) / DeltaTiles.TOKENS;
         }
         for (int tile = 0; tile < tiles; tile++) {
@@ -212,8 +211,8 @@ public final class GroupDeltaSolve {
             float u31 = 0.0f;
             float u32 = 0.0f;
             float u33 = 0.0f;
-            int depth = tileRow < tokens ? tileRow + DeltaTiles.QUAD : 0;
-            for (int m = 0; m < depth; m++) {
+            int deep = tileRow < tokens ? tileRow + DeltaTiles.QUAD : 0;
+            for (int m = 0; m < deep; m++) {
                 int atX = tileRow * PADDED + m;
                 int atA = m * PADDED + tileColumn;
                 float c0 = a[atA];

@@ -1,0 +1,250 @@
+package dev.gust.benchmarks;
+
+import dev.gust.runtime.Devices;
+import dev.gust.runtime.attention.DeltaOperands;
+import dev.gust.runtime.attention.DeltaPlan;
+import dev.gust.runtime.attention.DeltaSizes;
+import dev.gust.runtime.attention.DeltaStep;
+import dev.gust.runtime.attention.DeltaStep.Decay;
+import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.Form;
+import dev.gust.runtime.attention.HeadMap;
+import dev.gust.runtime.attention.Sequences;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelTimes;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
+
+/**
+ * The delta step on one device, 32 heads of 128 × 128: decoding one token of 64 sequences and of one, beside a copy of the
+ * device's memory, and prompts in chunks of 64. Outputs are checked against the jvm device's, token by token: all when
+ * decoding, and the first {@value #TOKENS_CHECKED} tokens of a prompt.
+ */
+final class DeviceAttention {
+    private static final int HEADS = 32;
+    private static final int DIM = 128;
+    private static final int TOKENS_CHECKED = 1024;
+    /** Kernel times of decoding. */
+    private static final int DECODES = 25;
+
+    /** Whole calls of decoding: Java's compilers have to come to rest. */
+    private static final int CALLS = 1000;
+
+    private static final int PROMPTS = 5;
+
+    /** Random values come around after this many: a prime, so that they meet other heads. */
+    private static final int PERIOD = 1_000_003;
+
+    private static final float SCALE = (float) (1 / Math.sqrt(DIM));
+
+    private static final Map<String, DeltaStep> RULES = Map.of(
+            "simple-gla", new DeltaStep(Decay.TOKEN, Erase.NONE, false, false, false, SCALE),
+            "gla", new DeltaStep(Decay.CHANNEL, Erase.NONE, false, false, false, SCALE),
+            "delta", new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, false, true, SCALE),
+            "gated-delta", new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, SCALE),
+            "kda", new DeltaStep(Decay.CHANNEL, Erase.WRITE_KEY, true, false, true, SCALE));
+
+    private DeviceAttention() {}
+
+    /**
+     * Runs and prints.
+     *
+     * @param args device, tokens of prompts separated by commas, and rules, each optional: tornado 2048,8192,65536, all
+     */
+    static void print(String... args) {
+        DeviceId id = DeviceId.parse(args.length > 0 ? args[0] : "tornado");
+        int[] prompts = Arrays.stream((args.length > 1 ? args[1] : "2048,8192,65536").split(","))
+                .mapToInt(Integer::parseInt)
+                .toArray();
+        List<String> rules = args.length > 2
+                ? Arrays.asList(args).subList(2, args.length)
+                : List.of("simple-gla", "gla", "delta", "gated-delta", "kda");
+        double copy = 0;
+        try (Device device = Devices.open(id, DeviceOptions.defaults().withProfiling(true))) {
+            System.out.println(device.id() + " " + device.info().name() + ", "
+                    + device.info().driver());
+            if (device instanceof KernelDevice kernels) {
+                copy = DeviceCopy.gigabytesPerSecond(kernels, 1 << 27);
+                System.out.printf(Locale.ROOT, "copy %.0f GB/s read and written%n", copy);
+            }
+        }
+        System.out.printf(
+                "%-12s %-9s %9s %6s %12s %10s %9s %10s %12s %10s%n",
+                "rule", "form", "sequences", "tokens", "kernel us", "GB/s", "of copy", "GFLOP/s", "call us", "error");
+        for (String rule : rules) {
+            DeltaStep step = RULES.get(rule);
+            if (step == null) {
+                throw new IllegalArgumentException("no rule " + rule + " among " + RULES.keySet());
+            }
+            row(id, copy, rule, step, Form.RECURRENT, 64, 1);
+            row(id, copy, rule, step, Form.RECURRENT, 1, 1);
+            for (int tokens : prompts) {
+                row(id, copy, rule, step, new Form.Chunked(64), 1, tokens);
+            }
+        }
+    }
+
+    private static void row(
+            DeviceId id, double copy, String rule, DeltaStep step, Form form, int sequences, int tokens) {
+        int all = sequences * tokens;
+        DeltaSizes sizes = DeltaSizes.of(all, sequences, HEADS, HEADS, DIM, DIM, HeadMap.INTERLEAVED);
+        boolean decodes = form instanceof Form.Recurrent;
+        try (Arena arena = Arena.ofShared()) {
+            var random = new SplittableRandom(3);
+            DeltaOperands operands = operands(arena, random, step, sizes, all);
+            MemorySegment o = arena.allocate(sizes.valueElements(all) * Float.BYTES, 64);
+            MemorySegment states =
+                    values(arena, random, sizes.stateElements(sequences), DoubleUnaryOperator.identity());
+            Sequences where = Sequences.of(sequences, tokens);
+            DeviceOptions options = DeviceOptions.defaults();
+            int rounds = decodes ? DECODES : PROMPTS;
+            double kernel = median(
+                    id, options.withProfiling(true), step, sizes, form, operands, where, states, o, rounds, true);
+            int calls = decodes ? CALLS : PROMPTS;
+            double call = median(id, options, step, sizes, form, operands, where, states, o, calls, false);
+            double error = error(id, step, sizes, form, operands, sequences, Math.min(tokens, TOKENS_CHECKED), states);
+            double bytes = 2.0 * sizes.stateElements(sequences) * Float.BYTES;
+            // What the recurrence multiplies and adds: the write and the read, and what is erased.
+            double flops = (step.erase() == Erase.NONE ? 4.0 : 6.0) * all * HEADS * DIM * DIM;
+            System.out.printf(
+                    Locale.ROOT,
+                    "%-12s %-9s %9d %6d %12.1f %10s %9s %10.0f %12.1f %10.1e%n",
+                    rule,
+                    decodes ? "recurrent" : "chunk",
+                    sequences,
+                    tokens,
+                    kernel / 1e3,
+                    decodes && kernel > 0 ? Math.round(bytes / kernel) : "",
+                    decodes && kernel > 0 && copy > 0 ? Math.round(100 * bytes / kernel / copy) + "%" : "",
+                    kernel > 0 ? flops / kernel : 0,
+                    call / 1e3,
+                    error);
+        }
+    }
+
+    private static double median(
+            DeviceId id,
+            DeviceOptions options,
+            DeltaStep step,
+            DeltaSizes sizes,
+            Form form,
+            DeltaOperands operands,
+            Sequences where,
+            MemorySegment states,
+            MemorySegment o,
+            int rounds,
+            boolean kernel) {
+        try (Device device = Devices.open(id, options);
+                DeltaPlan plan = step.prepare(device, sizes, form)) {
+            plan.loadStates(states);
+            long[] nanos = new long[rounds];
+            for (int i = -2; i < rounds; i++) {
+                KernelTimes times = plan.run(operands, where, o);
+                if (i >= 0) {
+                    nanos[i] = kernel ? times.kernel() : times.total();
+                }
+            }
+            // Of the second half, when all is warm.
+            nanos = Arrays.copyOfRange(nanos, rounds / 2, rounds);
+            Arrays.sort(nanos);
+            return nanos[nanos.length / 2];
+        }
+    }
+
+    /** RMSE / RMS of the outputs of a first call against the jvm device's. */
+    private static double error(
+            DeviceId id,
+            DeltaStep step,
+            DeltaSizes sizes,
+            Form form,
+            DeltaOperands operands,
+            int sequences,
+            int tokens,
+            MemorySegment states) {
+        int all = sequences * tokens;
+        DeltaOperands checked = new DeltaOperands(
+                part(operands.q(), sizes.queryElements(all)),
+                part(operands.k(), sizes.keyElements(all)),
+                DeltaOperands.NOTHING,
+                part(operands.v(), sizes.valueElements(all)),
+                step.beta() ? part(operands.beta(), sizes.betaElements(all)) : DeltaOperands.NOTHING,
+                part(operands.g(), sizes.decayElements(step.decay(), all)));
+        DeltaSizes some = DeltaSizes.of(all, sequences, HEADS, HEADS, DIM, DIM, HeadMap.INTERLEAVED);
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment got = outputs(arena, id, step, some, form, checked, sequences, tokens, states);
+            MemorySegment expected = outputs(
+                    arena, DeviceId.parse("jvm"), step, some, Form.RECURRENT, checked, sequences, tokens, states);
+            double squaredError = 0;
+            double squares = 0;
+            for (long i = 0; i < sizes.valueElements(all); i++) {
+                double want = expected.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+                double difference = got.getAtIndex(ValueLayout.JAVA_FLOAT, i) - want;
+                squaredError += difference * difference;
+                squares += want * want;
+            }
+            return Math.sqrt(squaredError / squares);
+        }
+    }
+
+    private static MemorySegment outputs(
+            Arena arena,
+            DeviceId id,
+            DeltaStep step,
+            DeltaSizes sizes,
+            Form form,
+            DeltaOperands operands,
+            int sequences,
+            int tokens,
+            MemorySegment states) {
+        MemorySegment o = arena.allocate(sizes.valueElements((long) sequences * tokens) * Float.BYTES, 64);
+        o.fill((byte) 0xFF); // NaN: what is not written shows
+        try (Device device = Devices.open(id, DeviceOptions.defaults());
+                DeltaPlan plan = step.prepare(device, sizes, form)) {
+            plan.loadStates(states);
+            plan.run(operands, Sequences.of(sequences, tokens), o);
+        }
+        return o;
+    }
+
+    private static MemorySegment part(MemorySegment all, long elements) {
+        return elements == 0 ? DeltaOperands.NOTHING : all.asSlice(0, elements * Float.BYTES);
+    }
+
+    private static DeltaOperands operands(
+            Arena arena, SplittableRandom random, DeltaStep step, DeltaSizes sizes, int tokens) {
+        return new DeltaOperands(
+                values(arena, random, sizes.queryElements(tokens), DoubleUnaryOperator.identity()),
+                values(arena, random, sizes.keyElements(tokens), DoubleUnaryOperator.identity()),
+                DeltaOperands.NOTHING,
+                values(arena, random, sizes.valueElements(tokens), DoubleUnaryOperator.identity()),
+                values(arena, random, step.beta() ? sizes.betaElements(tokens) : 0, x -> 1 / (1 + Math.exp(-x))),
+                values(arena, random, sizes.decayElements(step.decay(), tokens), x -> -Math.log1p(Math.exp(-x))));
+    }
+
+    /** Gaussian values, and what is made of them. */
+    private static MemorySegment values(Arena arena, SplittableRandom random, long count, DoubleUnaryOperator of) {
+        if (count == 0) {
+            return DeltaOperands.NOTHING;
+        }
+        MemorySegment x = arena.allocate(count * Float.BYTES, 64);
+        long first = Math.min(count, PERIOD);
+        for (long i = 0; i < first; i++) {
+            x.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) of.applyAsDouble(random.nextGaussian()));
+        }
+        for (long at = first; at < count; at += first) {
+            long more = Math.min(first, count - at);
+            MemorySegment.copy(x, 0, x, at * Float.BYTES, more * Float.BYTES);
+        }
+        return x;
+    }
+}
