@@ -33,7 +33,8 @@ final class CausalConvRun {
         TensorInfo w = OpRun.input(model, "w");
         long width = w.shape().elements() / channels;
         // Models store [D, W], and [D, 1, W] where the convolution is torch's.
-        if (!OpRun.is(w, channels, width) && !OpRun.is(w, channels, 1, width) || width < 1 || width > 1 << 16) {
+        boolean fits = OpRun.is(w, channels, width) || OpRun.is(w, channels, 1, width);
+        if (!fits || width < 1 || width > 1 << 16) {
             throw InputException.ofTensor(
                     source.location(), w.name(), "is " + w.shape(), "make it [" + channels + ", W]");
         }

@@ -7,7 +7,21 @@ import dev.gust.runtime.layer.jvm.Lanes;
 import java.util.Arrays;
 
 /** A gate's lines, or some of them, as vector loops want them: rounded up to whole vectors. */
-record GateRow(boolean softplus, int length, float[] bias, float[] inner, float[] outer) {
+final class GateRow {
+    private final boolean softplus;
+    private final int length;
+    private final float[] bias;
+    private final float[] inner;
+    private final float[] outer;
+
+    private GateRow(boolean softplus, int length, float[] bias, float[] inner, float[] outer) {
+        this.softplus = softplus;
+        this.length = length;
+        this.bias = bias;
+        this.inner = inner;
+        this.outer = outer;
+    }
+
     /**
      * Some lines of a gate.
      *
@@ -28,6 +42,11 @@ record GateRow(boolean softplus, int length, float[] bias, float[] inner, float[
 
     private static float[] third(float[] table, int from, int count, int length) {
         return Arrays.copyOf(Arrays.copyOfRange(table, from, from + count), length);
+    }
+
+    /** Floats that a row takes. */
+    int length() {
+        return length;
     }
 
     /** Makes gates of what a row holds. */

@@ -88,16 +88,16 @@ final class HeadStep {
             float[] sums) {
         int channels = layer.conv().channels();
         int width = layer.conv().width();
-        System.arraycopy(weights.bias(), channel, sums, 0, count);
+        System.arraycopy(weights.bias, channel, sums, 0, count);
         // The curves below leave zeros behind the last channel what they are.
         Arrays.fill(sums, count, sums.length, 0);
         long at = ((long) row * channels + channel) * Float.BYTES;
-        ConvLoops.tap(inputs.qkv(), at, weights.taps(), (width - 1) * channels + channel, sums, count);
+        ConvLoops.tap(inputs.qkv(), at, weights.taps, (width - 1) * channels + channel, sums, count);
         int before = rings.before(sequence);
         for (int back = 1; back <= before; back++) {
             int place = Math.floorMod(rings.position(sequence) - back, width);
             at = (((long) sequence * width + place) * channels + channel) * Float.BYTES;
-            ConvLoops.tap(ring, at, weights.taps(), (width - 1 - back) * channels + channel, sums, count);
+            ConvLoops.tap(ring, at, weights.taps, (width - 1 - back) * channels + channel, sums, count);
         }
         if (layer.conv().silu()) {
             CurveLoops.silu(sums, sums.length);
@@ -112,7 +112,7 @@ final class HeadStep {
     /** e^g of each channel. */
     private void decays(LayerInputs inputs, int row, int head) {
         int channels = layer.decay().channels();
-        GateRow gates = weights.decays().get(head);
+        GateRow gates = weights.decays.get(head);
         long at = ((long) row * layer.valueHeads() + head) * channels * Float.BYTES;
         Lanes.load(inputs.a(), at, decay, channels);
         gates.apply(decay);
@@ -150,7 +150,7 @@ final class HeadStep {
         }
         double squares = StepLoops.dot(read, read, values);
         float factor = (float) (1 / Math.sqrt(squares / valueDim + layer.norm().epsilon()));
-        StepLoops.multiply(read, weights.norm(), factor, values);
+        StepLoops.multiply(read, weights.norm, factor, values);
         StepLoops.multiply(read, gate, 1, values);
         Lanes.store(read, o, at, valueDim);
     }

@@ -5,15 +5,27 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/**
- * A layer's weights as vector loops want them.
- *
- * @param taps [W, C]
- * @param bias [C]
- * @param decays of each value head
- * @param norm [V], rounded up to whole vectors
- */
-record HeadWeights(float[] taps, float[] bias, List<GateRow> decays, float[] norm) {
+/** A layer's weights as vector loops want them. */
+final class HeadWeights {
+    /** [W, C]. */
+    final float[] taps;
+
+    /** [C]. */
+    final float[] bias;
+
+    /** Of each value head. */
+    final List<GateRow> decays;
+
+    /** [V], rounded up to whole vectors. */
+    final float[] norm;
+
+    private HeadWeights(float[] taps, float[] bias, List<GateRow> decays, float[] norm) {
+        this.taps = taps;
+        this.bias = bias;
+        this.decays = decays;
+        this.norm = norm;
+    }
+
     static HeadWeights of(GatedDeltaLayer layer) {
         Gate decay = layer.decay();
         float[] table = decay.table();

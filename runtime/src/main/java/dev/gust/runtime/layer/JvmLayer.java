@@ -6,6 +6,7 @@ import dev.gust.runtime.layer.jvm.Lanes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.stream.IntStream;
 
 /** A layer's decode step by vector loops; a head of a row is one's work. States lie in float arrays, a head's in each. */
@@ -22,6 +23,9 @@ final class JvmLayer implements LayerPlan {
     /** [K, V], with V rounded up to whole vectors, of each sequence's heads. */
     private final float[][] states;
 
+    /** Scratch that no thread uses at the moment. */
+    private final ArrayBlockingQueue<HeadStep> free;
+
     private boolean closed;
 
     JvmLayer(JvmDevice device, GatedDeltaLayer layer, int sequences) {
@@ -29,6 +33,7 @@ final class JvmLayer implements LayerPlan {
         this.layer = layer;
         this.rings = new LayerRings(layer, sequences);
         this.weights = HeadWeights.of(layer);
+        this.free = new ArrayBlockingQueue<>(device.threads(0));
         long bytes = (long) sequences * layer.conv().width() * layer.conv().channels() * Float.BYTES;
         this.ring = memory.allocate(Math.max(1, bytes), 64);
         this.states = new float[sequences * layer.valueHeads()][layer.keyDim() * Lanes.roundUp(layer.valueDim())];
@@ -52,7 +57,7 @@ final class JvmLayer implements LayerPlan {
                 && device.canReach(inputs.gate())
                 && device.canReach(o);
         device.forRows((long) sequences.length * heads, 1, shared ? device.threads(0) : 1, (first, end) -> {
-            var head = new HeadStep(layer, weights);
+            HeadStep head = borrow();
             for (long i = first; i < end; i++) {
                 int row = (int) (i / heads);
                 int which = (int) (i % heads);
@@ -63,6 +68,7 @@ final class JvmLayer implements LayerPlan {
                 }
                 head.run(inputs, row, which, state, ring, sequence, rings, o);
             }
+            free.offer(head);
         });
         // Heads only read the rings: the inputs go there when all are done.
         long bytes = (long) layer.conv().channels() * Float.BYTES;
@@ -73,6 +79,11 @@ final class JvmLayer implements LayerPlan {
             rings.advance(sequence);
         }
         return KernelTimes.ofTotal(System.nanoTime() - start);
+    }
+
+    private HeadStep borrow() {
+        HeadStep head = free.poll();
+        return head == null ? new HeadStep(layer, weights) : head;
     }
 
     @Override

@@ -47,10 +47,10 @@ class CausalConvTest {
         int channels = 3;
         int length = 5;
         var samples = new Samples(9);
-        float[] input = samples.gaussian(batch * channels * length, 1);
-        float[] weight = samples.gaussian(channels * 4, 0.5);
+        float[] input = samples.gaussian((long) batch * channels * length, 1);
+        float[] weight = samples.gaussian(channels * 4L, 0.5);
         float[] bias = samples.gaussian(channels, 0.5);
-        float[] past = samples.gaussian(batch * channels * 3, 1);
+        float[] past = samples.gaussian((long) batch * channels * 3, 1);
         for (Device device : DEVICES) {
             try (Arena arena = Arena.ofShared();
                     ConvPlan plan = new CausalConv(channels, 4, segment(arena, weight), segment(arena, bias), true)
