@@ -69,8 +69,13 @@ final class KernelDelta implements DeltaPlan {
         };
         var kept = new ArrayList<TornadoNativeArray>(kernels.scratch());
         kept.add(arrays.state());
-        this.program = new KernelProgram(
-                "delta", kernels.calls(), arrays.constants(), arrays.inputs(), List.of(arrays.o()), kept);
+        var inputs = new ArrayList<TornadoNativeArray>(arrays.inputs());
+        if (used instanceof Form.Recurrent) {
+            // No kernel of this form looks at chunks, and every array that moves costs microseconds.
+            inputs.removeIf(a -> a == arrays.chunks());
+        }
+        this.program =
+                new KernelProgram("delta", kernels.calls(), arrays.constants(), inputs, List.of(arrays.o()), kept);
     }
 
     @Override
