@@ -55,10 +55,14 @@ final class KernelDelta implements DeltaPlan {
         };
         var kept = new ArrayList<TornadoNativeArray>(kernels.scratch());
         kept.add(arrays.state());
+        var inputs = new ArrayList<TornadoNativeArray>(arrays.inputs());
+        if (used instanceof Form.Recurrent) {
+            // No kernel of this form looks at chunks, and every array that moves costs microseconds.
+            inputs.removeIf(a -> a == arrays.places().chunks());
+        }
         this.states = new KernelStates<>(
                 device,
-                new KernelProgram(
-                        "delta", kernels.calls(), arrays.constants(), arrays.inputs(), List.of(arrays.o()), kept),
+                new KernelProgram("delta", kernels.calls(), arrays.constants(), inputs, List.of(arrays.o()), kept),
                 arrays);
     }
 

@@ -18,10 +18,10 @@ public final class GroupDelta {
     public static final int COLUMNS = 32;
 
     /** Rows of the state in a work-item. */
-    public static final int ROWS = 16;
+    public static final int ROWS = 32;
 
     /** The largest K: a group has at most 1024 work-items. */
-    public static final int MOST_ROWS = 16;
+    public static final int MOST_ROWS = 1024;
 
     /** Sums that each strip of rows has but once: k·q, and the squares of q, k and e. */
     public static final int SCALARS = 4;
@@ -29,7 +29,7 @@ public final class GroupDelta {
     private GroupDelta() {}
 
     /**
-     * The kernel, for N · HV · ceil(V / 32) groups of 32 · ceil(K / 16) work-items. Arguments as in {@link PortableDelta},
+     * The kernel, for N · HV · ceil(V / 32) groups of 32 · ceil(K / 32) work-items. Arguments as in {@link PortableDelta},
      * and
      *
      * @param e one float unless the erase key is one of its own
@@ -95,6 +95,22 @@ public final class GroupDelta {
         float s13 = 0.0f;
         float s14 = 0.0f;
         float s15 = 0.0f;
+        float s16 = 0.0f;
+        float s17 = 0.0f;
+        float s18 = 0.0f;
+        float s19 = 0.0f;
+        float s20 = 0.0f;
+        float s21 = 0.0f;
+        float s22 = 0.0f;
+        float s23 = 0.0f;
+        float s24 = 0.0f;
+        float s25 = 0.0f;
+        float s26 = 0.0f;
+        float s27 = 0.0f;
+        float s28 = 0.0f;
+        float s29 = 0.0f;
+        float s30 = 0.0f;
+        float s31 = 0.0f;
         if (first < end && clear == 0) {
             s0 = stateAt(state, s, row, keyDim, valueDim);
             s1 = stateAt(state, s, row + 1, keyDim, valueDim);
@@ -112,6 +128,22 @@ public final class GroupDelta {
             s13 = stateAt(state, s, row + 13, keyDim, valueDim);
             s14 = stateAt(state, s, row + 14, keyDim, valueDim);
             s15 = stateAt(state, s, row + 15, keyDim, valueDim);
+            s16 = stateAt(state, s, row + 16, keyDim, valueDim);
+            s17 = stateAt(state, s, row + 17, keyDim, valueDim);
+            s18 = stateAt(state, s, row + 18, keyDim, valueDim);
+            s19 = stateAt(state, s, row + 19, keyDim, valueDim);
+            s20 = stateAt(state, s, row + 20, keyDim, valueDim);
+            s21 = stateAt(state, s, row + 21, keyDim, valueDim);
+            s22 = stateAt(state, s, row + 22, keyDim, valueDim);
+            s23 = stateAt(state, s, row + 23, keyDim, valueDim);
+            s24 = stateAt(state, s, row + 24, keyDim, valueDim);
+            s25 = stateAt(state, s, row + 25, keyDim, valueDim);
+            s26 = stateAt(state, s, row + 26, keyDim, valueDim);
+            s27 = stateAt(state, s, row + 27, keyDim, valueDim);
+            s28 = stateAt(state, s, row + 28, keyDim, valueDim);
+            s29 = stateAt(state, s, row + 29, keyDim, valueDim);
+            s30 = stateAt(state, s, row + 30, keyDim, valueDim);
+            s31 = stateAt(state, s, row + 31, keyDim, valueDim);
         }
         for (int t = first; t < end; t++) {
             int atQuery = (t * queryHeads + queryHead) * keyDim;
@@ -163,6 +195,38 @@ public final class GroupDelta {
             float q14 = DeltaIndex.row(q, atQuery, row + 14, keyDim, ROWS);
             float k15 = DeltaIndex.row(k, atKey, row + 15, keyDim, ROWS);
             float q15 = DeltaIndex.row(q, atQuery, row + 15, keyDim, ROWS);
+            float k16 = DeltaIndex.row(k, atKey, row + 16, keyDim, ROWS);
+            float q16 = DeltaIndex.row(q, atQuery, row + 16, keyDim, ROWS);
+            float k17 = DeltaIndex.row(k, atKey, row + 17, keyDim, ROWS);
+            float q17 = DeltaIndex.row(q, atQuery, row + 17, keyDim, ROWS);
+            float k18 = DeltaIndex.row(k, atKey, row + 18, keyDim, ROWS);
+            float q18 = DeltaIndex.row(q, atQuery, row + 18, keyDim, ROWS);
+            float k19 = DeltaIndex.row(k, atKey, row + 19, keyDim, ROWS);
+            float q19 = DeltaIndex.row(q, atQuery, row + 19, keyDim, ROWS);
+            float k20 = DeltaIndex.row(k, atKey, row + 20, keyDim, ROWS);
+            float q20 = DeltaIndex.row(q, atQuery, row + 20, keyDim, ROWS);
+            float k21 = DeltaIndex.row(k, atKey, row + 21, keyDim, ROWS);
+            float q21 = DeltaIndex.row(q, atQuery, row + 21, keyDim, ROWS);
+            float k22 = DeltaIndex.row(k, atKey, row + 22, keyDim, ROWS);
+            float q22 = DeltaIndex.row(q, atQuery, row + 22, keyDim, ROWS);
+            float k23 = DeltaIndex.row(k, atKey, row + 23, keyDim, ROWS);
+            float q23 = DeltaIndex.row(q, atQuery, row + 23, keyDim, ROWS);
+            float k24 = DeltaIndex.row(k, atKey, row + 24, keyDim, ROWS);
+            float q24 = DeltaIndex.row(q, atQuery, row + 24, keyDim, ROWS);
+            float k25 = DeltaIndex.row(k, atKey, row + 25, keyDim, ROWS);
+            float q25 = DeltaIndex.row(q, atQuery, row + 25, keyDim, ROWS);
+            float k26 = DeltaIndex.row(k, atKey, row + 26, keyDim, ROWS);
+            float q26 = DeltaIndex.row(q, atQuery, row + 26, keyDim, ROWS);
+            float k27 = DeltaIndex.row(k, atKey, row + 27, keyDim, ROWS);
+            float q27 = DeltaIndex.row(q, atQuery, row + 27, keyDim, ROWS);
+            float k28 = DeltaIndex.row(k, atKey, row + 28, keyDim, ROWS);
+            float q28 = DeltaIndex.row(q, atQuery, row + 28, keyDim, ROWS);
+            float k29 = DeltaIndex.row(k, atKey, row + 29, keyDim, ROWS);
+            float q29 = DeltaIndex.row(q, atQuery, row + 29, keyDim, ROWS);
+            float k30 = DeltaIndex.row(k, atKey, row + 30, keyDim, ROWS);
+            float q30 = DeltaIndex.row(q, atQuery, row + 30, keyDim, ROWS);
+            float k31 = DeltaIndex.row(k, atKey, row + 31, keyDim, ROWS);
+            float q31 = DeltaIndex.row(q, atQuery, row + 31, keyDim, ROWS);
             meeting += q0 * k0;
             querySquares += q0 * q0;
             keySquares += k0 * k0;
@@ -211,6 +275,54 @@ public final class GroupDelta {
             meeting += q15 * k15;
             querySquares += q15 * q15;
             keySquares += k15 * k15;
+            meeting += q16 * k16;
+            querySquares += q16 * q16;
+            keySquares += k16 * k16;
+            meeting += q17 * k17;
+            querySquares += q17 * q17;
+            keySquares += k17 * k17;
+            meeting += q18 * k18;
+            querySquares += q18 * q18;
+            keySquares += k18 * k18;
+            meeting += q19 * k19;
+            querySquares += q19 * q19;
+            keySquares += k19 * k19;
+            meeting += q20 * k20;
+            querySquares += q20 * q20;
+            keySquares += k20 * k20;
+            meeting += q21 * k21;
+            querySquares += q21 * q21;
+            keySquares += k21 * k21;
+            meeting += q22 * k22;
+            querySquares += q22 * q22;
+            keySquares += k22 * k22;
+            meeting += q23 * k23;
+            querySquares += q23 * q23;
+            keySquares += k23 * k23;
+            meeting += q24 * k24;
+            querySquares += q24 * q24;
+            keySquares += k24 * k24;
+            meeting += q25 * k25;
+            querySquares += q25 * q25;
+            keySquares += k25 * k25;
+            meeting += q26 * k26;
+            querySquares += q26 * q26;
+            keySquares += k26 * k26;
+            meeting += q27 * k27;
+            querySquares += q27 * q27;
+            keySquares += k27 * k27;
+            meeting += q28 * k28;
+            querySquares += q28 * q28;
+            keySquares += k28 * k28;
+            meeting += q29 * k29;
+            querySquares += q29 * q29;
+            keySquares += k29 * k29;
+            meeting += q30 * k30;
+            querySquares += q30 * q30;
+            keySquares += k30 * k30;
+            meeting += q31 * k31;
+            querySquares += q31 * q31;
+            keySquares += k31 * k31;
             if ((form & DeltaForm.READ_BEFORE) != 0) {
                 read += s0 * q0;
                 read += s1 * q1;
@@ -228,6 +340,22 @@ public final class GroupDelta {
                 read += s13 * q13;
                 read += s14 * q14;
                 read += s15 * q15;
+                read += s16 * q16;
+                read += s17 * q17;
+                read += s18 * q18;
+                read += s19 * q19;
+                read += s20 * q20;
+                read += s21 * q21;
+                read += s22 * q22;
+                read += s23 * q23;
+                read += s24 * q24;
+                read += s25 * q25;
+                read += s26 * q26;
+                read += s27 * q27;
+                read += s28 * q28;
+                read += s29 * q29;
+                read += s30 * q30;
+                read += s31 * q31;
             }
             if ((form & DeltaForm.DECAY) != 0) {
                 s0 *= factorOf(g, form, factor, atGate, row, keyDim);
@@ -246,6 +374,22 @@ public final class GroupDelta {
                 s13 *= factorOf(g, form, factor, atGate, row + 13, keyDim);
                 s14 *= factorOf(g, form, factor, atGate, row + 14, keyDim);
                 s15 *= factorOf(g, form, factor, atGate, row + 15, keyDim);
+                s16 *= factorOf(g, form, factor, atGate, row + 16, keyDim);
+                s17 *= factorOf(g, form, factor, atGate, row + 17, keyDim);
+                s18 *= factorOf(g, form, factor, atGate, row + 18, keyDim);
+                s19 *= factorOf(g, form, factor, atGate, row + 19, keyDim);
+                s20 *= factorOf(g, form, factor, atGate, row + 20, keyDim);
+                s21 *= factorOf(g, form, factor, atGate, row + 21, keyDim);
+                s22 *= factorOf(g, form, factor, atGate, row + 22, keyDim);
+                s23 *= factorOf(g, form, factor, atGate, row + 23, keyDim);
+                s24 *= factorOf(g, form, factor, atGate, row + 24, keyDim);
+                s25 *= factorOf(g, form, factor, atGate, row + 25, keyDim);
+                s26 *= factorOf(g, form, factor, atGate, row + 26, keyDim);
+                s27 *= factorOf(g, form, factor, atGate, row + 27, keyDim);
+                s28 *= factorOf(g, form, factor, atGate, row + 28, keyDim);
+                s29 *= factorOf(g, form, factor, atGate, row + 29, keyDim);
+                s30 *= factorOf(g, form, factor, atGate, row + 30, keyDim);
+                s31 *= factorOf(g, form, factor, atGate, row + 31, keyDim);
             }
             if ((form & DeltaForm.READ_BEFORE) == 0) {
                 read += s0 * q0;
@@ -264,6 +408,22 @@ public final class GroupDelta {
                 read += s13 * q13;
                 read += s14 * q14;
                 read += s15 * q15;
+                read += s16 * q16;
+                read += s17 * q17;
+                read += s18 * q18;
+                read += s19 * q19;
+                read += s20 * q20;
+                read += s21 * q21;
+                read += s22 * q22;
+                read += s23 * q23;
+                read += s24 * q24;
+                read += s25 * q25;
+                read += s26 * q26;
+                read += s27 * q27;
+                read += s28 * q28;
+                read += s29 * q29;
+                read += s30 * q30;
+                read += s31 * q31;
             }
             float eraseSquares = 0.0f;
             if ((form & DeltaForm.OWN_KEY) != 0) {
@@ -315,6 +475,54 @@ public final class GroupDelta {
                 float e15 = DeltaIndex.row(e, atErase, row + 15, keyDim, ROWS);
                 eraseSquares += e15 * e15;
                 erased += s15 * e15;
+                float e16 = DeltaIndex.row(e, atErase, row + 16, keyDim, ROWS);
+                eraseSquares += e16 * e16;
+                erased += s16 * e16;
+                float e17 = DeltaIndex.row(e, atErase, row + 17, keyDim, ROWS);
+                eraseSquares += e17 * e17;
+                erased += s17 * e17;
+                float e18 = DeltaIndex.row(e, atErase, row + 18, keyDim, ROWS);
+                eraseSquares += e18 * e18;
+                erased += s18 * e18;
+                float e19 = DeltaIndex.row(e, atErase, row + 19, keyDim, ROWS);
+                eraseSquares += e19 * e19;
+                erased += s19 * e19;
+                float e20 = DeltaIndex.row(e, atErase, row + 20, keyDim, ROWS);
+                eraseSquares += e20 * e20;
+                erased += s20 * e20;
+                float e21 = DeltaIndex.row(e, atErase, row + 21, keyDim, ROWS);
+                eraseSquares += e21 * e21;
+                erased += s21 * e21;
+                float e22 = DeltaIndex.row(e, atErase, row + 22, keyDim, ROWS);
+                eraseSquares += e22 * e22;
+                erased += s22 * e22;
+                float e23 = DeltaIndex.row(e, atErase, row + 23, keyDim, ROWS);
+                eraseSquares += e23 * e23;
+                erased += s23 * e23;
+                float e24 = DeltaIndex.row(e, atErase, row + 24, keyDim, ROWS);
+                eraseSquares += e24 * e24;
+                erased += s24 * e24;
+                float e25 = DeltaIndex.row(e, atErase, row + 25, keyDim, ROWS);
+                eraseSquares += e25 * e25;
+                erased += s25 * e25;
+                float e26 = DeltaIndex.row(e, atErase, row + 26, keyDim, ROWS);
+                eraseSquares += e26 * e26;
+                erased += s26 * e26;
+                float e27 = DeltaIndex.row(e, atErase, row + 27, keyDim, ROWS);
+                eraseSquares += e27 * e27;
+                erased += s27 * e27;
+                float e28 = DeltaIndex.row(e, atErase, row + 28, keyDim, ROWS);
+                eraseSquares += e28 * e28;
+                erased += s28 * e28;
+                float e29 = DeltaIndex.row(e, atErase, row + 29, keyDim, ROWS);
+                eraseSquares += e29 * e29;
+                erased += s29 * e29;
+                float e30 = DeltaIndex.row(e, atErase, row + 30, keyDim, ROWS);
+                eraseSquares += e30 * e30;
+                erased += s30 * e30;
+                float e31 = DeltaIndex.row(e, atErase, row + 31, keyDim, ROWS);
+                eraseSquares += e31 * e31;
+                erased += s31 * e31;
             } else if ((form & DeltaForm.ERASE) != 0) {
                 erased += s0 * k0;
                 erased += s1 * k1;
@@ -332,6 +540,22 @@ public final class GroupDelta {
                 erased += s13 * k13;
                 erased += s14 * k14;
                 erased += s15 * k15;
+                erased += s16 * k16;
+                erased += s17 * k17;
+                erased += s18 * k18;
+                erased += s19 * k19;
+                erased += s20 * k20;
+                erased += s21 * k21;
+                erased += s22 * k22;
+                erased += s23 * k23;
+                erased += s24 * k24;
+                erased += s25 * k25;
+                erased += s26 * k26;
+                erased += s27 * k27;
+                erased += s28 * k28;
+                erased += s29 * k29;
+                erased += s30 * k30;
+                erased += s31 * k31;
             }
             reads[strip * COLUMNS + lane] = read;
             erasures[strip * COLUMNS + lane] = erased;
@@ -394,6 +618,22 @@ public final class GroupDelta {
             s13 += k13 * update;
             s14 += k14 * update;
             s15 += k15 * update;
+            s16 += k16 * update;
+            s17 += k17 * update;
+            s18 += k18 * update;
+            s19 += k19 * update;
+            s20 += k20 * update;
+            s21 += k21 * update;
+            s22 += k22 * update;
+            s23 += k23 * update;
+            s24 += k24 * update;
+            s25 += k25 * update;
+            s26 += k26 * update;
+            s27 += k27 * update;
+            s28 += k28 * update;
+            s29 += k29 * update;
+            s30 += k30 * update;
+            s31 += k31 * update;
             if ((form & DeltaForm.READ_BEFORE) == 0) {
                 read += meeting * update;
             }
@@ -419,6 +659,22 @@ public final class GroupDelta {
             stateTo(state, s, row + 13, keyDim, valueDim, s13);
             stateTo(state, s, row + 14, keyDim, valueDim, s14);
             stateTo(state, s, row + 15, keyDim, valueDim, s15);
+            stateTo(state, s, row + 16, keyDim, valueDim, s16);
+            stateTo(state, s, row + 17, keyDim, valueDim, s17);
+            stateTo(state, s, row + 18, keyDim, valueDim, s18);
+            stateTo(state, s, row + 19, keyDim, valueDim, s19);
+            stateTo(state, s, row + 20, keyDim, valueDim, s20);
+            stateTo(state, s, row + 21, keyDim, valueDim, s21);
+            stateTo(state, s, row + 22, keyDim, valueDim, s22);
+            stateTo(state, s, row + 23, keyDim, valueDim, s23);
+            stateTo(state, s, row + 24, keyDim, valueDim, s24);
+            stateTo(state, s, row + 25, keyDim, valueDim, s25);
+            stateTo(state, s, row + 26, keyDim, valueDim, s26);
+            stateTo(state, s, row + 27, keyDim, valueDim, s27);
+            stateTo(state, s, row + 28, keyDim, valueDim, s28);
+            stateTo(state, s, row + 29, keyDim, valueDim, s29);
+            stateTo(state, s, row + 30, keyDim, valueDim, s30);
+            stateTo(state, s, row + 31, keyDim, valueDim, s31);
         }
     }
 
