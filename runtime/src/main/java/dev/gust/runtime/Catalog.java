@@ -5,6 +5,7 @@ import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.featuremap.FeatureMap;
+import dev.gust.runtime.hybrid.SoftmaxAttention;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
@@ -15,8 +16,13 @@ import java.util.stream.Collectors;
  * which is missing somewhere shows.
  */
 public final class Catalog {
-    private static final List<OperatorEntry> OPERATORS =
-            List.of(QuantizedMatmul.entry(), Cast.entry(), LinearAttention.entry(), FeatureMap.entry(), VisionAttention.entry());
+    private static final List<OperatorEntry> OPERATORS = List.of(
+            QuantizedMatmul.entry(),
+            Cast.entry(),
+            LinearAttention.entry(),
+            FeatureMap.entry(),
+            VisionAttention.entry(),
+            SoftmaxAttention.entry());
 
     private Catalog() {}
 
