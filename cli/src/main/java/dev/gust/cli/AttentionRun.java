@@ -55,7 +55,7 @@ final class AttentionRun {
             throw InputException.ofTensor(
                     source.location(), "q", "has " + batch * tokens + " tokens", "cut it into shorter parts");
         }
-        Sequences sequences = sequences(batch, tokens);
+        Sequences sequences = sequences(model, batch, tokens);
         int n = sequences.count();
         var sizes = new AttentionSizes(
                 sequences.tokens(), n, (int) q.dim(2), (int) v.dim(2), (int) q.dim(3), (int) v.dim(3));
@@ -105,7 +105,8 @@ final class AttentionRun {
     }
 
     /** B sequences of T tokens, or as {@code cu_seqlens} cuts one row of them. */
-    private Sequences sequences(long batch, long tokens) {
+    static Sequences sequences(Models model, long batch, long tokens) {
+        TensorSource source = model.input().source();
         if (!OpRun.has(model, "cu_seqlens")) {
             return Sequences.of(Math.toIntExact(batch), Math.toIntExact(tokens));
         }
@@ -182,7 +183,7 @@ final class AttentionRun {
         return shape;
     }
 
-    private static MemorySegment allocate(Arena memory, TensorInfo info) {
+    static MemorySegment allocate(Arena memory, TensorInfo info) {
         return memory.allocate(Math.max(1, info.byteSize()), 64).asSlice(0, info.byteSize());
     }
 
@@ -248,7 +249,7 @@ final class AttentionRun {
         };
     }
 
-    private static double number(String key, String value) {
+    static double number(String key, String value) {
         try {
             double number = Double.parseDouble(value);
             if (Double.isFinite(number)) {

@@ -8,6 +8,7 @@ import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.layer.CausalConv;
 import dev.gust.runtime.layer.Gate;
 import dev.gust.runtime.layer.Norm;
+import dev.gust.runtime.hybrid.SoftmaxAttention;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
@@ -26,7 +27,8 @@ public final class Catalog {
             Norm.entry(),
             Gate.entry(),
             FeatureMap.entry(),
-            VisionAttention.entry());
+            VisionAttention.entry(),
+            SoftmaxAttention.entry());
 
     private Catalog() {}
 

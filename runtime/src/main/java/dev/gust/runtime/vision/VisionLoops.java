@@ -6,14 +6,14 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Vector loops over blocks of tokens. Rows are padded to whole vectors. */
-final class VisionLoops {
+public final class VisionLoops {
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
 
     /** Numbers to a vector. */
-    static final int LANES = F.length();
+    public static final int LANES = F.length();
 
     /** Rows of a product that are made together. */
-    static final int ROWS = 4;
+    public static final int ROWS = 4;
 
     private static final float ABOVE_ZERO = 1e-6f;
 
@@ -107,7 +107,7 @@ final class VisionLoops {
      * @param depth rows of b
      * @param columns of b and c, a multiple of {@link #LANES}
      */
-    static void multiply(
+    public static void multiply(
             float[] a, int rowStep, int depthStep, int rows, int depth, float[] b, int columns, float[] c) {
         for (int row = 0; row < rows; row += ROWS) {
             int column = 0;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.gust.runtime.hybrid;
+
+import org.jspecify.annotations.NullMarked;
