@@ -94,7 +94,7 @@ class LayerRunTest {
         refuse(in, ExitCodes.USAGE, "gate needs a kind", "gate");
         refuse(in, ExitCodes.USAGE, "no gate of kind 'swish'", "gate", "kind=swish");
         refuse(in, ExitCodes.INPUT, "3 elements where 8", "gate", "kind=decay");
-        refuse(in, ExitCodes.USAGE, "negative number", "gate", "kind=bounded-decay", "bound=5");
+        refuse(in, ExitCodes.USAGE, "positive number", "gate", "kind=log-sigmoid", "normalizer=-16");
         Path falling = new SampleModel(7)
                 .weight("x", DType.F32, 1, 3, 8)
                 .weight("w", DType.F32, 8, 4)
