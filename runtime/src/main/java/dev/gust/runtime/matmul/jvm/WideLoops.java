@@ -42,6 +42,13 @@ final class WideLoops {
 
     private static final VectorMask<Float> UPPER = VectorMask.fromLong(F, 0xFF00);
 
+    /**
+     * What a weight is cast to before a loop: the class of memory outside the heap, mapped files included. The compiler then
+     * knows that there is no array behind a segment, whatever segments other loops handed to the vector library before; going
+     * by what it saw there it checks each load, or gives up on code that it has just compiled.
+     */
+    static final Class<? extends MemorySegment> NATIVE = MemorySegment.NULL.getClass();
+
     private WideLoops() {}
 
     private static VectorShuffle<Float> blocks(int first, int second) {
@@ -54,7 +61,8 @@ final class WideLoops {
     }
 
     /** Q8_0: an F16 scale and 32 signed bytes. {@code |w| ≤ 128} and {@code |x| ≤ 127}: two products are at most 32512. */
-    static void q8(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void q8(MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        MemorySegment w = NATIVE.cast(weight);
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int b = 0; b < blocks; b++) {
@@ -95,7 +103,9 @@ final class WideLoops {
      * 32 bytes with 32 elements in low and 32 in high nibbles. Lanes 0 to 7 of a vector of scales hold them, the others the
      * minima times the sums of x.
      */
-    static void q4k(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void q4k(
+            MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        MemorySegment w = NATIVE.cast(weight);
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         FloatVector minima = sum;

@@ -68,7 +68,8 @@ final class WideNibbleLoops {
     /**
      * Q4_0's blocks of 32: an F16 scale, 16 bytes with q + 8 in each nibble. A sum of eight products is at most 8128.
      */
-    static void q4(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void q4(MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        MemorySegment w = WideLoops.NATIVE.cast(weight);
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int u = 0; u < blocks / 4; u++) {
@@ -180,7 +181,9 @@ final class WideNibbleLoops {
      * MXFP4's blocks of 32: a byte 2^(c − 127), 16 bytes of E2M1 codes. Yields twice the product. A sum of eight products is
      * at most 12192. Code 255 is NaN: what is shifted is infinity, and adding 0 times infinity makes it NaN.
      */
-    static void mxfp4(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void mxfp4(
+            MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        MemorySegment w = WideLoops.NATIVE.cast(weight);
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int u = 0; u < blocks / 4; u++) {
@@ -290,7 +293,9 @@ final class WideNibbleLoops {
      * NVFP4's blocks of 64: four E4M3 scales, 8 bytes of E2M1 codes for each. Yields twice the product. A scale's bit 7 is
      * ignored but in 0xFF, and 0x7F is 0.
      */
-    static void nvfp4(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void nvfp4(
+            MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+        MemorySegment w = WideLoops.NATIVE.cast(weight);
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int u = 0; u < blocks / 4; u++) {

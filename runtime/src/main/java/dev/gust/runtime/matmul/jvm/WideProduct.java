@@ -31,7 +31,7 @@ public final class WideProduct implements RowsProduct {
     @FunctionalInterface
     interface PairLoop {
         /**
-         * @param w the weight
+         * @param weight outside the heap
          * @param first where one row begins, in bytes
          * @param second where the other does
          * @param blocks blocks of 32 to a row
@@ -39,7 +39,7 @@ public final class WideProduct implements RowsProduct {
          * @param scales as {@link WideInput#scales}
          * @param sums receives the two products
          */
-        void run(MemorySegment w, long first, long second, int blocks, short[] x, float[] scales, float[] sums);
+        void run(MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums);
     }
 
     private WideProduct(LinearWeight weight, WideInput.Layout layout, float unit, PairLoop loop) {
@@ -56,9 +56,11 @@ public final class WideProduct implements RowsProduct {
         return new WideInput(k, layout, inputs);
     }
 
-    /** The product for a weight; empty if its type has no such loop, K is no multiple of what it takes or vectors are narrow. */
+    /** The product for a weight; empty if its type has no such loop, it is on the heap, K is unfit or vectors are narrow. */
     public static Optional<RowsProduct> of(LinearWeight weight) {
-        if (!WideLoops.fit() || !(weight.format() instanceof WeightFormat.Blocks(var dtype))) {
+        if (!WideLoops.fit()
+                || !weight.codes().isNative()
+                || !(weight.format() instanceof WeightFormat.Blocks(var dtype))) {
             return Optional.empty();
         }
         if (weight.k() % (dtype == DType.Q8_0 ? IntegerInput.BLOCK : 128) != 0) {
