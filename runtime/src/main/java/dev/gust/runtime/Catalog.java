@@ -5,6 +5,7 @@ import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.featuremap.FeatureMap;
+import dev.gust.runtime.hybrid.HybridAttention;
 import dev.gust.runtime.hybrid.SoftmaxAttention;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
@@ -22,7 +23,8 @@ public final class Catalog {
             LinearAttention.entry(),
             FeatureMap.entry(),
             VisionAttention.entry(),
-            SoftmaxAttention.entry());
+            SoftmaxAttention.entry(),
+            HybridAttention.entry());
 
     private Catalog() {}
 
