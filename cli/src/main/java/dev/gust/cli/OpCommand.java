@@ -91,6 +91,7 @@ final class OpCommand implements Callable<Integer> {
                 case "linear-attention" -> AttentionRun.run(model, device, attributes);
                 case "feature-map" -> FeatureMapRun.run(model, device, attributes, common.threads);
                 case "softmax-attention" -> SoftmaxRun.run(model, device, attributes, common.threads);
+                case "hybrid-attention" -> HybridRun.run(model, device, attributes, common.threads);
                 case "vision-attention" -> VisionRun.run(model, device, attributes, common.threads);
                 case "causal-conv" -> CausalConvRun.run(model, device, attributes);
                 case "norm" -> NormRun.run(model, device, attributes);

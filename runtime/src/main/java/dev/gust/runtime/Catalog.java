@@ -5,6 +5,7 @@ import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.featuremap.FeatureMap;
+import dev.gust.runtime.hybrid.HybridAttention;
 import dev.gust.runtime.layer.CausalConv;
 import dev.gust.runtime.layer.Gate;
 import dev.gust.runtime.layer.Norm;
@@ -28,7 +29,8 @@ public final class Catalog {
             Gate.entry(),
             FeatureMap.entry(),
             VisionAttention.entry(),
-            SoftmaxAttention.entry());
+            SoftmaxAttention.entry(),
+            HybridAttention.entry());
 
     private Catalog() {}
 
