@@ -1,6 +1,7 @@
 package dev.gust.runtime;
 
 import dev.gust.formats.UsageException;
+import dev.gust.runtime.attention.DiagonalRnn;
 import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
@@ -15,8 +16,13 @@ import java.util.stream.Collectors;
  * which is missing somewhere shows.
  */
 public final class Catalog {
-    private static final List<OperatorEntry> OPERATORS =
-            List.of(QuantizedMatmul.entry(), Cast.entry(), LinearAttention.entry(), FeatureMap.entry(), VisionAttention.entry());
+    private static final List<OperatorEntry> OPERATORS = List.of(
+            QuantizedMatmul.entry(),
+            Cast.entry(),
+            LinearAttention.entry(),
+            DiagonalRnn.entry(),
+            FeatureMap.entry(),
+            VisionAttention.entry());
 
     private Catalog() {}
 
