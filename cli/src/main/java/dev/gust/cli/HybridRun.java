@@ -48,7 +48,7 @@ final class HybridRun {
                     tensors.put(name, OpRun.floats(source, info, memory));
                 });
         Shape output = attention.output(shapes);
-        Sequences sequences = AttentionRun.sequences(model, output.dim(0), output.dim(1));
+        Sequences sequences = PackedSequences.of(model, output.dim(0), output.dim(1));
         Map<String, MemorySegment> weights = new HashMap<>(tensors);
         weights.keySet().retainAll(rule.weightNames());
         var info = new TensorInfo("o", DType.F32, output);

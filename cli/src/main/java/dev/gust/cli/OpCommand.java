@@ -89,6 +89,7 @@ final class OpCommand implements Callable<Integer> {
                 case "matmul" -> MatmulRun.run(model, device, attributes, common.threads);
                 case "cast" -> CastRun.run(model, device, attributes);
                 case "linear-attention" -> AttentionRun.run(model, device, attributes);
+                case "diagonal-rnn" -> DiagonalRun.run(model, device, attributes);
                 case "feature-map" -> FeatureMapRun.run(model, device, attributes, common.threads);
                 case "softmax-attention" -> SoftmaxRun.run(model, device, attributes, common.threads);
                 case "hybrid-attention" -> HybridRun.run(model, device, attributes, common.threads);

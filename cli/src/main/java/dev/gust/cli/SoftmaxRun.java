@@ -56,7 +56,7 @@ final class SoftmaxRun {
             throw InputException.ofTensor(
                     source.location(), "q", "has " + batch + " x " + tokens + " tokens", "cut it into shorter parts");
         }
-        Sequences sequences = AttentionRun.sequences(model, batch, tokens);
+        Sequences sequences = PackedSequences.of(model, batch, tokens);
         AttendSizes sizes = sizes(q, k, v, sequences.tokens());
         MemorySegment queries = floats("q", q);
         MemorySegment keys = floats("k", Shape.of(batch, tokens, k.dim(2), q.dim(3)));

@@ -1,6 +1,7 @@
 package dev.gust.runtime;
 
 import dev.gust.formats.UsageException;
+import dev.gust.runtime.attention.DiagonalRnn;
 import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
@@ -24,6 +25,7 @@ public final class Catalog {
             QuantizedMatmul.entry(),
             Cast.entry(),
             LinearAttention.entry(),
+            DiagonalRnn.entry(),
             CausalConv.entry(),
             Norm.entry(),
             Gate.entry(),

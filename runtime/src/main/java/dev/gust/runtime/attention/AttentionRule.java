@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.attention.AttentionPlan.StateTensor;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.MemorySegment;
@@ -47,6 +48,20 @@ interface AttentionRule<X> {
     /** Whether the state has a column more than V, in which the normaliser z [N, HV, K] is. */
     default boolean hasNormalizer() {
         return false;
+    }
+
+    /** The state as users see it: its rows, [HV, K] in most rules, have the columns V. */
+    default StateTensor state(AttentionSizes users) {
+        return new StateTensor(
+                UserStates.STATE, List.of((long) users.valueHeads(), (long) users.keyDim(), (long) users.valueDim()));
+    }
+
+    /** What users see of a column behind V, if the state has one: one element for each of its rows. */
+    default Optional<StateTensor> lastColumn(AttentionSizes users) {
+        return hasNormalizer()
+                ? Optional.of(new StateTensor(
+                        UserStates.NORMALIZER, List.of((long) users.valueHeads(), (long) users.keyDim())))
+                : Optional.empty();
     }
 
     /** What a head's state is multiplied by where users see it: other conventions than ours. */

@@ -20,6 +20,10 @@ final class CallCheck {
         this.steps = steps;
     }
 
+    String where() {
+        return where;
+    }
+
     /**
      * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN or +∞
      */

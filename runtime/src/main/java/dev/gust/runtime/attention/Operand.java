@@ -30,7 +30,13 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
         /** [B,T,HV] or [B,T,HV,K]. */
         HEAD_OR_CHANNEL("[B,T,HV] or [B,T,HV,K]"),
         /** [HV,K], for all tokens. */
-        HEAD_CHANNELS("[HV,K]");
+        HEAD_CHANNELS("[HV,K]"),
+        /** [HV], for all tokens. */
+        HEADS("[HV]"),
+        /** [K,K], for all heads. */
+        SQUARE("[K,K]"),
+        /** [K] or [1,K], for all heads. */
+        ROW("[K]");
 
         private final String shape;
 
@@ -55,6 +61,9 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
                 case HEAD_STEPS -> tokens * steps * heads;
                 case CHANNEL -> tokens * heads * sizes.keyDim();
                 case HEAD_CHANNELS -> heads * sizes.keyDim();
+                case HEADS -> heads;
+                case SQUARE -> (long) sizes.keyDim() * sizes.keyDim();
+                case ROW -> sizes.keyDim();
             };
         }
 
@@ -75,6 +84,9 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
                 case HEAD_OR_CHANNEL ->
                     List.of(List.of(batch, tokens, valueHeads), List.of(batch, tokens, valueHeads, keyDim));
                 case HEAD_CHANNELS -> List.of(List.of(valueHeads, keyDim));
+                case HEADS -> List.of(List.of(valueHeads));
+                case SQUARE -> List.of(List.of(keyDim, keyDim));
+                case ROW -> List.of(List.of(keyDim), List.of(1L, keyDim));
             };
         }
 

@@ -65,12 +65,8 @@ final class RulePlan<X> implements AttentionPlan {
     @Override
     public List<StateTensor> stateTensors() {
         long heads = sizes.valueHeads();
-        long keyDim = sizes.keyDim();
-        var tensors = new ArrayList<StateTensor>();
-        tensors.add(new StateTensor(UserStates.STATE, List.of(heads, keyDim, (long) sizes.valueDim())));
-        if (rule.hasNormalizer()) {
-            tensors.add(new StateTensor(UserStates.NORMALIZER, List.of(heads, keyDim)));
-        }
+        var tensors = new ArrayList<StateTensor>(List.of(rule.state(sizes)));
+        rule.lastColumn(sizes).ifPresent(tensors::add);
         rule.carried()
                 .forEach(c -> tensors.add(new StateTensor(
                         c.name(), c.length() == 1 ? List.of(heads) : List.of(heads, (long) c.length()))));
@@ -86,7 +82,7 @@ final class RulePlan<X> implements AttentionPlan {
         }
         if (userStates.among(states)) {
             try (Arena arena = Arena.ofConfined()) {
-                MemorySegment ours = arena.allocate(rule.sizes().stateElements(n) * Float.BYTES, 64);
+                MemorySegment ours = arena.allocate(userStates.bytes(n), 64);
                 userStates.in(states, ours, n);
                 plan.loadStates(ours);
             }
@@ -105,7 +101,7 @@ final class RulePlan<X> implements AttentionPlan {
         checkStates(states, n);
         if (userStates.among(states)) {
             try (Arena arena = Arena.ofConfined()) {
-                MemorySegment ours = arena.allocate(rule.sizes().stateElements(n) * Float.BYTES, 64);
+                MemorySegment ours = arena.allocate(userStates.bytes(n), 64);
                 plan.saveStates(ours);
                 userStates.out(ours, states, n);
             }
@@ -121,7 +117,7 @@ final class RulePlan<X> implements AttentionPlan {
     private void checkStates(Map<String, MemorySegment> states, int n) {
         if (n < 0 || n > sizes.sequences()) {
             throw InputException.of(
-                    LinearAttention.NAME,
+                    check.where(),
                     "states of " + n + " sequences for a plan of " + sizes.sequences(),
                     "prepare a larger plan");
         }
@@ -130,7 +126,7 @@ final class RulePlan<X> implements AttentionPlan {
                     .filter(s -> s.name().equals(name))
                     .findFirst()
                     .orElseThrow(() -> InputException.ofTensor(
-                            LinearAttention.NAME,
+                            check.where(),
                             name,
                             "is nothing that this rule carries",
                             "it carries "
@@ -141,7 +137,7 @@ final class RulePlan<X> implements AttentionPlan {
                                                     .toList())));
             if (tensor.byteSize() != n * known.elements() * Float.BYTES) {
                 throw InputException.ofTensor(
-                        LinearAttention.NAME,
+                        check.where(),
                         name,
                         "has " + tensor.byteSize() / Float.BYTES + " elements where " + n * known.elements()
                                 + " are wanted",
@@ -152,7 +148,7 @@ final class RulePlan<X> implements AttentionPlan {
 
     private void requireOpen() {
         if (closed) {
-            throw new IllegalStateException("the plan of linear attention is closed");
+            throw new IllegalStateException("the plan of " + check.where() + " is closed");
         }
     }
 

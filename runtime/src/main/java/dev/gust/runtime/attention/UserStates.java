@@ -21,7 +21,23 @@ record UserStates(AttentionSizes sizes, AttentionRule<?> rule, Factors factors) 
 
     /** Whether there is something of the step's states among them: another rule may carry a z of its own, on the host. */
     boolean among(Map<String, MemorySegment> states) {
-        return states.containsKey(STATE) || (rule.hasNormalizer() && states.containsKey(NORMALIZER));
+        return states.containsKey(rule.state(sizes).name())
+                || rule.lastColumn(sizes)
+                        .filter(c -> states.containsKey(c.name()))
+                        .isPresent();
+    }
+
+    /** Bytes of the step's states of {@code n} sequences. */
+    long bytes(int n) {
+        return n * rows() * columns() * Float.BYTES;
+    }
+
+    private long rows() {
+        return rule.state(sizes).elements() / sizes.valueDim();
+    }
+
+    private int columns() {
+        return sizes.valueDim() + (rule.lastColumn(sizes).isPresent() ? 1 : 0);
     }
 
     /** From users' to the step's; columns that users left out stay as they are. */
@@ -36,12 +52,12 @@ record UserStates(AttentionSizes sizes, AttentionRule<?> rule, Factors factors) 
 
     private void rearrange(Map<String, MemorySegment> states, MemorySegment ours, int n, boolean in) {
         int valueDim = sizes.valueDim();
-        int columns = rule.sizes().valueDim();
-        MemorySegment state = states.get(STATE);
-        MemorySegment z = rule.hasNormalizer() ? states.get(NORMALIZER) : null;
-        long rows = (long) n * sizes.valueHeads() * sizes.keyDim();
-        for (long row = 0; row < rows; row++) {
-            float factor = rule.stateFactor((int) (row / sizes.keyDim() % sizes.valueHeads()));
+        int columns = columns();
+        MemorySegment state = states.get(rule.state(sizes).name());
+        MemorySegment z = rule.lastColumn(sizes).map(c -> states.get(c.name())).orElse(null);
+        long headRows = rows() / sizes.valueHeads();
+        for (long row = 0; row < n * rows(); row++) {
+            float factor = rule.stateFactor((int) (row / headRows % sizes.valueHeads()));
             boolean divide = in == (factors == Factors.TIMES);
             for (int c = 0; c < valueDim && state != null; c++) {
                 long user = row * valueDim + c;

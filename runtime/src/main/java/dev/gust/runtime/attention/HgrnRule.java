@@ -1,0 +1,30 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.attention.AttentionPlan.StateTensor;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
+import java.util.List;
+import java.util.Optional;
+
+/** {@link Hgrn} as a rule; users' heads are its channels. */
+record HgrnRule(AttentionSizes users) implements AttentionRule<HgrnOperands> {
+    @Override
+    public DeltaSizes sizes() {
+        return DeltaSizes.of(users.tokens(), users.sequences(), 1, 1, 1, users.valueHeads(), HeadMap.INTERLEAVED);
+    }
+
+    @Override
+    public StatePlan<HgrnOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
+        return Hgrn.prepare(device, users.tokens(), users.sequences(), users.valueHeads(), form);
+    }
+
+    @Override
+    public HgrnOperands operands(RuleCall call) {
+        return new HgrnOperands(call.tensor("x"), call.tensor("g"));
+    }
+
+    @Override
+    public StateTensor state(AttentionSizes sizes) {
+        return new StateTensor(UserStates.STATE, List.of((long) sizes.valueHeads()));
+    }
+}

@@ -1,0 +1,90 @@
+package dev.gust.runtime.attention;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** A channel of a linear state-space layer: vectors of the elements of its state, to which columns of Ā are added. */
+final class JvmLssl implements JvmChannels.Channel<LsslOperands> {
+    private static final VectorSpecies<Float> F = JvmChannels.F;
+
+    private final DeltaSizes sizes;
+    private final int stride;
+    private final SeenWeights seen = new SeenWeights();
+
+    /** Each channel's Ā, column by column: [K, padded K]. */
+    private final float[][] columns;
+
+    /** B̄ and c [H, padded K]. */
+    private final float[] input;
+
+    private final float[] output;
+    private final float[] direct;
+
+    JvmLssl(DeltaSizes sizes) {
+        this.sizes = sizes;
+        this.stride = JvmChannels.padded(sizes.keyDim());
+        this.columns = new float[sizes.valueHeads()][sizes.keyDim() * stride];
+        this.input = new float[Math.multiplyExact(sizes.valueHeads(), stride)];
+        this.output = new float[input.length];
+        this.direct = new float[sizes.valueHeads()];
+    }
+
+    @Override
+    public void check(LsslOperands operands, Sequences sequences, MemorySegment y) {
+        operands.check(sizes, sequences, y);
+    }
+
+    @Override
+    public void prepare(LsslOperands x) {
+        seen.ifChanged(() -> fill(x), x.weights());
+    }
+
+    private void fill(LsslOperands x) {
+        int size = sizes.keyDim();
+        for (int h = 0; h < sizes.valueHeads(); h++) {
+            LsslSystem system = LsslSystem.discretize(x, size, h);
+            for (int i = 0; i < size; i++) {
+                for (int j = 0; j < size; j++) {
+                    columns[h][j * stride + i] = (float) system.transition()[i * size + j];
+                }
+                input[h * stride + i] = (float) system.input()[i];
+                output[h * stride + i] = RuleCall.at(x.c(), (long) h * size + i);
+            }
+            direct[h] = RuleCall.at(x.d(), h);
+        }
+    }
+
+    @Override
+    public void run(LsslOperands x, MemorySegment y, int first, int end, int channel, float[] states, int at) {
+        int channels = sizes.valueHeads();
+        float[] next = new float[stride];
+        for (int t = first; t < end; t++) {
+            float u = JvmChannels.at(x.u(), t, channels, channel);
+            float sum = direct[channel] * u + token(u, channel, states, at, next);
+            System.arraycopy(next, 0, states, at, stride);
+            RuleCall.set(y, (long) t * channels + channel, sum);
+        }
+    }
+
+    private float token(float u, int channel, float[] states, int at, float[] next) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int n = 0; n < stride; n += F.length()) {
+            FloatVector x =
+                    FloatVector.fromArray(F, input, channel * stride + n).mul(u);
+            x = addColumns(columns[channel], n, states, at, x);
+            x.intoArray(next, n);
+            sum = x.fma(FloatVector.fromArray(F, output, channel * stride + n), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
+    private FloatVector addColumns(float[] matrix, int n, float[] states, int at, FloatVector start) {
+        FloatVector x = start;
+        for (int j = 0; j < sizes.keyDim(); j++) {
+            x = FloatVector.fromArray(F, matrix, j * stride + n).fma(FloatVector.broadcast(F, states[at + j]), x);
+        }
+        return x;
+    }
+}

@@ -1,0 +1,33 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.attention.AttentionGrid.Size;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.device.DeviceInfo;
+import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.tornado.TornadoDevices;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** DLR and LSSL on TornadoVM's first device. */
+@Tag("device")
+class TornadoDiagonalTest {
+    static List<String> rules() {
+        return TornadoDevices.list().isEmpty() ? List.of() : List.of("dlr", "lssl");
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void agreesWithFloat64(String rule) {
+        DeviceInfo first = TornadoDevices.list().getFirst();
+        List<GridRow> rows = AttentionGrid.rows(rule, Size.REDUCED);
+        try (Device device = TornadoDevices.open(first.id(), DeviceOptions.defaults())) {
+            for (GridRow row : List.of(rows.getFirst(), rows.get(4), rows.getLast())) {
+                AttentionCase call = CaseInputs.draw(row, 1);
+                DiagonalConformance.check(device, call, Form.RECURRENT);
+                DiagonalConformance.check(device, call, new Form.Chunked(20));
+            }
+        }
+    }
+}
