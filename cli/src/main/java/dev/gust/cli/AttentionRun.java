@@ -30,6 +30,8 @@ final class AttentionRun {
     /** Attributes that belong to no rule. */
     private static final Set<String> OWN = Set.of("rule", "form", "chunk", "scale", "qk-l2norm", "head-map", "kernels");
 
+    private static final String LEVEL_SCALES = "level_scales";
+
     private final Models model;
     private final TensorSource source;
     private final RecurrenceFile file;
@@ -43,7 +45,13 @@ final class AttentionRun {
     }
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes) {
-        return new AttentionRun(model, operator(attributes)).run(device);
+        LinearAttention attention = operator(attributes);
+        boolean scaled = attention.tensors().contains(LEVEL_SCALES);
+        if (scaled && !attributes.containsKey("levels") && OpRun.has(model, LEVEL_SCALES)) {
+            Shape shape = OpRun.input(model, LEVEL_SCALES).shape();
+            attention = shape.rank() == 4 ? attention.withAttribute("levels", String.valueOf(shape.dim(3))) : attention;
+        }
+        return new AttentionRun(model, attention).run(device);
     }
 
     private OpRun.Result run(Device device) {

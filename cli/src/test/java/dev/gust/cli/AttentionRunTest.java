@@ -91,13 +91,57 @@ class AttentionRunTest {
     }
 
     @Test
+    void logLinearGoesOnFromItsLevels() throws Exception {
+        SampleModel model = new SampleModel(3)
+                .weight("q", DType.F32, 2, 9, 1, 5)
+                .weight("k", DType.F32, 2, 9, 1, 5)
+                .weight("v", DType.F32, 2, 9, 2, 3)
+                .weight("g", DType.F32, 2, 9, 2)
+                .weight("level_scales", DType.F32, 2, 9, 2, 6);
+        Path in = model.write(folder.resolve("in.safetensors"));
+        Path out = folder.resolve("out.safetensors");
+        logLinear(in, out, "scalar", "position=0").isDone();
+        assertThat(SampleModel.stored(out).keySet()).containsExactlyInAnyOrder("o", "final_levels");
+        assertThat(SampleModel.stored(out).values())
+                .extracting(SampleModel.Stored::shape)
+                .contains(Shape.of(2, 9, 2, 3), Shape.of(2, 2, 6, 5, 3));
+        Path next = model.weight("initial_levels", DType.F32, 2, 2, 6, 5, 3).write(folder.resolve("next.safetensors"));
+        Path expected = folder.resolve("expected.safetensors");
+        logLinear(next, expected, "scalar", "position=11").isDone();
+        logLinear(next, out, "jvm", "position=11").isDone();
+        Gust.run("compare", expected, out, "--min-sqnr", 80).isDone();
+        logLinear(next, out, "jvm", "position=12").isDone();
+        Gust.run("compare", expected, out, "--min-sqnr", 80).failed(ExitCodes.CHECK);
+        logLinear(next, out, "jvm", "position=23").failed(ExitCodes.INPUT, "32 tokens, too many for 6 levels");
+        logLinear(next, out, "jvm", "position=32").failed(ExitCodes.USAGE, "position 32 for 6 levels");
+        logLinear(next, out, "jvm", "levels=5").failed(ExitCodes.INPUT, "'level_scales': is [2, 9, 2, 6]");
+        logLinear(next, out, "jvm", "levels=19").failed(ExitCodes.USAGE, "from 1 to 18");
+    }
+
+    private static Gust.Result logLinear(Path in, Path out, String device, String set) {
+        return Gust.run(
+                "op",
+                "linear-attention",
+                "--in",
+                in,
+                "--out",
+                out,
+                "--device",
+                device,
+                "--set",
+                "rule=log-linear",
+                "--set",
+                set);
+    }
+
+    @Test
     void whatDoesNotFitIsSaidBeforeAnythingRuns() throws Exception {
         Path out = folder.resolve("out.safetensors");
         Path in = gatedDelta().write(folder.resolve("in.safetensors"));
         refused(in, out, "rule=tango", "no rule 'tango'");
-        refused(in, out, "rule=kda", "'g' is [1, 20, 4]");
+        refused(in, out, "rule=kda", "'g': is [1, 20, 4]");
         refused(in, out, "rule=rwkv6", "'g'");
-        refused(in, out, "rule=mlstm", "'i' is missing");
+        refused(in, out, "rule=mlstm", "'i': is missing");
         Path falling = gatedDelta()
                 .tensor("cu_seqlens", DType.I32, Shape.of(4), ints(0, 9, 7, 20))
                 .write(folder.resolve("falling.safetensors"));

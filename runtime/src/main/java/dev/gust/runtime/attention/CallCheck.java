@@ -10,14 +10,17 @@ final class CallCheck {
     private final String where;
     private final RuleEntry rule;
     private final AttentionSizes sizes;
-    private final int steps;
+    private final int multiple;
 
-    /** @param where what errors name: where the tensors come from */
-    CallCheck(String where, RuleEntry rule, AttentionSizes sizes, int steps) {
+    /**
+     * @param where what errors name: where the tensors come from
+     * @param multiple steps or levels, whichever the rule has
+     */
+    CallCheck(String where, RuleEntry rule, AttentionSizes sizes, int multiple) {
         this.where = where;
         this.rule = rule;
         this.sizes = sizes;
-        this.steps = steps;
+        this.multiple = multiple;
     }
 
     String where() {
@@ -55,19 +58,19 @@ final class CallCheck {
                         "give it as " + operand.extent().shape());
             }
             long elements = tensor.byteSize() / Float.BYTES;
-            if (tensor.byteSize() % Float.BYTES != 0 || !operand.extent().fits(elements, sizes, tokens, steps)) {
+            if (tensor.byteSize() % Float.BYTES != 0 || !operand.extent().fits(elements, sizes, tokens, multiple)) {
                 throw InputException.ofTensor(
                         where,
                         operand.name(),
                         "has " + elements + " elements where "
-                                + operand.extent().elements(sizes, tokens, steps) + " are wanted",
+                                + operand.extent().elements(sizes, tokens, multiple) + " are wanted",
                         "give it as " + operand.extent().shape());
             }
             if (operand.gate()) {
                 requireNumbers(operand, tensor);
             }
         }
-        long wanted = Operand.Extent.VALUE.elements(sizes, tokens, steps);
+        long wanted = Operand.Extent.VALUE.elements(sizes, tokens, multiple);
         if (o.byteSize() != wanted * Float.BYTES) {
             throw new IllegalArgumentException(
                     "o has " + o.byteSize() + " bytes where " + wanted + " floats are wanted");

@@ -124,7 +124,7 @@ public record LinearAttention(
      * @param batch B
      * @param tokens T
      * @throws InputException if the rule takes no such tensor
-     * @throws UsageException if the number of steps is wrong
+     * @throws UsageException if the number of steps or levels is wrong
      */
     public List<List<Long>> shapes(String tensor, AttentionSizes sizes, long batch, long tokens) {
         RuleEntry entry = entry(rule);
@@ -134,7 +134,7 @@ public record LinearAttention(
                 .orElseThrow(() -> InputException.ofTensor(
                         NAME + " " + rule, tensor, "is none of this rule's tensors", "it takes " + tensors()))
                 .extent()
-                .shapes(sizes, batch, tokens, steps(entry, settings(sizes, Decay.NONE)));
+                .shapes(sizes, batch, tokens, entry.multiple(settings(sizes, Decay.NONE)));
     }
 
     /** Steps of delta that a token takes: more than one for delta-product only. */
@@ -175,7 +175,7 @@ public record LinearAttention(
             return plan(
                     device,
                     entry.maker().make(settings, scratch),
-                    new CallCheck(where, entry, sizes, steps),
+                    new CallCheck(where, entry, sizes, entry.multiple(settings)),
                     sizes,
                     scratch);
         } catch (RuntimeException e) {
@@ -211,8 +211,7 @@ public record LinearAttention(
      *     tokens
      * @throws DeviceException if the device cannot run it
      */
-    public AttentionBackwardPlan prepareBackward(
-            Device device, AttentionSizes sizes, Decay optional, String where) {
+    public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes, Decay optional, String where) {
         RuleEntry entry = entry(rule);
         RuleSettings settings = settings(sizes, optional);
         var scratch = new Scratch(sizes.tokens());
@@ -275,7 +274,12 @@ public record LinearAttention(
                         new OperatorEntry.Attribute("steps", "1", "delta-product: steps of a token"),
                         new OperatorEntry.Attribute("rate", "0.1", "online-scaled-delta: how fast scales move"),
                         new OperatorEntry.Attribute("input-gate", "exp|sigmoid", "mlstm: how i gates"),
-                        new OperatorEntry.Attribute("eps", "1e-6", "mlstm: added to the divisor")),
+                        new OperatorEntry.Attribute("eps", "1e-6", "mlstm: added to the divisor"),
+                        new OperatorEntry.Attribute(
+                                "levels",
+                                "those of level_scales",
+                                "log-linear: sequences have fewer than 2^(levels-1) tokens"),
+                        new OperatorEntry.Attribute("position", "0", "log-linear: tokens that went before")),
                 RuleEntry.all().stream().map(LinearAttention::variant).toList());
     }
 

@@ -49,8 +49,14 @@ public final class LogLinearPlan implements AutoCloseable {
 
     /** Sets the states of one sequence to zero, and its tokens to none. */
     public synchronized void clearState(int sequence) {
+        restart(sequence, 0);
+    }
+
+    /** Sets the states of one sequence to zero, as if it had had tokens that left nothing. */
+    synchronized void restart(int sequence, int tokens) {
+        requireLevels(tokens);
         plan.clearState(sequence);
-        positions[sequence] = 0;
+        positions[sequence] = tokens;
     }
 
     /**

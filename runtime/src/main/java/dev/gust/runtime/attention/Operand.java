@@ -31,6 +31,8 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
         HEAD_OR_CHANNEL("[B,T,HV] or [B,T,HV,K]"),
         /** [HV,K], for all tokens. */
         HEAD_CHANNELS("[HV,K]"),
+        /** [B,T,HV,levels]. */
+        HEAD_LEVELS("[B,T,HV,levels]"),
         /** [HV], for all tokens. */
         HEADS("[HV]"),
         /** [K,K], for all heads. */
@@ -49,18 +51,23 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
             return shape;
         }
 
-        /** Elements for so many tokens; of {@link #HEAD_OR_CHANNEL} the fewer. */
-        long elements(AttentionSizes sizes, long tokens, int steps) {
+        /**
+         * Elements for so many tokens; of {@link #HEAD_OR_CHANNEL} the fewer.
+         *
+         * @param multiple steps or levels, whichever the rule has
+         */
+        long elements(AttentionSizes sizes, long tokens, int multiple) {
             long heads = sizes.valueHeads();
             return switch (this) {
                 case QUERY -> tokens * sizes.heads() * sizes.keyDim();
-                case KEY_STEPS -> tokens * steps * sizes.heads() * sizes.keyDim();
+                case KEY_STEPS -> tokens * multiple * sizes.heads() * sizes.keyDim();
                 case VALUE -> tokens * heads * sizes.valueDim();
-                case VALUE_STEPS -> tokens * steps * heads * sizes.valueDim();
+                case VALUE_STEPS -> tokens * multiple * heads * sizes.valueDim();
                 case HEAD, HEAD_OR_CHANNEL -> tokens * heads;
-                case HEAD_STEPS -> tokens * steps * heads;
+                case HEAD_STEPS -> tokens * multiple * heads;
                 case CHANNEL -> tokens * heads * sizes.keyDim();
                 case HEAD_CHANNELS -> heads * sizes.keyDim();
+                case HEAD_LEVELS -> tokens * heads * multiple;
                 case HEADS -> heads;
                 case SQUARE -> (long) sizes.keyDim() * sizes.keyDim();
                 case ROW -> sizes.keyDim();
@@ -68,22 +75,23 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
         }
 
         /** The shapes that it may have, with tokens as [batch, tokens]. */
-        List<List<Long>> shapes(AttentionSizes sizes, long batch, long tokens, int steps) {
+        List<List<Long>> shapes(AttentionSizes sizes, long batch, long tokens, int multiple) {
             long heads = sizes.heads();
             long valueHeads = sizes.valueHeads();
             long keyDim = sizes.keyDim();
             long valueDim = sizes.valueDim();
             return switch (this) {
                 case QUERY -> List.of(List.of(batch, tokens, heads, keyDim));
-                case KEY_STEPS -> List.of(List.of(batch, tokens * steps, heads, keyDim));
+                case KEY_STEPS -> List.of(List.of(batch, tokens * multiple, heads, keyDim));
                 case VALUE -> List.of(List.of(batch, tokens, valueHeads, valueDim));
-                case VALUE_STEPS -> List.of(List.of(batch, tokens * steps, valueHeads, valueDim));
+                case VALUE_STEPS -> List.of(List.of(batch, tokens * multiple, valueHeads, valueDim));
                 case HEAD -> List.of(List.of(batch, tokens, valueHeads));
-                case HEAD_STEPS -> List.of(List.of(batch, tokens * steps, valueHeads));
+                case HEAD_STEPS -> List.of(List.of(batch, tokens * multiple, valueHeads));
                 case CHANNEL -> List.of(List.of(batch, tokens, valueHeads, keyDim));
                 case HEAD_OR_CHANNEL ->
                     List.of(List.of(batch, tokens, valueHeads), List.of(batch, tokens, valueHeads, keyDim));
                 case HEAD_CHANNELS -> List.of(List.of(valueHeads, keyDim));
+                case HEAD_LEVELS -> List.of(List.of(batch, tokens, valueHeads, (long) multiple));
                 case HEADS -> List.of(List.of(valueHeads));
                 case SQUARE -> List.of(List.of(keyDim, keyDim));
                 case ROW -> List.of(List.of(keyDim), List.of(1L, keyDim));
@@ -91,9 +99,9 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
         }
 
         /** Whether so many elements are right. */
-        boolean fits(long elements, AttentionSizes sizes, long tokens, int steps) {
-            return elements == elements(sizes, tokens, steps)
-                    || (this == HEAD_OR_CHANNEL && elements == CHANNEL.elements(sizes, tokens, steps));
+        boolean fits(long elements, AttentionSizes sizes, long tokens, int multiple) {
+            return elements == elements(sizes, tokens, multiple)
+                    || (this == HEAD_OR_CHANNEL && elements == CHANNEL.elements(sizes, tokens, multiple));
         }
     }
 

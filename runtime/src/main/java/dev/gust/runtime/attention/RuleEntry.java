@@ -3,6 +3,7 @@ package dev.gust.runtime.attention;
 import static dev.gust.runtime.attention.Operand.Extent.CHANNEL;
 import static dev.gust.runtime.attention.Operand.Extent.HEAD;
 import static dev.gust.runtime.attention.Operand.Extent.HEAD_CHANNELS;
+import static dev.gust.runtime.attention.Operand.Extent.HEAD_LEVELS;
 import static dev.gust.runtime.attention.Operand.Extent.HEAD_OR_CHANNEL;
 import static dev.gust.runtime.attention.Operand.Extent.HEAD_STEPS;
 import static dev.gust.runtime.attention.Operand.Extent.KEY_STEPS;
@@ -141,7 +142,21 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         List.of("input-gate", "normalize", "eps"),
                         MlstmRule::new,
                         gate("i", HEAD),
-                        gate("f", HEAD)));
+                        gate("f", HEAD)),
+                rule(
+                        "log-linear",
+                        "2506.04761",
+                        List.of("levels", "position"),
+                        LogLinearRule::new,
+                        gate("g", HEAD),
+                        gate("level_scales", HEAD_LEVELS)));
+    }
+
+    /** Steps of a token or levels of a sequence, whichever the rule has; 1 for others. */
+    int multiple(RuleSettings settings) {
+        return attributes.contains("levels")
+                ? LogLinearRule.levels(settings)
+                : attributes.contains("steps") ? steps(settings) : 1;
     }
 
     /** Steps of a token, for rules that have several. */
