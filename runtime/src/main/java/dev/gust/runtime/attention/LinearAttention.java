@@ -10,6 +10,7 @@ import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.kernel.KernelStyle;
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -234,6 +235,32 @@ public record LinearAttention(
             scratch.close();
             throw e;
         }
+    }
+
+    /**
+     * Looks at a call before it is cut up for several plans, as each plan looks at its own.
+     *
+     * @param sizes the most of a call
+     * @param where what errors name
+     * @param o where [tokens, HV, V] shall go
+     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN or +∞
+     */
+    public void check(
+            AttentionSizes sizes,
+            String where,
+            Map<String, MemorySegment> tensors,
+            Sequences sequences,
+            MemorySegment o) {
+        RuleEntry entry = entry(rule);
+        new CallCheck(where, entry, sizes, steps(entry, settings(sizes, Decay.NONE))).check(tensors, sequences, o);
+    }
+
+    /**
+     * Whether a token mixes the channels of a state, as erasing and low rank do: the state after it is then a matrix times the
+     * state before it, otherwise each channel times its decay.
+     */
+    public boolean mixesChannels() {
+        return entry(rule).mixesChannels();
     }
 
     private Form formFor(AttentionSizes sizes) {

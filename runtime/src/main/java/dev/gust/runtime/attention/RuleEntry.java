@@ -16,6 +16,7 @@ import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
  * A rule of linear attention.
@@ -40,11 +41,20 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
 
     /** Whether gradients go back through it: asks the rule itself, made for one token. */
     boolean gradient() {
+        return sampled(rule -> rule instanceof DifferentiableRule);
+    }
+
+    /** Whether its transition is more than a decay of each channel. */
+    boolean mixesChannels() {
+        return sampled(rule -> !(rule instanceof DeltaRule delta && delta.step().erase() == Erase.NONE));
+    }
+
+    private boolean sampled(Predicate<AttentionRule<?>> question) {
         var sizes = AttentionSizes.of(1, 1, 1, 1, 1);
         var scratch = new Scratch(0);
         try {
             var settings = new RuleSettings(Map.of(), sizes, 1, false, HeadMap.INTERLEAVED, Decay.NONE);
-            return maker.make(settings, scratch) instanceof DifferentiableRule;
+            return question.test(maker.make(settings, scratch));
         } finally {
             scratch.close();
         }

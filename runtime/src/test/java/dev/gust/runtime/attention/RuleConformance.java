@@ -61,7 +61,7 @@ final class RuleConformance {
     }
 
     /** A tensor of the case, empty if it has none; RWKV-7's removal key and rate are a = −κ and b = κ ∘ rate to the operator. */
-    private static float[] given(AttentionCase call, String name) {
+    static float[] given(AttentionCase call, String name) {
         if (!call.rule().equals("rwkv7") || !(name.equals("a") || name.equals("b"))) {
             return call.tensors().getOrDefault(name, new float[0]);
         }
@@ -103,7 +103,7 @@ final class RuleConformance {
         return g.length == s.b() * s.t() * s.hv() ? Decay.TOKEN : Decay.CHANNEL;
     }
 
-    private static Map<String, MemorySegment> initial(Arena arena, AttentionCase call, AttentionPlan plan) {
+    static Map<String, MemorySegment> initial(Arena arena, AttentionCase call, AttentionPlan plan) {
         Map<String, MemorySegment> initial = new HashMap<>();
         for (AttentionPlan.StateTensor s : plan.stateTensors()) {
             float[] given = call.tensors().get("initial_" + s.name());
@@ -114,7 +114,7 @@ final class RuleConformance {
         return initial;
     }
 
-    private static double[] doubles(MemorySegment x) {
+    static double[] doubles(MemorySegment x) {
         double[] values = new double[(int) (x.byteSize() / 4)];
         for (int i = 0; i < values.length; i++) {
             values[i] = x.getAtIndex(ValueLayout.JAVA_FLOAT, i);
