@@ -134,9 +134,8 @@ final class AttentionRun {
                 attention = attention.withAttribute(attribute.getKey(), attribute.getValue());
             }
         }
-        String scale = attributes.getOrDefault("scale", "");
-        if (!scale.isEmpty()) {
-            attention = attention.withScale(number("scale", scale));
+        if (attributes.containsKey("scale")) {
+            attention = attention.withScale(OpRun.number(attributes, "scale", 1));
         }
         attention = switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
             case "portable" -> attention.withKernels(KernelStyle.PORTABLE);
@@ -148,23 +147,11 @@ final class AttentionRun {
 
     /** The form that form and chunk name, if they do. */
     static Optional<Form> form(Map<String, String> attributes) {
-        int chunk = (int) number("chunk", attributes.getOrDefault("chunk", "64"));
+        int chunk = (int) OpRun.number(attributes, "chunk", 64);
         return switch (OpRun.choice(attributes, "form", "auto", "recurrent", "chunk")) {
             case "recurrent" -> Optional.of(Form.RECURRENT);
             case "chunk" -> Optional.of(new Form.Chunked(chunk));
             default -> attributes.containsKey("chunk") ? Optional.of(new Form.Chunked(chunk)) : Optional.empty();
         };
-    }
-
-    private static double number(String key, String value) {
-        try {
-            double number = Double.parseDouble(value);
-            if (Double.isFinite(number)) {
-                return number;
-            }
-        } catch (NumberFormatException e) {
-            // Said below.
-        }
-        throw new UsageException("attribute " + key + " is '" + value + "'", "set a number");
     }
 }

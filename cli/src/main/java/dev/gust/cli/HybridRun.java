@@ -52,7 +52,7 @@ final class HybridRun {
         Map<String, MemorySegment> weights = new HashMap<>(tensors);
         weights.keySet().retainAll(rule.weightNames());
         var info = new TensorInfo("o", DType.F32, output);
-        MemorySegment o = AttentionRun.allocate(memory, info);
+        MemorySegment o = OpRun.room(info, memory);
         try (HybridPlan plan =
                 attention.prepare(device, shapes, weights, sequences.count(), threads, source.location())) {
             KernelTimes times = plan.run(tensors, sequences, o);

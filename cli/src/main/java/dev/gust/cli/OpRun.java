@@ -127,10 +127,14 @@ final class OpRun {
     static double number(Map<String, String> attributes, String key, double otherwise) {
         String value = attributes.getOrDefault(key, String.valueOf(otherwise));
         try {
-            return Double.parseDouble(value);
+            double number = Double.parseDouble(value);
+            if (Double.isFinite(number)) {
+                return number;
+            }
         } catch (NumberFormatException e) {
-            throw new UsageException("attribute " + key + " is '" + value + "'", "set a number");
+            // Said below.
         }
+        throw new UsageException("attribute " + key + " is '" + value + "'", "set a number");
     }
 
     /** An attribute that is one of a few words; the first is the default. */

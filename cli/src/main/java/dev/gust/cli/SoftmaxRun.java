@@ -62,7 +62,7 @@ final class SoftmaxRun {
         MemorySegment keys = floats("k", Shape.of(batch, tokens, k.dim(2), q.dim(3)));
         MemorySegment values = floats("v", Shape.of(batch, tokens, k.dim(2), v.dim(3)));
         var info = new TensorInfo("o", DType.F32, Shape.of(batch, tokens, q.dim(2), v.dim(3)));
-        MemorySegment o = AttentionRun.allocate(memory, info);
+        MemorySegment o = OpRun.room(info, memory);
         try (SoftmaxPlan plan = attention.prepare(device, sizes, threads)) {
             KernelTimes times = plan.run(queries, keys, values, sequences, o);
             int n = sequences.count();
@@ -123,7 +123,7 @@ final class SoftmaxRun {
             attention = attention.withWeights(Weights.RELU);
         }
         if (attributes.containsKey("scale")) {
-            attention = attention.withScale(AttentionRun.number("scale", attributes.getOrDefault("scale", "")));
+            attention = attention.withScale(OpRun.number(attributes, "scale", 1));
         }
         return switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
             case "portable" -> attention.withKernels(KernelStyle.PORTABLE);
