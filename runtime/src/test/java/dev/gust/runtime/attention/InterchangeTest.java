@@ -123,7 +123,8 @@ class InterchangeTest {
     }
 
     private static void close(double[] expected, MemorySegment actual) {
-        assertThat(ErrorRatio.of(expected, actual.toArray(ValueLayout.JAVA_FLOAT))).isLessThan(1e-5);
+        assertThat(ErrorRatio.of(expected, actual.toArray(ValueLayout.JAVA_FLOAT)))
+                .isLessThan(1e-5);
     }
 
     private static MemorySegment segment(Arena arena, float[] x) {

@@ -183,8 +183,8 @@ class RuleGradientTest {
                 shape.b() * shape.t(), shape.sequences(), shape.h(), shape.hv(), shape.k(), shape.v());
         Map<String, float[]> found = new TreeMap<>();
         try (Arena arena = Arena.ofShared();
-                AttentionBackwardPlan plan = attention.prepareBackward(
-                        device, sizes, RuleConformance.decay(call), "a case")) {
+                AttentionBackwardPlan plan =
+                        attention.prepareBackward(device, sizes, RuleConformance.decay(call), "a case")) {
             Map<String, MemorySegment> tensors = new HashMap<>();
             Map<String, MemorySegment> initial = new HashMap<>();
             Map<String, MemorySegment> gradients = new HashMap<>();

@@ -110,8 +110,8 @@ public record OnnxLinearAttention(
             }
             long matrix = (long) keyDim * valueDim;
             in.pastState()
-                    .ifPresent(past ->
-                            plan.load(Map.of("state", HeadRows.repeated(past, matrix, group, arena)), batch));
+                    .ifPresent(
+                            past -> plan.load(Map.of("state", HeadRows.repeated(past, matrix, group, arena)), batch));
             KernelTimes times = plan.run(tensors, Sequences.of(batch, tokens), output);
             MemorySegment states = arena.allocate((long) batch * queryHeads * matrix * Float.BYTES, 64);
             plan.save(Map.of("state", states), batch);
