@@ -252,7 +252,7 @@ public record LinearAttention(
             Sequences sequences,
             MemorySegment o) {
         RuleEntry entry = entry(rule);
-        new CallCheck(where, entry, sizes, steps(entry, settings(sizes, Decay.NONE))).check(tensors, sequences, o);
+        new CallCheck(where, entry, sizes, entry.multiple(settings(sizes, Decay.NONE))).check(tensors, sequences, o);
     }
 
     /**

@@ -45,6 +45,9 @@ class SequenceParallelTest {
             CaseShape.grouped(2, 33, 2, 4, 8).withKeyAndValue(10, 7),
             CaseShape.packed(List.of(0, 1, 1, 18, 60, 75, 75), 1, 2, 9));
 
+    /** Keys that depend on what is carried, and states that depend on a token's place. */
+    private static final List<String> REFUSED = List.of("online-scaled-delta", "log-linear");
+
     @AfterAll
     static void close() {
         DEVICES.forEach(Device::close);
@@ -52,7 +55,7 @@ class SequenceParallelTest {
 
     static List<String> rules() {
         return LinearAttention.rules().stream()
-                .filter(rule -> !rule.equals("online-scaled-delta"))
+                .filter(rule -> !REFUSED.contains(rule))
                 .toList();
     }
 
@@ -235,13 +238,14 @@ class SequenceParallelTest {
     }
 
     @Test
-    void aRuleWhoseKeysDependOnWhatIsCarriedIsRefused() {
-        var parallel =
-                new SequenceParallel(LinearAttention.of("online-scaled-delta"), DEVICES.subList(0, 2), AllGather::new);
-        assertThatThrownBy(() -> parallel.prepare(AttentionSizes.of(8, 1, 1, 4, 4)))
-                .isInstanceOf(UsageException.class)
-                .hasMessageContaining("online-scaled-delta cannot be split")
-                .hasMessageContaining("one device");
+    void rulesThatDependOnMoreThanAStateAreRefused() {
+        for (String rule : REFUSED) {
+            var parallel = new SequenceParallel(LinearAttention.of(rule), DEVICES.subList(0, 2), AllGather::new);
+            assertThatThrownBy(() -> parallel.prepare(AttentionSizes.of(8, 1, 1, 4, 4)))
+                    .isInstanceOf(UsageException.class)
+                    .hasMessageContaining(rule + " cannot be split")
+                    .hasMessageContaining("one device");
+        }
     }
 
     @Test

@@ -21,7 +21,7 @@ import java.util.function.Function;
  * }
  * }</pre>
  *
- * <p>Every rule of {@link LinearAttention#rules()} can be split but online-scaled-delta.
+ * <p>Every rule of {@link LinearAttention#rules()} can be split but online-scaled-delta and log-linear.
  *
  * @param attention the rule and how it is computed
  * @param devices of ranks 0, 1, …; one may be there several times

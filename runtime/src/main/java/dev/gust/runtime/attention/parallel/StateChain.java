@@ -49,6 +49,13 @@ public record StateChain(Kind kind, int heads, int keyDim, int valueDim, boolean
                             + " so no part can begin before the one ahead of it ends",
                     "run it on one device");
         }
+        if (names.contains("levels")) {
+            throw new UsageException(
+                    "rule " + attention.rule()
+                            + " cannot be split: which of its states a token goes to depends on its place in the sequence,"
+                            + " and parts are run as if they began it",
+                    "run it on one device");
+        }
         Kind kind = Kind.DIAGONAL;
         if (names.contains("m")) {
             kind = Kind.LARGEST;
