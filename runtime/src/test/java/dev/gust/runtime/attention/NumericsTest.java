@@ -61,7 +61,9 @@ class NumericsTest {
         OracleResult expected = Oracle.run(call);
         for (Device device : devices) {
             RuleConformance.check(device, call, expected, Form.RECURRENT);
-            for (int length : new int[] {16, 32, 64}) {
+            // The emulator takes seconds for each.
+            int[] lengths = device instanceof EmulatorDevice ? new int[] {64} : new int[] {16, 32, 64};
+            for (int length : lengths) {
                 RuleConformance.check(device, call, expected, new Form.Chunked(length));
             }
         }
