@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -221,6 +222,26 @@ class JvmMatmulTest {
             MemorySegment x = SampleWeights.gaussian(confined, 1024, 1, 1);
             assertThat(error(device, new Sample(weight, sample.values()), x, INTEGERS))
                     .isLessThan(QuantizedMatmul.INTEGER_TOLERANCE);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gguf Q8_0", "gguf Q4_K", "gguf Q4_0", "gguf MXFP4", "gguf NVFP4"})
+    void weightsMayLieOnTheHeapOrInAFile(String form, @TempDir Path folder) throws IOException {
+        Sample sample = SampleWeights.of(form, 37, 1280, 1);
+        LinearWeight held = sample.weight();
+        byte[] bytes = held.codes().toArray(ValueLayout.JAVA_BYTE);
+        Path file = Files.write(folder.resolve("weight"), bytes);
+        MemorySegment x = SampleWeights.gaussian(Arena.ofAuto(), 1280, 1, 1);
+        try (var device = new JvmDevice();
+                Arena arena = Arena.ofShared();
+                FileChannel channel = FileChannel.open(file)) {
+            for (MemorySegment codes : List.of(
+                    MemorySegment.ofArray(bytes), channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes.length, arena))) {
+                var weight = new LinearWeight("w", 37, 1280, held.format(), codes, held.scales(), 1);
+                assertThat(error(device, new Sample(weight, sample.values()), x, INTEGERS))
+                        .isLessThan(QuantizedMatmul.INTEGER_TOLERANCE);
+            }
         }
     }
 
