@@ -67,13 +67,18 @@ class RuleGridTest {
         return GridRow.of(rule, CaseShape.grouped(1, 70, 1, 2, 24));
     }
 
-    /** The emulator, by far the slowest, takes rows in turns by one form and the other. */
+    /**
+     * The emulator, by far the slowest, takes every third row, by one form and the other in turns: with all of them it was half
+     * of the build. {@link RuleTest} gives it every rule in both forms.
+     */
     private static void slow(List<GridRow> rows, long seed) {
         for (int i = 0; i < rows.size(); i++) {
             AttentionCase call = CaseInputs.draw(rows.get(i), seed);
             check(List.of(SCALAR), call);
-            Form form = i % 2 == 0 ? Form.RECURRENT : RuleConformance.chunked(call);
-            RuleConformance.check(EMULATOR, call, Oracle.run(call), form);
+            if (i % 3 == 0) {
+                Form form = i % 2 == 0 ? Form.RECURRENT : RuleConformance.chunked(call);
+                RuleConformance.check(EMULATOR, call, Oracle.run(call), form);
+            }
         }
     }
 
