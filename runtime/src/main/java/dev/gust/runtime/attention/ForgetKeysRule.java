@@ -76,8 +76,8 @@ final class ForgetKeysRule implements DeltaRule {
 
     private void logSums(RuleCall call, MemorySegment keys, MemorySegment g) {
         AttentionSizes s = settings.sizes();
-        MemorySegment k = call.tensor("k");
         Sequences sequences = call.sequences();
+        MemorySegment k = UnitKeys.of(settings.unit(), call.tensor("k"), s.keyDim(), sequences.tokens(), "k", scratch);
         float[] z = carried.getFirst().values();
         for (int n = 0; n < sequences.count(); n++) {
             for (int h = 0; h < s.valueHeads(); h++) {
