@@ -21,6 +21,9 @@ public final class DeltaTiles {
     /** Quads of a tile. */
     static final int QUADS = TOKENS / QUAD;
 
+    /** Pairs of two quads' tokens. */
+    static final int PAIRS = QUAD * QUAD;
+
     /** Work-items that add up the squares of one row. */
     static final int PARTS = LOCAL / TOKENS;
 
@@ -43,6 +46,15 @@ public final class DeltaTiles {
             used = TornadoMath.min(channel, keyDim - 1);
         }
         return used;
+    }
+
+    /** What a row is multiplied by; 0 for rows and channels that are not there. */
+    static float unitOf(float unit, int row, int tokens, int there) {
+        float factor = 0.0f;
+        if (row < tokens && there != 0) {
+            factor = unit;
+        }
+        return factor;
     }
 
     /** The sum of squares of every {@link #PARTS}th element of a row. */

@@ -19,8 +19,8 @@ public final class GroupDeltaChannels {
 
     private static final int PADDED = DeltaTiles.TOKENS + 1;
 
-    /** Sums of a work-item that are added up at a time. */
-    private static final int ROUND = 10;
+    /** Pairs of a quad's own tokens: a lower triangle with its diagonal. */
+    private static final int WITHIN = DeltaTiles.QUAD * (DeltaTiles.QUAD + 1) / 2;
 
     /** Floats of local memory. */
     public static final int LOCAL_FLOATS = 3 * DeltaTiles.DEPTH * PADDED
@@ -107,70 +107,38 @@ public final class GroupDeltaChannels {
             quadI = DeltaTiles.QUADS - 1 - pairOfRows;
             quadJ = place - pairOfRows - 1;
         }
-        float queryUnit0 = units[row];
-        float keyUnit0 = units[DeltaTiles.TOKENS + row];
-        float eraseUnit0 = units[2 * DeltaTiles.TOKENS + row];
-        int token0 = TornadoMath.min(first + row, last);
-        float queryUnit1 = units[row + 1];
-        float keyUnit1 = units[DeltaTiles.TOKENS + row + 1];
-        float eraseUnit1 = units[2 * DeltaTiles.TOKENS + row + 1];
-        int token1 = TornadoMath.min(first + row + 1, last);
-        float queryUnit2 = units[row + 2];
-        float keyUnit2 = units[DeltaTiles.TOKENS + row + 2];
-        float eraseUnit2 = units[2 * DeltaTiles.TOKENS + row + 2];
-        int token2 = TornadoMath.min(first + row + 2, last);
-        float queryUnit3 = units[row + 3];
-        float keyUnit3 = units[DeltaTiles.TOKENS + row + 3];
-        float eraseUnit3 = units[2 * DeltaTiles.TOKENS + row + 3];
-        int token3 = TornadoMath.min(first + row + 3, last);
-        float p00 = 0.0f;
-        float p01 = 0.0f;
-        float p02 = 0.0f;
-        float p03 = 0.0f;
-        float p10 = 0.0f;
-        float p11 = 0.0f;
-        float p12 = 0.0f;
-        float p13 = 0.0f;
-        float p20 = 0.0f;
-        float p21 = 0.0f;
-        float p22 = 0.0f;
-        float p23 = 0.0f;
-        float p30 = 0.0f;
-        float p31 = 0.0f;
-        float p32 = 0.0f;
-        float p33 = 0.0f;
-        float a00 = 0.0f;
-        float a01 = 0.0f;
-        float a02 = 0.0f;
-        float a03 = 0.0f;
-        float a10 = 0.0f;
-        float a11 = 0.0f;
-        float a12 = 0.0f;
-        float a13 = 0.0f;
-        float a20 = 0.0f;
-        float a21 = 0.0f;
-        float a22 = 0.0f;
-        float a23 = 0.0f;
-        float a30 = 0.0f;
-        float a31 = 0.0f;
-        float a32 = 0.0f;
-        float a33 = 0.0f;
-        float dp00 = 0.0f;
-        float dp10 = 0.0f;
-        float dp11 = 0.0f;
-        float dp20 = 0.0f;
-        float dp21 = 0.0f;
-        float dp22 = 0.0f;
-        float dp30 = 0.0f;
-        float dp31 = 0.0f;
-        float dp32 = 0.0f;
-        float dp33 = 0.0f;
-        float da10 = 0.0f;
-        float da20 = 0.0f;
-        float da21 = 0.0f;
-        float da30 = 0.0f;
-        float da31 = 0.0f;
-        float da32 = 0.0f;
+        float[] p = new float[DeltaTiles.PAIRS];
+        for (int i = 0; i < DeltaTiles.PAIRS; i++) {
+            p[i] = 0.0f;
+        }
+        float[] a = new float[DeltaTiles.PAIRS];
+        for (int i = 0; i < DeltaTiles.PAIRS; i++) {
+            a[i] = 0.0f;
+        }
+        float[] inP = new float[WITHIN];
+        for (int i = 0; i < WITHIN; i++) {
+            inP[i] = 0.0f;
+        }
+        float[] inA = new float[WITHIN];
+        for (int i = 0; i < WITHIN; i++) {
+            inA[i] = 0.0f;
+        }
+        float[] query = new float[DeltaTiles.QUAD];
+        for (int i = 0; i < DeltaTiles.QUAD; i++) {
+            query[i] = 0.0f;
+        }
+        float[] key = new float[DeltaTiles.QUAD];
+        for (int i = 0; i < DeltaTiles.QUAD; i++) {
+            key[i] = 0.0f;
+        }
+        float[] erase = new float[DeltaTiles.QUAD];
+        for (int i = 0; i < DeltaTiles.QUAD; i++) {
+            erase[i] = 0.0f;
+        }
+        float[] decay = new float[DeltaTiles.QUAD];
+        for (int i = 0; i < DeltaTiles.QUAD; i++) {
+            decay[i] = 1.0f;
+        }
         int width = tokens > 0 ? shape.get(DeltaShape.KEY_DIM) : 0;
         for (int slice = 0; slice < width; slice += DeltaTiles.DEPTH) {
             int d = DeltaTiles.channel(slice + channel, keyDim);
@@ -178,130 +146,64 @@ public final class GroupDeltaChannels {
             if (keyDim % DeltaTiles.DEPTH != 0 && slice + channel >= keyDim) {
                 there = 0;
             }
-            float decay0 = decayOf(g, (token0 * heads + head) * keyDim + d, row, tokens);
-            float decay1 = decayOf(g, (token1 * heads + head) * keyDim + d, row + 1, tokens);
-            float decay2 = decayOf(g, (token2 * heads + head) * keyDim + d, row + 2, tokens);
-            float decay3 = decayOf(g, (token3 * heads + head) * keyDim + d, row + 3, tokens);
-            float query0 = q.get(DeltaTiles.rowOf(shape, token0, head, queryHeads, keyDim) + d);
-            float query1 = q.get(DeltaTiles.rowOf(shape, token1, head, queryHeads, keyDim) + d);
-            float query2 = q.get(DeltaTiles.rowOf(shape, token2, head, queryHeads, keyDim) + d);
-            float query3 = q.get(DeltaTiles.rowOf(shape, token3, head, queryHeads, keyDim) + d);
-            float key0 = k.get(DeltaTiles.rowOf(shape, token0, head, keyHeads, keyDim) + d);
-            float key1 = k.get(DeltaTiles.rowOf(shape, token1, head, keyHeads, keyDim) + d);
-            float key2 = k.get(DeltaTiles.rowOf(shape, token2, head, keyHeads, keyDim) + d);
-            float key3 = k.get(DeltaTiles.rowOf(shape, token3, head, keyHeads, keyDim) + d);
-            query0 *= unitOf(queryUnit0, row, tokens, there);
-            key0 *= unitOf(keyUnit0, row, tokens, there);
-            query1 *= unitOf(queryUnit1, row + 1, tokens, there);
-            key1 *= unitOf(keyUnit1, row + 1, tokens, there);
-            query2 *= unitOf(queryUnit2, row + 2, tokens, there);
-            key2 *= unitOf(keyUnit2, row + 2, tokens, there);
-            query3 *= unitOf(queryUnit3, row + 3, tokens, there);
-            key3 *= unitOf(keyUnit3, row + 3, tokens, there);
-            float erase0 = key0;
-            float erase1 = key1;
-            float erase2 = key2;
-            float erase3 = key3;
-            if ((form & DeltaForm.OWN_KEY) != 0) {
-                erase0 = e.get(DeltaTiles.rowOf(shape, token0, head, eraseHeads, keyDim) + d)
-                        * unitOf(eraseUnit0, row, tokens, there);
-                erase1 = e.get(DeltaTiles.rowOf(shape, token1, head, eraseHeads, keyDim) + d)
-                        * unitOf(eraseUnit1, row + 1, tokens, there);
-                erase2 = e.get(DeltaTiles.rowOf(shape, token2, head, eraseHeads, keyDim) + d)
-                        * unitOf(eraseUnit2, row + 2, tokens, there);
-                erase3 = e.get(DeltaTiles.rowOf(shape, token3, head, eraseHeads, keyDim) + d)
-                        * unitOf(eraseUnit3, row + 3, tokens, there);
+            for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                int r = row + i;
+                int token = TornadoMath.min(first + r, last);
+                decay[i] = decayOf(g, (token * heads + head) * keyDim + d, r, tokens);
+                query[i] = q.get(DeltaTiles.rowOf(shape, token, head, queryHeads, keyDim) + d)
+                        * DeltaTiles.unitOf(units[r], r, tokens, there);
+                key[i] = k.get(DeltaTiles.rowOf(shape, token, head, keyHeads, keyDim) + d)
+                        * DeltaTiles.unitOf(units[DeltaTiles.TOKENS + r], r, tokens, there);
+                erase[i] = key[i];
+                if ((form & DeltaForm.OWN_KEY) != 0) {
+                    erase[i] = e.get(DeltaTiles.rowOf(shape, token, head, eraseHeads, keyDim) + d)
+                            * DeltaTiles.unitOf(units[2 * DeltaTiles.TOKENS + r], r, tokens, there);
+                }
             }
-            if ((form & DeltaForm.READ_BEFORE) != 0) {
-                float seen0 = key0;
-                dp10 += query1 * seen0;
-                seen0 *= decay1;
-                dp20 += query2 * seen0;
-                seen0 *= decay2;
-                dp30 += query3 * seen0;
-                float seen1 = key1;
-                dp21 += query2 * seen1;
-                seen1 *= decay2;
-                dp31 += query3 * seen1;
-                float seen2 = key2;
-                dp32 += query3 * seen2;
-                float seen3 = key3;
-            } else {
-                float seen0 = key0;
-                dp00 += query0 * seen0;
-                seen0 *= decay1;
-                dp10 += query1 * seen0;
-                seen0 *= decay2;
-                dp20 += query2 * seen0;
-                seen0 *= decay3;
-                dp30 += query3 * seen0;
-                float seen1 = key1;
-                dp11 += query1 * seen1;
-                seen1 *= decay2;
-                dp21 += query2 * seen1;
-                seen1 *= decay3;
-                dp31 += query3 * seen1;
-                float seen2 = key2;
-                dp22 += query2 * seen2;
-                seen2 *= decay3;
-                dp32 += query3 * seen2;
-                float seen3 = key3;
-                dp33 += query3 * seen3;
+            for (int j = 0; j < DeltaTiles.QUAD; j++) {
+                // Token j's key as token i's query, and its erase key, see it.
+                float seen = key[j];
+                float left = key[j];
+                for (int i = j; i < DeltaTiles.QUAD; i++) {
+                    int pair = i * (i + 1) / 2 + j;
+                    if (i > j) {
+                        seen = left;
+                        left *= decay[i];
+                        if ((form & DeltaForm.ERASE) != 0) {
+                            inA[pair] += erase[i] * left;
+                        }
+                    }
+                    if ((form & DeltaForm.READ_BEFORE) == 0) {
+                        inP[pair] += query[i] * left;
+                    } else if (i > j) {
+                        inP[pair] += query[i] * seen;
+                    }
+                }
             }
-            if ((form & DeltaForm.ERASE) != 0) {
-                float left0 = key0;
-                left0 *= decay1;
-                da10 += erase1 * left0;
-                left0 *= decay2;
-                da20 += erase2 * left0;
-                left0 *= decay3;
-                da30 += erase3 * left0;
-                float left1 = key1;
-                left1 *= decay2;
-                da21 += erase2 * left1;
-                left1 *= decay3;
-                da31 += erase3 * left1;
-                float left2 = key2;
-                left2 *= decay3;
-                da32 += erase3 * left2;
+            float all = 1.0f;
+            for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                if ((form & DeltaForm.READ_BEFORE) != 0) {
+                    query[i] *= all;
+                }
+                all *= decay[i];
+                if ((form & DeltaForm.READ_BEFORE) == 0) {
+                    query[i] *= all;
+                }
+                erase[i] *= all;
             }
-            float prefix1 = decay0 * decay1;
-            float prefix2 = prefix1 * decay2;
-            float all = prefix2 * decay3;
-            float suffix1 = decay2 * decay3;
-            float suffix0 = decay1 * suffix1;
-            if ((form & DeltaForm.READ_BEFORE) != 0) {
-                query1 *= decay0;
-                query2 *= prefix1;
-                query3 *= prefix2;
-            } else {
-                query0 *= decay0;
-                query1 *= prefix1;
-                query2 *= prefix2;
-                query3 *= all;
+            float behind = 1.0f;
+            for (int i = DeltaTiles.QUAD - 1; i >= 0; i--) {
+                key[i] *= behind;
+                behind *= decay[i];
             }
-            key0 *= suffix0;
-            key1 *= suffix1;
-            key2 *= decay3;
-            erase0 *= decay0;
-            erase1 *= prefix1;
-            erase2 *= prefix2;
-            erase3 *= all;
             context.localBarrier();
             quads[item] = all;
-            tile[to] = query0;
-            tile[toKeys + to] = key0;
-            tile[to + DeltaTiles.QUADS] = query1;
-            tile[toKeys + to + DeltaTiles.QUADS] = key1;
-            tile[to + 2 * DeltaTiles.QUADS] = query2;
-            tile[toKeys + to + 2 * DeltaTiles.QUADS] = key2;
-            tile[to + 3 * DeltaTiles.QUADS] = query3;
-            tile[toKeys + to + 3 * DeltaTiles.QUADS] = key3;
-            if ((form & DeltaForm.ERASE) != 0) {
-                tile[toErasers + to] = erase0;
-                tile[toErasers + to + DeltaTiles.QUADS] = erase1;
-                tile[toErasers + to + 2 * DeltaTiles.QUADS] = erase2;
-                tile[toErasers + to + 3 * DeltaTiles.QUADS] = erase3;
+            for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                tile[to + i * DeltaTiles.QUADS] = query[i];
+                tile[toKeys + to + i * DeltaTiles.QUADS] = key[i];
+                if ((form & DeltaForm.ERASE) != 0) {
+                    tile[toErasers + to + i * DeltaTiles.QUADS] = erase[i];
+                }
             }
             context.localBarrier();
             // What the quads before this one decay by, and those behind it.
@@ -319,36 +221,14 @@ public final class GroupDeltaChannels {
                 between[channel * TILES + index] = rest;
                 rest *= quads[i * DeltaTiles.DEPTH + channel];
             }
-            if (row < tokens && there != 0) {
-                int home0 = (token0 * heads + head) * keyDim + d;
-                queries.set(home0, query0 * until);
-                keys.set(home0, key0 * rest);
-                if ((form & DeltaForm.ERASE) != 0) {
-                    erasers.set(home0, erase0 * until);
-                }
-            }
-            if (row + 1 < tokens && there != 0) {
-                int home1 = (token1 * heads + head) * keyDim + d;
-                queries.set(home1, query1 * until);
-                keys.set(home1, key1 * rest);
-                if ((form & DeltaForm.ERASE) != 0) {
-                    erasers.set(home1, erase1 * until);
-                }
-            }
-            if (row + 2 < tokens && there != 0) {
-                int home2 = (token2 * heads + head) * keyDim + d;
-                queries.set(home2, query2 * until);
-                keys.set(home2, key2 * rest);
-                if ((form & DeltaForm.ERASE) != 0) {
-                    erasers.set(home2, erase2 * until);
-                }
-            }
-            if (row + 3 < tokens && there != 0) {
-                int home3 = (token3 * heads + head) * keyDim + d;
-                queries.set(home3, query3 * until);
-                keys.set(home3, key3 * rest);
-                if ((form & DeltaForm.ERASE) != 0) {
-                    erasers.set(home3, erase3 * until);
+            for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                if (row + i < tokens && there != 0) {
+                    int home = ((first + row + i) * heads + head) * keyDim + d;
+                    queries.set(home, query[i] * until);
+                    keys.set(home, key[i] * rest);
+                    if ((form & DeltaForm.ERASE) != 0) {
+                        erasers.set(home, erase[i] * until);
+                    }
                 }
             }
             if (quad == 0 && there != 0) {
@@ -359,166 +239,82 @@ public final class GroupDeltaChannels {
                 for (int c = 0; c < depth; c++) {
                     int atQuery = c * PADDED + quadI;
                     int atKey = toKeys + c * PADDED + quadJ;
-                    float decay = between[c * TILES + item];
-                    float kj0 = tile[atKey] * decay;
-                    float kj1 = tile[atKey + DeltaTiles.QUADS] * decay;
-                    float kj2 = tile[atKey + 2 * DeltaTiles.QUADS] * decay;
-                    float kj3 = tile[atKey + 3 * DeltaTiles.QUADS] * decay;
-                    float qi0 = tile[atQuery];
-                    p00 += qi0 * kj0;
-                    p01 += qi0 * kj1;
-                    p02 += qi0 * kj2;
-                    p03 += qi0 * kj3;
-                    float qi1 = tile[atQuery + DeltaTiles.QUADS];
-                    p10 += qi1 * kj0;
-                    p11 += qi1 * kj1;
-                    p12 += qi1 * kj2;
-                    p13 += qi1 * kj3;
-                    float qi2 = tile[atQuery + 2 * DeltaTiles.QUADS];
-                    p20 += qi2 * kj0;
-                    p21 += qi2 * kj1;
-                    p22 += qi2 * kj2;
-                    p23 += qi2 * kj3;
-                    float qi3 = tile[atQuery + 3 * DeltaTiles.QUADS];
-                    p30 += qi3 * kj0;
-                    p31 += qi3 * kj1;
-                    p32 += qi3 * kj2;
-                    p33 += qi3 * kj3;
+                    for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                        key[i] = tile[atKey + i * DeltaTiles.QUADS] * between[c * TILES + item];
+                    }
+                    for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                        float x = tile[atQuery + i * DeltaTiles.QUADS];
+                        for (int j = 0; j < DeltaTiles.QUAD; j++) {
+                            p[i * DeltaTiles.QUAD + j] += x * key[j];
+                        }
+                    }
                     if ((form & DeltaForm.ERASE) != 0) {
-                        float ei0 = tile[toErasers + atQuery];
-                        a00 += ei0 * kj0;
-                        a01 += ei0 * kj1;
-                        a02 += ei0 * kj2;
-                        a03 += ei0 * kj3;
-                        float ei1 = tile[toErasers + atQuery + DeltaTiles.QUADS];
-                        a10 += ei1 * kj0;
-                        a11 += ei1 * kj1;
-                        a12 += ei1 * kj2;
-                        a13 += ei1 * kj3;
-                        float ei2 = tile[toErasers + atQuery + 2 * DeltaTiles.QUADS];
-                        a20 += ei2 * kj0;
-                        a21 += ei2 * kj1;
-                        a22 += ei2 * kj2;
-                        a23 += ei2 * kj3;
-                        float ei3 = tile[toErasers + atQuery + 3 * DeltaTiles.QUADS];
-                        a30 += ei3 * kj0;
-                        a31 += ei3 * kj1;
-                        a32 += ei3 * kj2;
-                        a33 += ei3 * kj3;
+                        for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                            float x = tile[toErasers + atQuery + i * DeltaTiles.QUADS];
+                            for (int j = 0; j < DeltaTiles.QUAD; j++) {
+                                a[i * DeltaTiles.QUAD + j] += x * key[j];
+                            }
+                        }
                     }
                 }
             }
         }
+        int toA = (chunk * heads + head) * 2 * length * length;
+        int toP = toA + length * length;
         if (item < TILES && quadI * DeltaTiles.QUAD < tokens) {
-            int i = quadI * DeltaTiles.QUAD;
-            int j = quadJ * DeltaTiles.QUAD;
-            int toA = ((chunk * heads + head) * 2 * length + i) * length + j;
-            int toP = toA + length * length;
-            put(pairs, toP, i, j, length, p00);
-            put(pairs, toP + 1, i, j + 1, length, p01);
-            put(pairs, toP + 2, i, j + 2, length, p02);
-            put(pairs, toP + 3, i, j + 3, length, p03);
-            put(pairs, toP + length, i + 1, j, length, p10);
-            put(pairs, toP + length + 1, i + 1, j + 1, length, p11);
-            put(pairs, toP + length + 2, i + 1, j + 2, length, p12);
-            put(pairs, toP + length + 3, i + 1, j + 3, length, p13);
-            put(pairs, toP + 2 * length, i + 2, j, length, p20);
-            put(pairs, toP + 2 * length + 1, i + 2, j + 1, length, p21);
-            put(pairs, toP + 2 * length + 2, i + 2, j + 2, length, p22);
-            put(pairs, toP + 2 * length + 3, i + 2, j + 3, length, p23);
-            put(pairs, toP + 3 * length, i + 3, j, length, p30);
-            put(pairs, toP + 3 * length + 1, i + 3, j + 1, length, p31);
-            put(pairs, toP + 3 * length + 2, i + 3, j + 2, length, p32);
-            put(pairs, toP + 3 * length + 3, i + 3, j + 3, length, p33);
-            if ((form & DeltaForm.ERASE) != 0) {
-                put(pairs, toA, i, j, length, a00);
-                put(pairs, toA + 1, i, j + 1, length, a01);
-                put(pairs, toA + 2, i, j + 2, length, a02);
-                put(pairs, toA + 3, i, j + 3, length, a03);
-                put(pairs, toA + length, i + 1, j, length, a10);
-                put(pairs, toA + length + 1, i + 1, j + 1, length, a11);
-                put(pairs, toA + length + 2, i + 1, j + 2, length, a12);
-                put(pairs, toA + length + 3, i + 1, j + 3, length, a13);
-                put(pairs, toA + 2 * length, i + 2, j, length, a20);
-                put(pairs, toA + 2 * length + 1, i + 2, j + 1, length, a21);
-                put(pairs, toA + 2 * length + 2, i + 2, j + 2, length, a22);
-                put(pairs, toA + 2 * length + 3, i + 2, j + 3, length, a23);
-                put(pairs, toA + 3 * length, i + 3, j, length, a30);
-                put(pairs, toA + 3 * length + 1, i + 3, j + 1, length, a31);
-                put(pairs, toA + 3 * length + 2, i + 3, j + 2, length, a32);
-                put(pairs, toA + 3 * length + 3, i + 3, j + 3, length, a33);
+            for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                for (int j = 0; j < DeltaTiles.QUAD; j++) {
+                    int tokenI = quadI * DeltaTiles.QUAD + i;
+                    int tokenJ = quadJ * DeltaTiles.QUAD + j;
+                    put(pairs, toP, tokenI, tokenJ, length, p[i * DeltaTiles.QUAD + j]);
+                    if ((form & DeltaForm.ERASE) != 0) {
+                        put(pairs, toA, tokenI, tokenJ, length, a[i * DeltaTiles.QUAD + j]);
+                    }
+                }
             }
         }
         // Pairs within quads were summed by channel: each work-item adds up one pair of one quad.
-        int sum = item / DeltaTiles.QUADS;
-        int sumQuad = item % DeltaTiles.QUADS;
-        int start = sumQuad * DeltaTiles.QUAD;
-        int home = ((chunk * heads + head) * 2 + 1) * length * length + start * length + start;
+        int pair = item / DeltaTiles.QUADS;
+        int start = item % DeltaTiles.QUADS * DeltaTiles.QUAD;
+        // Row i of a lower triangle begins at i (i + 1) / 2.
+        int pairI = 0;
+        if (pair >= 1) {
+            pairI = 1;
+        }
+        if (pair >= 3) {
+            pairI = 2;
+        }
+        if (pair >= 6) {
+            pairI = 3;
+        }
+        int pairJ = pair - pairI * (pairI + 1) / 2;
+        int summands = item % DeltaTiles.QUADS * DeltaTiles.DEPTH;
         context.localBarrier();
-        tile[item] = dp00;
-        tile[256 + item] = dp10;
-        tile[512 + item] = dp11;
-        tile[768 + item] = dp20;
-        tile[1024 + item] = dp21;
-        tile[1280 + item] = dp22;
-        tile[1536 + item] = dp30;
-        tile[1792 + item] = dp31;
-        tile[2048 + item] = dp32;
-        tile[2304 + item] = dp33;
+        for (int i = 0; i < WITHIN; i++) {
+            tile[i * DeltaTiles.LOCAL + item] = inP[i];
+        }
         context.localBarrier();
-        if (sum < ROUND) {
+        if (pair < WITHIN) {
             float value = 0.0f;
             for (int c = 0; c < DeltaTiles.DEPTH; c++) {
-                value += tile[sum * DeltaTiles.LOCAL + sumQuad * DeltaTiles.DEPTH + c];
+                value += tile[pair * DeltaTiles.LOCAL + summands + c];
             }
-            // Row i of a lower triangle begins at i (i + 1) / 2.
-            int i = 0;
-            if (sum >= 1) {
-                i = 1;
-            }
-            if (sum >= 3) {
-                i = 2;
-            }
-            if (sum >= 6) {
-                i = 3;
-            }
-            int j = sum - i * (i + 1) / 2;
-            put(pairs, home + i * length + j, start + i, start + j, length, value);
+            put(pairs, toP, start + pairI, start + pairJ, length, value);
         }
         if ((form & DeltaForm.ERASE) != 0) {
             context.localBarrier();
-            tile[item] = da10;
-            tile[256 + item] = da20;
-            tile[512 + item] = da21;
-            tile[768 + item] = da30;
-            tile[1024 + item] = da31;
-            tile[1280 + item] = da32;
+            for (int i = 0; i < WITHIN; i++) {
+                tile[i * DeltaTiles.LOCAL + item] = inA[i];
+            }
             context.localBarrier();
-            if (sum < 6) {
+            if (pair < WITHIN) {
                 float value = 0.0f;
                 for (int c = 0; c < DeltaTiles.DEPTH; c++) {
-                    value += tile[sum * DeltaTiles.LOCAL + sumQuad * DeltaTiles.DEPTH + c];
+                    value += tile[pair * DeltaTiles.LOCAL + summands + c];
                 }
-                int i = 1;
-                if (sum >= 1) {
-                    i = 2;
-                }
-                if (sum >= 3) {
-                    i = 3;
-                }
-                int j = sum - i * (i - 1) / 2;
-                put(pairs, home - length * length + i * length + j, start + i, start + j, length, value);
+                put(pairs, toA, start + pairI, start + pairJ, length, value);
             }
         }
-    }
-
-    /** What a row is multiplied by; 0 for rows and channels that are not there. */
-    private static float unitOf(float unit, int row, int tokens, int there) {
-        float factor = 0.0f;
-        if (row < tokens && there != 0) {
-            factor = unit;
-        }
-        return factor;
     }
 
     /** What a token decays a channel by; tokens that are not there leave it. */
@@ -530,9 +326,10 @@ public final class GroupDeltaChannels {
         return factor;
     }
 
-    private static void put(FloatArray pairs, int to, int i, int j, int length, float value) {
+    /** Stores a pair of a chunk's matrix, if the chunk has both tokens. */
+    private static void put(FloatArray pairs, int matrix, int i, int j, int length, float value) {
         if (i < length && j < length) {
-            pairs.set(to, value);
+            pairs.set(matrix + i * length + j, value);
         }
     }
 }

@@ -29,7 +29,17 @@ public final class GroupDeltaScan {
     /** Up to this K there is room for padding. */
     private static final int ROOMY = 128;
 
-    private static final int LINES = DeltaTiles.LOCAL / 8;
+    /** Work-items beside one another; each has every {@code LANES}th of a strip's columns. */
+    private static final int LANES = 8;
+
+    /** Work-items below one another: rows of a work-item are so far apart. */
+    private static final int LINES = DeltaTiles.LOCAL / LANES;
+
+    /** Rows or columns of a work-item. */
+    private static final int QUAD = DeltaTiles.QUAD;
+
+    /** Channels of the state that are written at a time. */
+    private static final int CHANNELS = QUAD * LINES;
 
     private GroupDeltaScan() {}
 
@@ -105,255 +115,167 @@ public final class GroupDeltaScan {
             }
             strip[d * stride + lane] = value;
         }
-        int column = item % 8;
-        int line = item / 8;
+        int column = item % LANES;
+        int line = item / LANES;
         int part = item % DeltaTiles.DEPTH;
         int partLine = item / DeltaTiles.DEPTH;
+        float[] reads = new float[2 * QUAD];
+        for (int i = 0; i < 2 * QUAD; i++) {
+            reads[i] = 0.0f;
+        }
+        float[] erased = new float[2 * QUAD];
+        for (int i = 0; i < 2 * QUAD; i++) {
+            erased[i] = 0.0f;
+        }
+        float[] sums = new float[QUAD * QUAD];
+        for (int i = 0; i < QUAD * QUAD; i++) {
+            sums[i] = 0.0f;
+        }
+        float[] query = new float[QUAD];
+        for (int i = 0; i < QUAD; i++) {
+            query[i] = 0.0f;
+        }
+        float[] erase = new float[QUAD];
+        for (int i = 0; i < QUAD; i++) {
+            erase[i] = 0.0f;
+        }
+        float[] values = new float[QUAD];
+        for (int i = 0; i < QUAD; i++) {
+            values[i] = 0.0f;
+        }
+        float[] key = new float[2 * QUAD];
+        for (int i = 0; i < 2 * QUAD; i++) {
+            key[i] = 0.0f;
+        }
         for (int first = begin; first < stop; first += length) {
             int tokens = TornadoMath.min(length, stop - first);
-            float o00 = 0.0f;
-            float o01 = 0.0f;
-            float o02 = 0.0f;
-            float o03 = 0.0f;
-            float o10 = 0.0f;
-            float o11 = 0.0f;
-            float o12 = 0.0f;
-            float o13 = 0.0f;
-            float r00 = 0.0f;
-            float r01 = 0.0f;
-            float r02 = 0.0f;
-            float r03 = 0.0f;
-            float r10 = 0.0f;
-            float r11 = 0.0f;
-            float r12 = 0.0f;
-            float r13 = 0.0f;
-            float query0 = element(queries, first, partLine, tokens, heads, head, part, keyDim);
-            float query1 = element(queries, first, partLine + 16, tokens, heads, head, part, keyDim);
-            float query2 = element(queries, first, partLine + 32, tokens, heads, head, part, keyDim);
-            float query3 = element(queries, first, partLine + 48, tokens, heads, head, part, keyDim);
-            float erase0 = 0.0f;
-            float erase1 = 0.0f;
-            float erase2 = 0.0f;
-            float erase3 = 0.0f;
-            if ((form & DeltaForm.ERASE) != 0) {
-                erase0 = element(erasers, first, partLine, tokens, heads, head, part, keyDim);
-                erase1 = element(erasers, first, partLine + 16, tokens, heads, head, part, keyDim);
-                erase2 = element(erasers, first, partLine + 32, tokens, heads, head, part, keyDim);
-                erase3 = element(erasers, first, partLine + 48, tokens, heads, head, part, keyDim);
+            for (int i = 0; i < 2 * QUAD; i++) {
+                reads[i] = 0.0f;
+                erased[i] = 0.0f;
+            }
+            for (int i = 0; i < QUAD; i++) {
+                int row = partLine + i * DeltaTiles.DEPTH;
+                query[i] = element(queries, first, row, tokens, heads, head, part, keyDim);
+                if ((form & DeltaForm.ERASE) != 0) {
+                    erase[i] = element(erasers, first, row, tokens, heads, head, part, keyDim);
+                }
             }
             for (int from = 0; from < width; from += DeltaTiles.DEPTH) {
                 context.localBarrier();
-                int to = partLine * pitch + part;
-                slice[to] = query0;
-                slice[to + 16 * pitch] = query1;
-                slice[to + 32 * pitch] = query2;
-                slice[to + 48 * pitch] = query3;
-                if ((form & DeltaForm.ERASE) != 0) {
-                    slice[to + 64 * pitch] = erase0;
-                    slice[to + 80 * pitch] = erase1;
-                    slice[to + 96 * pitch] = erase2;
-                    slice[to + 112 * pitch] = erase3;
+                for (int i = 0; i < QUAD; i++) {
+                    int to = (partLine + i * DeltaTiles.DEPTH) * pitch + part;
+                    slice[to] = query[i];
+                    if ((form & DeltaForm.ERASE) != 0) {
+                        slice[to + DeltaTiles.TOKENS * pitch] = erase[i];
+                    }
                 }
                 context.localBarrier();
-                int next = TornadoMath.min(from + DeltaTiles.DEPTH, rows - DeltaTiles.DEPTH);
-                query0 = element(queries, first, partLine, tokens, heads, head, next + part, keyDim);
-                query1 = element(queries, first, partLine + 16, tokens, heads, head, next + part, keyDim);
-                query2 = element(queries, first, partLine + 32, tokens, heads, head, next + part, keyDim);
-                query3 = element(queries, first, partLine + 48, tokens, heads, head, next + part, keyDim);
-                if ((form & DeltaForm.ERASE) != 0) {
-                    erase0 = element(erasers, first, partLine, tokens, heads, head, next + part, keyDim);
-                    erase1 = element(erasers, first, partLine + 16, tokens, heads, head, next + part, keyDim);
-                    erase2 = element(erasers, first, partLine + 32, tokens, heads, head, next + part, keyDim);
-                    erase3 = element(erasers, first, partLine + 48, tokens, heads, head, next + part, keyDim);
+                int next = TornadoMath.min(from + DeltaTiles.DEPTH, rows - DeltaTiles.DEPTH) + part;
+                for (int i = 0; i < QUAD; i++) {
+                    int row = partLine + i * DeltaTiles.DEPTH;
+                    query[i] = element(queries, first, row, tokens, heads, head, next, keyDim);
+                    if ((form & DeltaForm.ERASE) != 0) {
+                        erase[i] = element(erasers, first, row, tokens, heads, head, next, keyDim);
+                    }
                 }
                 for (int c = 0; c < depth; c++) {
                     int atState = (from + c) * stride + column;
                     int atRow = line * pitch + c;
-                    float s0 = strip[atState];
-                    float s1 = strip[atState + 8];
-                    float s2 = strip[atState + 16];
-                    float s3 = strip[atState + 24];
-                    float q0 = slice[atRow];
-                    o00 += q0 * s0;
-                    o01 += q0 * s1;
-                    o02 += q0 * s2;
-                    o03 += q0 * s3;
-                    float q1 = slice[atRow + 32 * pitch];
-                    o10 += q1 * s0;
-                    o11 += q1 * s1;
-                    o12 += q1 * s2;
-                    o13 += q1 * s3;
+                    for (int j = 0; j < QUAD; j++) {
+                        values[j] = strip[atState + j * LANES];
+                    }
+                    for (int i = 0; i < 2; i++) {
+                        float x = slice[atRow + i * LINES * pitch];
+                        for (int j = 0; j < QUAD; j++) {
+                            reads[i * QUAD + j] += x * values[j];
+                        }
+                    }
                     if ((form & DeltaForm.ERASE) != 0) {
-                        float e0 = slice[atRow + 64 * pitch];
-                        r00 += e0 * s0;
-                        r01 += e0 * s1;
-                        r02 += e0 * s2;
-                        r03 += e0 * s3;
-                        float e1 = slice[atRow + 96 * pitch];
-                        r10 += e1 * s0;
-                        r11 += e1 * s1;
-                        r12 += e1 * s2;
-                        r13 += e1 * s3;
+                        for (int i = 0; i < 2; i++) {
+                            float x = slice[atRow + (DeltaTiles.TOKENS + i * LINES) * pitch];
+                            for (int j = 0; j < QUAD; j++) {
+                                erased[i * QUAD + j] += x * values[j];
+                            }
+                        }
                     }
                 }
             }
-            int to = line * stride + column;
-            written[to] = target(targets, first, line, tokens, heads, head, block + column, valueDim, r00);
-            written[to + 8] = target(targets, first, line, tokens, heads, head, block + column + 8, valueDim, r01);
-            written[to + 16] = target(targets, first, line, tokens, heads, head, block + column + 16, valueDim, r02);
-            written[to + 24] = target(targets, first, line, tokens, heads, head, block + column + 24, valueDim, r03);
-            written[to + 32 * stride] =
-                    target(targets, first, line + 32, tokens, heads, head, block + column, valueDim, r10);
-            written[to + 32 * stride + 8] =
-                    target(targets, first, line + 32, tokens, heads, head, block + column + 8, valueDim, r11);
-            written[to + 32 * stride + 16] =
-                    target(targets, first, line + 32, tokens, heads, head, block + column + 16, valueDim, r12);
-            written[to + 32 * stride + 24] =
-                    target(targets, first, line + 32, tokens, heads, head, block + column + 24, valueDim, r13);
+            for (int i = 0; i < 2; i++) {
+                for (int j = 0; j < QUAD; j++) {
+                    int row = line + i * LINES;
+                    int place = block + column + j * LANES;
+                    written[row * stride + column + j * LANES] =
+                            target(targets, first, row, tokens, heads, head, place, valueDim, erased[i * QUAD + j]);
+                }
+            }
             // P: pairs above the diagonal were never stored, and tokens that are not there wrote 0.
             int toP = ((chunk * heads + head) * 2 + 1) * length * length;
             for (int from = 0; from < tokens; from += DeltaTiles.DEPTH) {
-                float pair0 = pair(pairs, toP, partLine, from + part, length);
-                float pair1 = pair(pairs, toP, partLine + 16, from + part, length);
-                float pair2 = pair(pairs, toP, partLine + 32, from + part, length);
-                float pair3 = pair(pairs, toP, partLine + 48, from + part, length);
+                for (int i = 0; i < QUAD; i++) {
+                    query[i] = pair(pairs, toP, partLine + i * DeltaTiles.DEPTH, from + part, length);
+                }
                 context.localBarrier();
-                int toSlice = partLine * pitch + part;
-                slice[toSlice] = pair0;
-                slice[toSlice + 16 * pitch] = pair1;
-                slice[toSlice + 32 * pitch] = pair2;
-                slice[toSlice + 48 * pitch] = pair3;
+                for (int i = 0; i < QUAD; i++) {
+                    slice[(partLine + i * DeltaTiles.DEPTH) * pitch + part] = query[i];
+                }
                 context.localBarrier();
                 for (int c = 0; c < depth; c++) {
                     int atWritten = (from + c) * stride + column;
-                    int atRow = line * pitch + c;
-                    float w0 = written[atWritten];
-                    float w1 = written[atWritten + 8];
-                    float w2 = written[atWritten + 16];
-                    float w3 = written[atWritten + 24];
-                    float p0 = slice[atRow];
-                    o00 += p0 * w0;
-                    o01 += p0 * w1;
-                    o02 += p0 * w2;
-                    o03 += p0 * w3;
-                    float p1 = slice[atRow + 32 * pitch];
-                    o10 += p1 * w0;
-                    o11 += p1 * w1;
-                    o12 += p1 * w2;
-                    o13 += p1 * w3;
+                    for (int j = 0; j < QUAD; j++) {
+                        values[j] = written[atWritten + j * LANES];
+                    }
+                    for (int i = 0; i < 2; i++) {
+                        float x = slice[(line + i * LINES) * pitch + c];
+                        for (int j = 0; j < QUAD; j++) {
+                            reads[i * QUAD + j] += x * values[j];
+                        }
+                    }
                 }
             }
-            store(o, first, line, tokens, heads, head, block + column, valueDim, o00 * scale);
-            store(o, first, line, tokens, heads, head, block + column + 8, valueDim, o01 * scale);
-            store(o, first, line, tokens, heads, head, block + column + 16, valueDim, o02 * scale);
-            store(o, first, line, tokens, heads, head, block + column + 24, valueDim, o03 * scale);
-            store(o, first, line + 32, tokens, heads, head, block + column, valueDim, o10 * scale);
-            store(o, first, line + 32, tokens, heads, head, block + column + 8, valueDim, o11 * scale);
-            store(o, first, line + 32, tokens, heads, head, block + column + 16, valueDim, o12 * scale);
-            store(o, first, line + 32, tokens, heads, head, block + column + 24, valueDim, o13 * scale);
-            for (int channel = 0; channel < width; channel += 128) {
-                float s00 = 0.0f;
-                float s01 = 0.0f;
-                float s02 = 0.0f;
-                float s03 = 0.0f;
-                float s10 = 0.0f;
-                float s11 = 0.0f;
-                float s12 = 0.0f;
-                float s13 = 0.0f;
-                float s20 = 0.0f;
-                float s21 = 0.0f;
-                float s22 = 0.0f;
-                float s23 = 0.0f;
-                float s30 = 0.0f;
-                float s31 = 0.0f;
-                float s32 = 0.0f;
-                float s33 = 0.0f;
+            for (int i = 0; i < 2; i++) {
+                for (int j = 0; j < QUAD; j++) {
+                    int place = block + column + j * LANES;
+                    float value = reads[i * QUAD + j] * scale;
+                    store(o, first, line + i * LINES, tokens, heads, head, place, valueDim, value);
+                }
+            }
+            for (int channel = 0; channel < width; channel += CHANNELS) {
+                for (int i = 0; i < QUAD * QUAD; i++) {
+                    sums[i] = 0.0f;
+                }
                 for (int from = 0; from < tokens; from += DeltaTiles.DEPTH) {
-                    int keyChannel = TornadoMath.min(channel + item % 128, keyDim - 1);
-                    int keyLine = from + item / 128;
-                    float key0 = element(keys, first, keyLine, tokens, heads, head, keyChannel, keyDim);
-                    float key1 = element(keys, first, keyLine + 2, tokens, heads, head, keyChannel, keyDim);
-                    float key2 = element(keys, first, keyLine + 4, tokens, heads, head, keyChannel, keyDim);
-                    float key3 = element(keys, first, keyLine + 6, tokens, heads, head, keyChannel, keyDim);
-                    float key4 = element(keys, first, keyLine + 8, tokens, heads, head, keyChannel, keyDim);
-                    float key5 = element(keys, first, keyLine + 10, tokens, heads, head, keyChannel, keyDim);
-                    float key6 = element(keys, first, keyLine + 12, tokens, heads, head, keyChannel, keyDim);
-                    float key7 = element(keys, first, keyLine + 14, tokens, heads, head, keyChannel, keyDim);
+                    int keyChannel = TornadoMath.min(channel + item % CHANNELS, keyDim - 1);
+                    int keyLine = from + item / CHANNELS;
+                    for (int i = 0; i < 2 * QUAD; i++) {
+                        key[i] = element(keys, first, keyLine + 2 * i, tokens, heads, head, keyChannel, keyDim);
+                    }
                     context.localBarrier();
-                    slice[item] = key0;
-                    slice[item + 256] = key1;
-                    slice[item + 512] = key2;
-                    slice[item + 768] = key3;
-                    slice[item + 1024] = key4;
-                    slice[item + 1280] = key5;
-                    slice[item + 1536] = key6;
-                    slice[item + 1792] = key7;
+                    for (int i = 0; i < 2 * QUAD; i++) {
+                        slice[item + i * DeltaTiles.LOCAL] = key[i];
+                    }
                     context.localBarrier();
                     for (int c = 0; c < depth; c++) {
                         int atWritten = (from + c) * stride + column;
-                        int atKey = c * 128 + line;
-                        float w0 = written[atWritten];
-                        float w1 = written[atWritten + 8];
-                        float w2 = written[atWritten + 16];
-                        float w3 = written[atWritten + 24];
-                        float k0 = slice[atKey];
-                        s00 += k0 * w0;
-                        s01 += k0 * w1;
-                        s02 += k0 * w2;
-                        s03 += k0 * w3;
-                        float k1 = slice[atKey + 32];
-                        s10 += k1 * w0;
-                        s11 += k1 * w1;
-                        s12 += k1 * w2;
-                        s13 += k1 * w3;
-                        float k2 = slice[atKey + 64];
-                        s20 += k2 * w0;
-                        s21 += k2 * w1;
-                        s22 += k2 * w2;
-                        s23 += k2 * w3;
-                        float k3 = slice[atKey + 96];
-                        s30 += k3 * w0;
-                        s31 += k3 * w1;
-                        s32 += k3 * w2;
-                        s33 += k3 * w3;
+                        for (int j = 0; j < QUAD; j++) {
+                            values[j] = written[atWritten + j * LANES];
+                        }
+                        for (int i = 0; i < QUAD; i++) {
+                            float x = slice[c * CHANNELS + line + i * LINES];
+                            for (int j = 0; j < QUAD; j++) {
+                                sums[i * QUAD + j] += x * values[j];
+                            }
+                        }
                     }
                 }
-                int total = (chunk * heads + head) * keyDim;
-                int row0 = channel + line;
-                if (row0 < keyDim) {
-                    float factor = totals.get(total + row0);
-                    int at = row0 * stride + column;
-                    strip[at] = strip[at] * factor + s00;
-                    strip[at + 8] = strip[at + 8] * factor + s01;
-                    strip[at + 16] = strip[at + 16] * factor + s02;
-                    strip[at + 24] = strip[at + 24] * factor + s03;
-                }
-                int row1 = channel + line + 32;
-                if (row1 < keyDim) {
-                    float factor = totals.get(total + row1);
-                    int at = row1 * stride + column;
-                    strip[at] = strip[at] * factor + s10;
-                    strip[at + 8] = strip[at + 8] * factor + s11;
-                    strip[at + 16] = strip[at + 16] * factor + s12;
-                    strip[at + 24] = strip[at + 24] * factor + s13;
-                }
-                int row2 = channel + line + 64;
-                if (row2 < keyDim) {
-                    float factor = totals.get(total + row2);
-                    int at = row2 * stride + column;
-                    strip[at] = strip[at] * factor + s20;
-                    strip[at + 8] = strip[at + 8] * factor + s21;
-                    strip[at + 16] = strip[at + 16] * factor + s22;
-                    strip[at + 24] = strip[at + 24] * factor + s23;
-                }
-                int row3 = channel + line + 96;
-                if (row3 < keyDim) {
-                    float factor = totals.get(total + row3);
-                    int at = row3 * stride + column;
-                    strip[at] = strip[at] * factor + s30;
-                    strip[at + 8] = strip[at + 8] * factor + s31;
-                    strip[at + 16] = strip[at + 16] * factor + s32;
-                    strip[at + 24] = strip[at + 24] * factor + s33;
+                for (int i = 0; i < QUAD; i++) {
+                    int row = channel + line + i * LINES;
+                    if (row < keyDim) {
+                        float factor = totals.get((chunk * heads + head) * keyDim + row);
+                        for (int j = 0; j < QUAD; j++) {
+                            int at = row * stride + column + j * LANES;
+                            strip[at] = strip[at] * factor + sums[i * QUAD + j];
+                        }
+                    }
                 }
             }
             chunk++;
