@@ -1,7 +1,6 @@
 package dev.gust.runtime.attention;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * One head's state and its gradient, column after column [V, K]. Chunk by chunk the state goes forward and leaves itself at
@@ -9,12 +8,11 @@ import java.util.Arrays;
  */
 final class BackwardColumns {
     private final DeltaStep step;
-    private final int keyDim;
     private final int valueDim;
     private final int stride;
     private final int chunk;
-    private final float[] state;
-    private final float[] gradient;
+    private final StateColumns state;
+    private final StateColumns gradient;
     private final float[][] starts;
 
     /** v − S̃ᵀe of all tokens [T, V]. */
@@ -25,48 +23,39 @@ final class BackwardColumns {
 
     BackwardColumns(DeltaStep step, DeltaSizes sizes, int chunk, int tokens) {
         this.step = step;
-        this.keyDim = sizes.keyDim();
         this.valueDim = sizes.valueDim();
         this.stride = BackwardBlock.stride(sizes);
         this.chunk = chunk;
-        this.state = new float[valueDim * stride];
-        this.gradient = new float[valueDim * stride];
+        this.state = new StateColumns(sizes, stride);
+        this.gradient = new StateColumns(sizes, stride);
         this.starts = new float[Math.ceilDiv(tokens, chunk)][];
         this.errors = new float[Math.multiplyExact(tokens, valueDim)];
         this.path = new float[(Math.min(chunk, tokens) + 1) * stride];
     }
 
     void loadState(MemorySegment states, long index) {
-        load(states, index, state);
+        state.load(states, index);
     }
 
     void loadGradient(MemorySegment states, long index) {
-        load(states, index, gradient);
-    }
-
-    private void load(MemorySegment states, long index, float[] to) {
-        Arrays.fill(to, 0);
-        for (int i = 0; i < keyDim * valueDim && DeltaGradients.wanted(states); i++) {
-            to[i % valueDim * stride + i / valueDim] = RuleCall.at(states, index * keyDim * valueDim + i);
-        }
+        gradient.load(states, index);
     }
 
     void storeGradient(MemorySegment states, long index) {
-        for (int i = 0; i < keyDim * valueDim && DeltaGradients.wanted(states); i++) {
-            RuleCall.set(states, index * keyDim * valueDim + i, gradient[i % valueDim * stride + i / valueDim]);
-        }
+        gradient.store(states, index);
     }
 
     /** @param first the block's first token in its sequence */
     void forward(BackwardBlock x, int first) {
-        starts[first / chunk] = state.clone();
+        float[] ahead = state.values();
+        starts[first / chunk] = ahead.clone();
         for (int c = 0; c < valueDim; c++) {
             int s = c * stride;
             for (int t = 0; t < x.count; t++) {
                 int row = t * stride;
-                float error = x.v[t * valueDim + c] - BackwardLoops.decayAndRead(state, s, x.decay, x.e, row, stride);
+                float error = x.v[t * valueDim + c] - BackwardLoops.decayAndRead(ahead, s, x.decay, x.e, row, stride);
                 errors[(first + t) * valueDim + c] = error;
-                BackwardLoops.add(state, s, x.k, row, x.beta[t] * error, stride);
+                BackwardLoops.add(ahead, s, x.k, row, x.beta[t] * error, stride);
             }
         }
     }
@@ -89,16 +78,17 @@ final class BackwardColumns {
     private void token(BackwardBlock x, int t, int c, float error) {
         int row = t * stride;
         int s = c * stride;
+        float[] back = gradient.values();
         float read = step.scale() * x.dO[t * valueDim + c];
         boolean before = step.readsBefore();
-        float dWritten = BackwardLoops.addAndRead(gradient, s, x, row, before ? 0 : read, stride);
+        float dWritten = BackwardLoops.addAndRead(back, s, x, row, before ? 0 : read, stride);
         float dTarget = x.beta[t] * dWritten;
         x.dBeta[t] += (double) dWritten * error;
         x.dV[t * valueDim + c] = dTarget;
         BackwardLoops.add(x.dQ, row, path, before ? row : row + stride, read, stride);
-        BackwardLoops.back(x, row, path, row, gradient, s, x.beta[t] * error, dTarget, stride);
+        BackwardLoops.back(x, row, path, row, back, s, x.beta[t] * error, dTarget, stride);
         if (before) {
-            BackwardLoops.add(gradient, s, x.q, row, read, stride);
+            BackwardLoops.add(back, s, x.q, row, read, stride);
         }
     }
 }

@@ -4,13 +4,12 @@ import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Map;
 
 /**
  * Linear attention whose heads decay by constants of their own: retention (arXiv 2307.08621), γ = 1 − 2^(−5−h), and
  * lightning attention (2401.04658).
  */
-final class ConstantDecayRule implements DifferentiableRule {
+final class ConstantDecayRule implements DifferentiableDeltaRule {
     private final RuleSettings settings;
     private final float[] decays;
     private final boolean ahead;
@@ -89,12 +88,12 @@ final class ConstantDecayRule implements DifferentiableRule {
 
     /** The decays are nobody's to learn. */
     @Override
-    public DeltaGradients route(RuleCall call, Map<String, MemorySegment> wanted, MemorySegment initialStates) {
+    public DeltaGradients route(BackwardCall call, MemorySegment initialStates) {
         return new DeltaGradients(
-                DifferentiableRule.wanted(wanted, "q"),
-                DifferentiableRule.wanted(wanted, "k"),
+                call.wanted("q"),
+                call.wanted("k"),
                 DeltaOperands.NOTHING,
-                DifferentiableRule.wanted(wanted, "v"),
+                call.wanted("v"),
                 DeltaOperands.NOTHING,
                 DeltaOperands.NOTHING,
                 initialStates);

@@ -5,6 +5,7 @@ import dev.gust.kernels.attention.DeltaGradient;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import dev.gust.runtime.kernel.NativeArrays;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -24,23 +25,15 @@ record DeltaGradientArrays(
         FloatArray dV,
         FloatArray dBeta,
         FloatArray dG,
-        FloatArray dState) {
+        FloatArray dState)
+        implements GradientArrays<DeltaOperands, DeltaGradients> {
     /**
      * @throws UsageException if the device has no room for the states at the boundaries of chunks
      */
     static DeltaGradientArrays of(DeltaStep step, DeltaSizes sizes, NativeArrays arrays, long maxBytes) {
         var form = new Form.Chunked(DeltaGradient.CHUNK);
         int tokens = sizes.tokens();
-        long chunks = Math.max(1, tokens / DeltaGradient.CHUNK + sizes.sequences());
-        long rows = DeltaGradient.SECTIONS * (long) tokens * sizes.valueHeads() * sizes.keyDim();
-        long floats = Math.max(chunks * sizes.stateElements(1), rows);
-        long most = Math.min(NativeArrays.MAX_WORDS, maxBytes / Float.BYTES);
-        if (floats > most) {
-            throw new UsageException(
-                    "gradients of " + tokens + " tokens in " + sizes.sequences() + " sequences take an array of "
-                            + floats + " floats, and the device has room for " + most,
-                    "prepare for fewer tokens or sequences in a call");
-        }
+        GradientArrays.requireRoom(sizes, 1, DeltaGradient.SECTIONS, maxBytes);
         DeltaArrays own = DeltaArrays.of(step, sizes, form, arrays);
         return new DeltaGradientArrays(
                 own,
@@ -53,9 +46,51 @@ record DeltaGradientArrays(
                 arrays.floats(sizes.stateElements(sizes.sequences())));
     }
 
-    /** The gradient of o. */
-    FloatArray dO() {
+    @Override
+    public FloatArray dO() {
         return own.o();
+    }
+
+    @Override
+    public FloatArray state() {
+        return own.state();
+    }
+
+    @Override
+    public void check(
+            DeltaOperands operands,
+            Sequences sequences,
+            MemorySegment initialStates,
+            MemorySegment dO,
+            MemorySegment dFinalStates,
+            DeltaGradients gradients) {
+        operands.check(own.step(), own.sizes(), sequences, dO);
+        gradients.check(own.step(), own.sizes(), sequences);
+        DeltaGradients.checkStates(own.sizes(), sequences, initialStates, dFinalStates);
+    }
+
+    @Override
+    public void fill(DeltaOperands operands, Sequences sequences) {
+        own.place(sequences, new boolean[own.capacity()]);
+        own.fill(operands);
+    }
+
+    @Override
+    public void read(DeltaGradients gradients) {
+        GradientArrays.read(dQ, gradients.q());
+        GradientArrays.read(dK, gradients.k());
+        GradientArrays.read(dE, gradients.e());
+        GradientArrays.read(dV, gradients.v());
+        GradientArrays.read(dBeta, gradients.beta());
+        GradientArrays.read(dG, gradients.g());
+        GradientArrays.read(dState, gradients.initialStates());
+    }
+
+    /** A head's decay has no gradient then. */
+    @Override
+    public void readWithoutTokens(MemorySegment dFinalStates, DeltaGradients gradients) {
+        gradients.g().fill((byte) 0);
+        GradientArrays.handOn(dFinalStates, gradients.initialStates());
     }
 
     /** Chunks for which there is room. */

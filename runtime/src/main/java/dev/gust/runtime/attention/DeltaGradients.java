@@ -52,7 +52,7 @@ public record DeltaGradients(
         return segment.byteSize() > 0;
     }
 
-    private static void requireIfWanted(String name, MemorySegment segment, long elements) {
+    static void requireIfWanted(String name, MemorySegment segment, long elements) {
         if (wanted(segment)) {
             Operands.require(name, segment, elements);
         }

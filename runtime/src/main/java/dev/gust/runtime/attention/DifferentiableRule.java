@@ -1,33 +1,40 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.device.Device;
 import java.lang.foreign.MemorySegment;
-import java.util.Map;
 
-/** A rule through which gradients go back. It carries nothing on the host. */
-interface DifferentiableRule extends DeltaRule {
-    /**
-     * The gradient of what the step wrote, where the rule finishes it.
-     *
-     * @param raw what the step wrote
-     * @param dO the gradient of o
-     */
-    default MemorySegment outputGradient(RuleCall call, MemorySegment raw, MemorySegment dO) {
-        return dO;
+/**
+ * A rule through which gradients go back.
+ *
+ * @param <X> the recurrence's operands
+ * @param <G> where the gradients of those go
+ */
+interface DifferentiableRule<X, G> extends AttentionRule<X> {
+    /** The recurrence's gradients, ready on a device. */
+    BackwardPlan<X, G> prepareBackward(Device device);
+
+    /** Whether {@link #outputGradient} asks for what the recurrence wrote. */
+    default boolean needsOutput() {
+        return false;
     }
 
     /**
-     * Where the step's gradients go: to those that are wanted, or to scratch that {@link #finishGradients} makes them of.
+     * The gradient of what the recurrence wrote, where the rule finishes it.
      *
-     * @param wanted by the tensors' names
-     * @param initialStates that of the step's states
+     * @param raw what the recurrence wrote, if {@link #needsOutput()}
      */
-    DeltaGradients route(RuleCall call, Map<String, MemorySegment> wanted, MemorySegment initialStates);
-
-    /** Makes what is wanted of what went to scratch. */
-    default void finishGradients(RuleCall call, Map<String, MemorySegment> wanted) {}
-
-    /** What is wanted under a name. */
-    static MemorySegment wanted(Map<String, MemorySegment> gradients, String name) {
-        return gradients.getOrDefault(name, DeltaOperands.NOTHING);
+    default MemorySegment outputGradient(BackwardCall call, MemorySegment raw) {
+        return call.dO();
     }
+
+    /**
+     * Where the recurrence's gradients go: to those that are wanted, or to scratch that {@link #finishGradients} makes them
+     * of.
+     *
+     * @param initialStates that of the recurrence's states
+     */
+    G route(BackwardCall call, MemorySegment initialStates);
+
+    /** Makes what is wanted of what the recurrence found: of tensors, and of what is carried on the host. */
+    default void finishGradients(BackwardCall call) {}
 }

@@ -34,7 +34,8 @@ final class DplrKernels {
                 arrays);
     }
 
-    private static DplrArrays normalize(
+    /** Divides q and k by their lengths. */
+    static DplrArrays normalize(
             DplrArrays a, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> scratch) {
         FloatArray q = memory.floats(a.q().getSize());
         FloatArray k = memory.floats(a.k().getSize());

@@ -43,6 +43,23 @@ public record DplrStep(boolean decays, boolean normalizes, float scale) {
         };
     }
 
+    /**
+     * Makes the step's gradients ready on a device. Costly: keep the plan.
+     *
+     * @param sizes of which the heads of an erase key are ignored
+     * @throws dev.gust.formats.UsageException if so many tokens have no room on the device
+     */
+    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, DeltaSizes sizes) {
+        return switch (device) {
+            case KernelDevice kernels -> {
+                var arrays = DplrGradientArrays.of(this, sizes, kernels.arrays(), kernels.maxArrayBytes());
+                yield new KernelBackward<>(kernels, DplrBackwardKernels.of(arrays, kernels.arrays()), arrays);
+            }
+            case JvmDevice jvm -> new JvmDplrBackward(jvm, this, sizes);
+            default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
+        };
+    }
+
     /** The decay that kernels take. */
     int decayBits() {
         return decays ? DeltaForm.CHANNEL_DECAY : 0;

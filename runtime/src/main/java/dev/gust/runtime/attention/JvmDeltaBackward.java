@@ -23,6 +23,17 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
      * @throws UsageException if a sequence is longer than an array can be
      */
     JvmDeltaBackward(JvmDevice device, DeltaStep step, DeltaSizes sizes) {
+        requireRoom(sizes);
+        this.device = device;
+        this.step = step;
+        this.sizes = sizes;
+        this.scratch = new Scratch(sizes.tokens());
+    }
+
+    /**
+     * @throws UsageException if a sequence is longer than an array can be
+     */
+    static void requireRoom(DeltaSizes sizes) {
         long floats = (long) sizes.tokens() * Math.max(sizes.valueDim(), BackwardBlock.stride(sizes));
         if (floats > MOST_FLOATS || sizes.stateElements(1) / sizes.valueHeads() > MOST_FLOATS / 2) {
             throw new UsageException(
@@ -30,10 +41,6 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
                             + sizes.valueDim() + " do not fit in an array",
                     "prepare for fewer tokens in a call");
         }
-        this.device = device;
-        this.step = step;
-        this.sizes = sizes;
-        this.scratch = new Scratch(sizes.tokens());
     }
 
     @Override

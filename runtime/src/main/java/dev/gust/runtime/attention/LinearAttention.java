@@ -215,9 +215,9 @@ public record LinearAttention(
     public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes, Decay optional, String where) {
         RuleEntry entry = entry(rule);
         RuleSettings settings = settings(sizes, optional);
-        var scratch = new Scratch(sizes.tokens());
+        var scratch = new Scratch((long) sizes.tokens() * steps(entry, settings));
         try {
-            if (!(entry.maker().make(settings, scratch) instanceof DifferentiableRule made)) {
+            if (!(entry.maker().make(settings, scratch) instanceof DifferentiableRule<?, ?> made)) {
                 throw new UsageException(
                         "rule " + rule + " has no gradient",
                         "take one of "
@@ -226,15 +226,21 @@ public record LinearAttention(
                                         .map(RuleEntry::name)
                                         .collect(Collectors.joining(", ")));
             }
-            DeltaBackwardPlan plan = made.step().prepareBackward(device, made.sizes());
-            Optional<DeltaPlan> forward = made.finishes()
-                    ? Optional.of(made.step().prepare(device, made.sizes(), formFor(sizes), kernels))
-                    : Optional.empty();
-            return new DeltaRuleBackward(new CallCheck(where, entry, sizes, 1), sizes, made, plan, forward, scratch);
+            return backwardPlan(
+                    device, made, new CallCheck(where, entry, sizes, entry.multiple(settings)), sizes, scratch);
         } catch (RuntimeException e) {
             scratch.close();
             throw e;
         }
+    }
+
+    private <X, G> AttentionBackwardPlan backwardPlan(
+            Device device, DifferentiableRule<X, G> made, CallCheck check, AttentionSizes sizes, Scratch scratch) {
+        BackwardPlan<X, G> plan = made.prepareBackward(device);
+        Optional<StatePlan<X>> forward = made.needsOutput()
+                ? Optional.of(made.prepare(device, formFor(sizes), kernels))
+                : Optional.empty();
+        return new RuleBackward<>(check, sizes, made, plan, forward, scratch);
     }
 
     /**

@@ -3,13 +3,12 @@ package dev.gust.runtime.attention;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.MemorySegment;
-import java.util.Map;
 
 /**
  * Linear attention (arXiv 2006.16236) with its normaliser: S += k vᵀ, z += k, o = scale Sᵀq / (scale (q·z) + 10⁻¹⁰). q and k are
  * features, which a feature map has made not negative.
  */
-final class NormalizedLinearRule implements DifferentiableRule {
+final class NormalizedLinearRule implements DifferentiableDeltaRule {
     private static final double EPSILON = 1e-10;
 
     private final RuleSettings settings;
@@ -58,40 +57,36 @@ final class NormalizedLinearRule implements DifferentiableRule {
     }
 
     @Override
-    public MemorySegment outputGradient(RuleCall call, MemorySegment raw, MemorySegment dO) {
-        return OnesColumn.divideBackward(
-                raw,
-                dO,
-                settings.sizes().valueDim(),
-                sum -> sum + EPSILON,
-                scratch,
-                call.sequences().tokens());
+    public boolean needsOutput() {
+        return true;
     }
 
     @Override
-    public DeltaGradients route(RuleCall call, Map<String, MemorySegment> wanted, MemorySegment initialStates) {
-        AttentionSizes s = settings.sizes();
-        long perToken = (long) s.valueHeads() * (s.valueDim() + 1);
+    public MemorySegment outputGradient(BackwardCall call, MemorySegment raw) {
+        return OnesColumn.divideBackward(
+                raw,
+                call.dO(),
+                settings.sizes().valueDim(),
+                (_, sum) -> sum + EPSILON,
+                (_, _, dDivisor) -> dDivisor,
+                scratch,
+                call.tokens());
+    }
+
+    @Override
+    public DeltaGradients route(BackwardCall call, MemorySegment initialStates) {
         return new DeltaGradients(
-                DifferentiableRule.wanted(wanted, "q"),
-                DifferentiableRule.wanted(wanted, "k"),
+                call.wanted("q"),
+                call.wanted("k"),
                 DeltaOperands.NOTHING,
-                wanted.containsKey("v")
-                        ? scratch.floats("dv", call.sequences().tokens(), perToken)
-                        : DeltaOperands.NOTHING,
+                OnesColumn.valueGradients(call, settings.sizes(), scratch),
                 DeltaOperands.NOTHING,
                 DeltaOperands.NOTHING,
                 initialStates);
     }
 
     @Override
-    public void finishGradients(RuleCall call, Map<String, MemorySegment> wanted) {
-        AttentionSizes s = settings.sizes();
-        MemorySegment dV = wanted.get("v");
-        if (dV != null) {
-            int tokens = call.sequences().tokens();
-            MemorySegment from = scratch.floats("dv", tokens, (long) s.valueHeads() * (s.valueDim() + 1));
-            OnesColumn.drop(from, dV, s.valueDim());
-        }
+    public void finishGradients(BackwardCall call) {
+        OnesColumn.finishValueGradients(call, settings.sizes(), scratch);
     }
 }

@@ -1,7 +1,6 @@
 package dev.gust.runtime.attention;
 
 import java.lang.foreign.MemorySegment;
-import java.util.function.DoubleUnaryOperator;
 
 /**
  * A normaliser as a column of the state: where v has a column of ones, that column of S is z = Σ k, decayed as S is, and that
@@ -57,42 +56,60 @@ final class OnesColumn {
         }
     }
 
+    /** How the gradient of the divisor becomes that of the last column. */
+    @FunctionalInterface
+    interface DivisorGradient {
+        double of(long row, float sum, double dDivisor);
+    }
+
     /**
-     * The gradient of raw, from that of o = raw / divisor: −Σ dO ∘ raw / divisor² for the last column.
+     * The gradient of raw, from that of o = raw / divisor: for the divisor −Σ dO ∘ raw / divisor².
      *
      * @param raw [rows, V + 1]
      * @param dO [rows, V]
-     * @param divisor given the last column; its derivative by that is 1
      * @return [rows, V + 1] in scratch
      */
     static MemorySegment divideBackward(
             MemorySegment raw,
             MemorySegment dO,
             int valueDim,
-            DoubleUnaryOperator divisor,
+            Divisor divisor,
+            DivisorGradient back,
             Scratch scratch,
             int tokens) {
         long rows = dO.byteSize() / Float.BYTES / valueDim;
         MemorySegment dRaw = scratch.floats("dRaw", tokens, tokens == 0 ? 0 : rows / tokens * (valueDim + 1));
         for (long row = 0; row < rows; row++) {
             long at = row * (valueDim + 1);
-            double by = divisor.applyAsDouble(RuleCall.at(raw, at + valueDim));
+            float sum = RuleCall.at(raw, at + valueDim);
+            double by = divisor.of(row, sum);
             double along = 0;
             for (int c = 0; c < valueDim; c++) {
                 float gradient = RuleCall.at(dO, row * valueDim + c);
                 RuleCall.set(dRaw, at + c, (float) (gradient / by));
                 along += gradient * (RuleCall.at(raw, at + c) / by);
             }
-            RuleCall.set(dRaw, at + valueDim, (float) (-along / by));
+            RuleCall.set(dRaw, at + valueDim, (float) back.of(row, sum, -along / by));
         }
         return dRaw;
     }
 
-    /** x [rows, V] from those with a column more. */
-    static void drop(MemorySegment from, MemorySegment x, int valueDim) {
-        long bytes = (long) valueDim * Float.BYTES;
-        for (long row = 0; row < x.byteSize() / bytes; row++) {
-            MemorySegment.copy(from, row * (bytes + Float.BYTES), x, row * bytes, bytes);
+    /** Where the gradient of v with its column of ones goes, if that of v is wanted. */
+    static MemorySegment valueGradients(BackwardCall call, AttentionSizes s, Scratch scratch) {
+        return call.wantsAny("v")
+                ? scratch.floats("dOnes", call.tokens(), (long) s.valueHeads() * (s.valueDim() + 1))
+                : DeltaOperands.NOTHING;
+    }
+
+    /** The gradient of v from there. */
+    static void finishValueGradients(BackwardCall call, AttentionSizes s, Scratch scratch) {
+        if (call.wantsAny("v")) {
+            MemorySegment dV = call.wanted("v");
+            MemorySegment from = valueGradients(call, s, scratch);
+            long bytes = (long) s.valueDim() * Float.BYTES;
+            for (long row = 0; row < dV.byteSize() / bytes; row++) {
+                MemorySegment.copy(from, row * (bytes + Float.BYTES), dV, row * bytes, bytes);
+            }
         }
     }
 }

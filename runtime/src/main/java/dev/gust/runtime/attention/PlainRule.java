@@ -3,13 +3,12 @@ package dev.gust.runtime.attention;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.MemorySegment;
-import java.util.Map;
 
 /**
  * Rules whose tensors are the step's operands as they are: simple-gla (Mamba-2's SSD with g = Δ·A, k = B, q = C, v = Δ·x),
  * gla, delta, gated-delta, kda, comba and plain linear attention.
  */
-final class PlainRule implements DifferentiableRule {
+final class PlainRule implements DifferentiableDeltaRule {
     private final DeltaStep step;
     private final DeltaSizes sizes;
 
@@ -36,14 +35,14 @@ final class PlainRule implements DifferentiableRule {
     }
 
     @Override
-    public DeltaGradients route(RuleCall call, Map<String, MemorySegment> wanted, MemorySegment initialStates) {
+    public DeltaGradients route(BackwardCall call, MemorySegment initialStates) {
         return new DeltaGradients(
-                DifferentiableRule.wanted(wanted, "q"),
-                DifferentiableRule.wanted(wanted, "k"),
-                DifferentiableRule.wanted(wanted, "p"),
-                DifferentiableRule.wanted(wanted, "v"),
-                DifferentiableRule.wanted(wanted, "beta"),
-                DifferentiableRule.wanted(wanted, "g"),
+                call.wanted("q"),
+                call.wanted("k"),
+                call.wanted("p"),
+                call.wanted("v"),
+                call.wanted("beta"),
+                call.wanted("g"),
                 initialStates);
     }
 }

@@ -70,12 +70,12 @@ final class PortableBackwardKernels {
         int none = DeltaGradient.NO_SECTION;
         int alsoErases = erase == Erase.WRITE_KEY ? DeltaGradient.ERASE : none;
         calls.add(KernelCall.portable(
-                "querySums", new KeySums(x, x.q(), s, a.dQ(), DeltaGradient.QUERY, none, sizes.queryHeads())));
+                "querySums", keys(x, x.q(), s, a.dQ(), DeltaGradient.QUERY, none, sizes.queryHeads())));
         calls.add(KernelCall.portable(
-                "keySums", new KeySums(x, x.k(), s, a.dK(), DeltaGradient.KEY, alsoErases, sizes.keyHeads())));
+                "keySums", keys(x, x.k(), s, a.dK(), DeltaGradient.KEY, alsoErases, sizes.keyHeads())));
         if (erase == Erase.OWN_KEY) {
             calls.add(KernelCall.portable(
-                    "eraseSums", new KeySums(x, x.e(), s, a.dE(), DeltaGradient.ERASE, none, sizes.eraseHeads())));
+                    "eraseSums", keys(x, x.e(), s, a.dE(), DeltaGradient.ERASE, none, sizes.eraseHeads())));
         }
         if (x.step().beta()) {
             calls.add(KernelCall.portable("betaSums", new BetaSums(x, s, a.dBeta())));
@@ -89,6 +89,19 @@ final class PortableBackwardKernels {
             case TOKEN -> calls.add(KernelCall.portable("lineSums", new LineSums(x, s, a.dG())));
             case CHANNEL -> calls.add(KernelCall.portable("channels", new Channels(x, s, a.dG())));
         }
+    }
+
+    private static Kernel keys(
+            DeltaArrays x, FloatArray keys, BackwardScratch s, FloatArray to, int section, int other, int heads) {
+        return new KeySumsKernel(
+                x.places(),
+                keys,
+                s.rows(),
+                to,
+                section,
+                other,
+                heads,
+                x.step().normalizes() ? 1 : 0);
     }
 
     private static int columns(DeltaArrays x) {
@@ -228,40 +241,6 @@ final class PortableBackwardKernels {
                     x.step().bits(),
                     x.step().scale(),
                     count());
-        }
-    }
-
-    private record KeySums(
-            DeltaArrays x, FloatArray keys, BackwardScratch s, FloatArray to, int section, int other, int heads)
-            implements Kernel {
-        @Override
-        public void run(KernelContext context) {
-            PortableDeltaSums.keySumsPortable(
-                    x.shape(),
-                    keys,
-                    s.rows(),
-                    to,
-                    section,
-                    other,
-                    heads,
-                    x.step().normalizes() ? 1 : 0,
-                    x.sizes().tokens() * heads);
-        }
-
-        @Override
-        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(
-                    task,
-                    PortableDeltaSums::keySumsPortable,
-                    x.shape(),
-                    keys,
-                    s.rows(),
-                    to,
-                    section,
-                    other,
-                    heads,
-                    x.step().normalizes() ? 1 : 0,
-                    x.sizes().tokens() * heads);
         }
     }
 

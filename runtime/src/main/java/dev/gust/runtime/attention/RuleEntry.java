@@ -41,7 +41,7 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
 
     /** Whether gradients go back through it: asks the rule itself, made for one token. */
     boolean gradient() {
-        return sampled(rule -> rule instanceof DifferentiableRule);
+        return sampled(rule -> rule instanceof DifferentiableRule<?, ?>);
     }
 
     /** Whether its transition is more than a decay of each channel. */

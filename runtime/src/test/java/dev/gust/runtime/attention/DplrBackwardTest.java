@@ -1,66 +1,107 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.kernels.attention.DeltaForm;
-import dev.gust.kernels.attention.DeltaGradient;
-import dev.gust.kernels.attention.DplrGradient;
-import dev.gust.kernels.attention.PortableDeltaSums;
-import dev.gust.kernels.attention.PortableDplrBackward;
-import dev.gust.kernels.attention.PortableDplrRows;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
-import dev.gust.runtime.attention.DeltaStep.Erase;
-import dev.gust.runtime.device.CopyCounter;
-import dev.gust.runtime.kernel.NativeArrays;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.emulator.EmulatorDevice;
+import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.scalar.ScalarDevice;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-/** The kernels of the gradients of steps whose transition is diagonal plus low rank, against finite differences in float64. */
+/** Gradients of steps whose transition is diagonal plus low rank, on every device that needs no driver. */
 class DplrBackwardTest {
     private static final float SCALE = 0.6f;
+
+    private static final List<Device> DEVICES = List.of(new ScalarDevice(), new JvmDevice(), new EmulatorDevice(2));
 
     /**
      * One thing to differentiate: Σ dO ∘ o + Σ dFinal ∘ S.
      *
      * @param gates the least of the random log decays; nothing decays where it is 0
+     * @param unit whether q and k are divided by their lengths
      */
-    record Case(DeltaSizes sizes, Sequences sequences, double gates) {}
+    record Case(DeltaSizes sizes, Sequences sequences, double gates, boolean unit) {}
+
+    @AfterAll
+    static void close() {
+        DEVICES.forEach(Device::close);
+    }
+
+    static List<Device> devices() {
+        return DEVICES;
+    }
 
     static List<Case> cases() {
         DeltaSizes grouped = new DeltaSizes(14, 4, 1, 2, 1, 4, 5, 3, HeadMap.INTERLEAVED);
         DeltaSizes tiled = new DeltaSizes(9, 2, 2, 1, 1, 4, 3, 4, HeadMap.TILED);
         DeltaSizes longer = DeltaSizes.of(70, 1, 1, 1, 3, 2, HeadMap.INTERLEAVED);
         return List.of(
-                new Case(grouped, new Sequences(0, 3, 3, 11), -1),
-                new Case(grouped, new Sequences(0, 3, 3, 11), 0),
-                new Case(tiled, new Sequences(0, 8, 9), -170),
-                new Case(longer, new Sequences(0, 67), -0.1));
+                new Case(grouped, new Sequences(0, 3, 3, 11), -1, false),
+                new Case(grouped, new Sequences(0, 3, 3, 11), 0, true),
+                new Case(tiled, new Sequences(0, 8, 9), -170, true),
+                new Case(longer, new Sequences(0, 67), -0.1, false));
     }
 
     @ParameterizedTest
     @MethodSource("cases")
-    void kernelsAgreeWithFiniteDifferences(Case c) {
+    void devicesAgreeWithFiniteDifferences(Case c) {
         Map<String, double[]> x = draw(c);
-        Map<String, FloatArray> found = gradients(c, x);
-        found.forEach((name, array) -> {
+        Map<String, double[]> expected = new LinkedHashMap<>();
+        for (String name : List.of("q", "k", "v", "a", "b", "g", "initial")) {
             double[] values = get(x, name);
-            double[] expected = new double[values.length];
-            float[] actual = new float[values.length];
+            double[] differences = new double[values.length];
             for (int i = 0; i < values.length; i++) {
                 double was = values[i];
                 values[i] = was + 1e-5;
                 double above = loss(c, x);
                 values[i] = was - 1e-5;
-                expected[i] = (above - loss(c, x)) / 2e-5;
+                differences[i] = (above - loss(c, x)) / 2e-5;
                 values[i] = was;
-                actual[i] = array.get(i);
             }
-            ErrorRatio.assertClose("d" + name + " of " + c, expected, DeltaBackwardConformance.doubles(actual), 1e-4);
+            expected.put(name, differences);
+        }
+        for (Device device : DEVICES) {
+            gradients(device, c, x)
+                    .forEach((name, found) -> ErrorRatio.assertClose(
+                            "d" + name + " on " + device.id() + " of " + c,
+                            get(expected, name),
+                            DeltaBackwardConformance.doubles(found),
+                            1e-4));
+        }
+    }
+
+    /** A gate that forgets all has no gradient, and what it forgot has none either. */
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
+    void gatesOfMinusInfinityForgetAndHaveNoGradient(Device device) {
+        var sizes = DeltaSizes.of(3, 1, 1, 1, 3, 2, HeadMap.INTERLEAVED);
+        var c = new Case(sizes, new Sequences(0, 3), -1, false);
+        Map<String, double[]> x = draw(c);
+        Arrays.fill(get(x, "g"), 3, 6, Double.NEGATIVE_INFINITY);
+        Arrays.fill(get(x, "a"), 3, 6, 0);
+        Map<String, float[]> found = gradients(device, c, x);
+        assertThat(found.getOrDefault("initial", new float[0])).hasSize(6);
+        for (int i = 3; i < 6; i++) {
+            assertThat(found.getOrDefault("g", new float[0])[i]).isZero();
+        }
+        found.forEach((name, values) -> {
+            for (float value : values) {
+                assertThat(value).as(name).isFinite();
+            }
         });
     }
 
@@ -118,9 +159,9 @@ class DplrBackwardTest {
                     Dense.addOuter(state, row(x, "b", line, s.keyDim()), held);
                     Dense.addOuter(
                             state,
-                            row(x, "k", t * s.keyHeads() + keyHead, s.keyDim()),
+                            key(c, x, "k", t * s.keyHeads() + keyHead),
                             row(x, "v", line, s.valueDim()));
-                    double[] o = Dense.read(state, row(x, "q", t * s.queryHeads() + queryHead, s.keyDim()));
+                    double[] o = Dense.read(state, key(c, x, "q", t * s.queryHeads() + queryHead));
                     loss += SCALE * Dense.dot(o, row(x, "dO", line, s.valueDim()));
                 }
                 for (int d = 0; d < s.keyDim(); d++) {
@@ -129,6 +170,11 @@ class DplrBackwardTest {
             }
         }
         return loss;
+    }
+
+    private static double[] key(Case c, Map<String, double[]> x, String name, int index) {
+        double[] key = row(x, name, index, c.sizes().keyDim());
+        return c.unit() ? Dense.times(1 / Math.sqrt(Dense.dot(key, key) + 1e-6), key) : key;
     }
 
     private static double[] row(Map<String, double[]> x, String name, int index, int length) {
@@ -141,114 +187,85 @@ class DplrBackwardTest {
         return x.getOrDefault(name, new double[0]);
     }
 
-    private static Map<String, FloatArray> gradients(Case c, Map<String, double[]> x) {
-        DeltaSizes s = c.sizes();
-        int tokens = s.tokens();
-        int heads = s.valueHeads();
-        var memory = new NativeArrays(new CopyCounter());
-        var step = new DeltaStep(Decay.CHANNEL, Erase.NONE, false, false, false, SCALE);
-        DeltaArrays places = DeltaArrays.of(step, s, new Form.Chunked(DeltaGradient.CHUNK), memory);
-        places.place(c.sequences(), new boolean[s.sequences()]);
-        Map<String, FloatArray> in = new LinkedHashMap<>();
-        x.forEach((name, values) -> {
-            long room =
-                    name.equals("initial") || name.equals("dFinal") ? s.stateElements(s.sequences()) : values.length;
-            FloatArray array = memory.floats(room);
-            array.init(0);
-            MemorySegment.copy(
-                    MemorySegment.ofArray(DeltaBackwardConformance.floats(values)),
-                    0,
-                    array.getSegment(),
-                    0,
-                    values.length * 4L);
-            in.put(name, array);
-        });
-        FloatArray boundaries = memory.floats(2 * places.mostChunks() * s.stateElements(1));
-        FloatArray carried = memory.floats(2 * s.valueElements(tokens));
-        FloatArray rows = memory.floats(DplrGradient.SECTIONS * s.decayElements(Decay.CHANNEL, tokens));
-        FloatArray dV = memory.floats(s.valueElements(tokens));
-        int decay = get(x, "g").length == 0 ? 0 : DeltaForm.CHANNEL_DECAY;
-        int columns = s.sequences() * heads * s.valueDim();
-        PortableDplrBackward.heldPortable(
-                places.shape(),
-                places.sequences(),
-                array(in, "k"),
-                array(in, "v"),
-                array(in, "a"),
-                array(in, "b"),
-                array(in, "g"),
-                array(in, "initial"),
-                boundaries,
-                carried,
-                decay,
-                columns);
-        PortableDplrBackward.dplrTargetsPortable(
-                places.shape(),
-                places.sequences(),
-                array(in, "q"),
-                array(in, "k"),
-                array(in, "a"),
-                array(in, "b"),
-                array(in, "g"),
-                array(in, "dO"),
-                array(in, "dFinal"),
-                boundaries,
-                carried,
-                dV,
-                decay,
-                SCALE,
-                columns);
-        PortableDplrRows.dplrRowsPortable(
-                places.shape(),
-                places.chunks(),
-                array(in, "q"),
-                array(in, "k"),
-                array(in, "v"),
-                array(in, "a"),
-                array(in, "b"),
-                array(in, "g"),
-                array(in, "dO"),
-                boundaries,
-                carried,
-                rows,
-                decay,
-                SCALE,
-                places.mostChunks() * heads * s.keyDim());
-        Map<String, FloatArray> out = new LinkedHashMap<>();
-        out.put("v", dV);
-        out.put("initial", array(in, "dFinal"));
-        out.put("q", sum(places, in, rows, "q", DplrGradient.QUERY, s.queryHeads()));
-        out.put("k", sum(places, in, rows, "k", DplrGradient.KEY, s.keyHeads()));
-        out.put("a", sum(places, in, rows, "a", DplrGradient.A, heads));
-        out.put("b", sum(places, in, rows, "b", DplrGradient.B, heads));
-        if (decay != 0) {
-            out.put("g", sum(places, in, rows, "g", DplrGradient.DECAY, heads));
+    /** Two calls, the first with other numbers: nothing is left of it. */
+    private static Map<String, float[]> gradients(Device device, Case c, Map<String, double[]> x) {
+        Map<String, float[]> found = new LinkedHashMap<>();
+        try (Arena arena = Arena.ofShared();
+                BackwardPlan<DplrOperands, DplrGradients> plan = step(c).prepareBackward(device, c.sizes())) {
+            Map<String, MemorySegment> in = new LinkedHashMap<>();
+            Map<String, MemorySegment> to = new LinkedHashMap<>();
+            x.forEach((name, values) -> {
+                in.put(name, DeltaBackwardConformance.segment(arena, DeltaBackwardConformance.floats(values)));
+                float[] nan = new float[values.length];
+                Arrays.fill(nan, Float.NaN);
+                to.put(name, DeltaBackwardConformance.segment(arena, nan));
+            });
+            var operands = new DplrOperands(
+                    at(in, "q"), at(in, "k"), at(in, "v"), at(in, "a"), at(in, "b"), at(in, "g"));
+            var gradients = new DplrGradients(
+                    at(to, "q"), at(to, "k"), at(to, "v"), at(to, "a"), at(to, "b"), at(to, "g"), at(to, "initial"));
+            MemorySegment none = DeltaOperands.NOTHING;
+            plan.run(operands, c.sequences(), none, at(in, "v"), none, gradients);
+            plan.run(operands, c.sequences(), at(in, "initial"), at(in, "dO"), at(in, "dFinal"), gradients);
+            for (String name : List.of("q", "k", "v", "a", "b", "g", "initial")) {
+                found.put(name, at(to, name).toArray(ValueLayout.JAVA_FLOAT));
+            }
         }
-        return out;
+        return found;
     }
 
-    private static FloatArray sum(
-            DeltaArrays places, Map<String, FloatArray> in, FloatArray rows, String name, int section, int heads) {
-        DeltaSizes s = places.sizes();
-        FloatArray to = new FloatArray(s.tokens() * heads * s.keyDim());
-        PortableDeltaSums.keySumsPortable(
-                places.shape(),
-                array(in, name),
-                rows,
-                to,
-                section,
-                DeltaGradient.NO_SECTION,
-                heads,
-                0,
-                s.tokens() * heads);
-        return to;
+    private static DplrStep step(Case c) {
+        return new DplrStep(c.gates() != 0, c.unit(), SCALE);
     }
 
-    private static FloatArray array(Map<String, FloatArray> arrays, String name) {
-        FloatArray array = arrays.get(name);
-        if (array == null) {
-            throw new IllegalArgumentException(name);
+    private static MemorySegment at(Map<String, MemorySegment> segments, String name) {
+        return segments.getOrDefault(name, DeltaOperands.NOTHING);
+    }
+
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
+    void withoutTokensStatesHandTheirGradientOn(Device device) {
+        DeltaSizes sizes = DeltaSizes.of(4, 2, 1, 1, 3, 2, HeadMap.INTERLEAVED);
+        try (Arena arena = Arena.ofConfined();
+                var plan = new DplrStep(true, false, 1).prepareBackward(device, sizes)) {
+            MemorySegment none = DeltaOperands.NOTHING;
+            MemorySegment dFinal = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1, 2, 3, 4, 5, 6);
+            MemorySegment dInitial = arena.allocate(6 * 4, 4);
+            plan.run(
+                    new DplrOperands(none, none, none, none, none, none),
+                    new Sequences(0, 0),
+                    none,
+                    none,
+                    dFinal,
+                    new DplrGradients(none, none, none, none, none, none, dInitial));
+            assertThat(dInitial.mismatch(dFinal)).isEqualTo(-1);
         }
-        return array;
+    }
+
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
+    void saysWhatDoesNotFit(Device device) {
+        var step = new DplrStep(true, false, 1);
+        DeltaSizes huge = DeltaSizes.of(1 << 30, 1, 64, 64, 128, 128, HeadMap.INTERLEAVED);
+        assertThatThrownBy(() -> step.prepareBackward(device, huge))
+                .isInstanceOf(UsageException.class)
+                .hasMessageContaining("1073741824 tokens")
+                .hasMessageContaining("prepare for fewer");
+        DeltaSizes sizes = DeltaSizes.of(2, 1, 1, 1, 2, 2, HeadMap.INTERLEAVED);
+        BackwardPlan<DplrOperands, DplrGradients> plan = step.prepareBackward(device, sizes);
+        try (plan;
+                Arena arena = Arena.ofConfined()) {
+            MemorySegment none = DeltaOperands.NOTHING;
+            MemorySegment x = arena.allocate(2 * 2 * 4, 4);
+            var operands = new DplrOperands(x, x, x, x, x, x);
+            var wrong = new DplrGradients(none, none, none, x.asSlice(4), none, none, none);
+            assertThatThrownBy(() -> plan.run(operands, new Sequences(0, 2), none, x, none, wrong))
+                    .hasMessage("the gradient of a has 12 bytes where 4 floats are wanted");
+            var few = new DplrGradients(none, none, none, none, none, none, none);
+            plan.run(operands, new Sequences(0, 2), none, x, none, few);
+            plan.close();
+            assertThatThrownBy(() -> plan.run(operands, new Sequences(0, 2), none, x, none, few))
+                    .isInstanceOf(IllegalStateException.class);
+        }
     }
 }

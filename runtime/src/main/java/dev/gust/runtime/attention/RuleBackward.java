@@ -5,29 +5,30 @@ import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** The gradients of a rule on the delta step. */
-final class DeltaRuleBackward implements AttentionBackwardPlan {
+/** The gradients of a rule: what users give and see on one side, the recurrence's gradients on the other. */
+final class RuleBackward<X, G> implements AttentionBackwardPlan {
     private final CallCheck check;
     private final AttentionSizes sizes;
-    private final DifferentiableRule rule;
-    private final DeltaBackwardPlan plan;
+    private final DifferentiableRule<X, G> rule;
+    private final BackwardPlan<X, G> plan;
 
-    /** What the step writes, for rules that make o of it. */
-    private final Optional<DeltaPlan> forward;
+    /** What the recurrence writes, for rules whose gradients need it. */
+    private final Optional<StatePlan<X>> forward;
 
     private final Scratch scratch;
     private boolean closed;
 
     /** @param scratch the rule's; closed with the plan */
-    DeltaRuleBackward(
+    RuleBackward(
             CallCheck check,
             AttentionSizes sizes,
-            DifferentiableRule rule,
-            DeltaBackwardPlan plan,
-            Optional<DeltaPlan> forward,
+            DifferentiableRule<X, G> rule,
+            BackwardPlan<X, G> plan,
+            Optional<StatePlan<X>> forward,
             Scratch scratch) {
         this.check = check;
         this.sizes = sizes;
@@ -54,23 +55,38 @@ final class DeltaRuleBackward implements AttentionBackwardPlan {
         requireStates(dFinal, n, "");
         Map<String, MemorySegment> dInitial = check(tensors, gradients, n);
         long start = System.nanoTime();
-        var call = new RuleCall(tensors, sequences);
+        var call = new BackwardCall(new RuleCall(tensors, sequences), initial, dO, dFinal, gradients);
+        carry(initial, n);
         var states = new UserStates(sizes, rule, UserStates.Factors.TIMES);
         var stateGradients = new UserStates(sizes, rule, UserStates.Factors.DIVIDED);
         try (Arena arena = Arena.ofShared()) {
             MemorySegment begin = ours(arena, states, initial, n);
             MemorySegment dEnd = ours(arena, stateGradients, dFinal, n);
             MemorySegment dBegin = stateGradients.among(dInitial) ? room(arena, n) : DeltaOperands.NOTHING;
-            DeltaOperands operands = rule.operands(call);
-            MemorySegment dRaw =
-                    forward.isEmpty() ? dO : rule.outputGradient(call, raw(forward.get(), operands, call, begin), dO);
-            DeltaGradients to = rule.route(call, gradients, dBegin);
-            KernelTimes times = plan.run(operands, rule.sequences(call), begin, dRaw, dEnd, to);
-            rule.finishGradients(call, gradients);
+            X operands = rule.operands(call.call());
+            Sequences steps = rule.sequences(call.call());
+            MemorySegment raw =
+                    forward.map(plan -> raw(plan, operands, steps, begin)).orElse(DeltaOperands.NOTHING);
+            MemorySegment dRaw = rule.outputGradient(call, raw);
+            KernelTimes times = plan.run(operands, steps, begin, dRaw, dEnd, rule.route(call, dBegin));
+            rule.finishGradients(call);
             if (DeltaGradients.wanted(dBegin)) {
                 stateGradients.out(dBegin, dInitial, n);
             }
             return new KernelTimes(times.kernel(), times.transfer(), times.compile(), System.nanoTime() - start);
+        }
+    }
+
+    /** Puts what is carried on the host where it was when the call's sequences began. */
+    private void carry(Map<String, MemorySegment> initial, int n) {
+        for (Carried c : rule.carried()) {
+            for (int i = 0; i < n; i++) {
+                c.clear(i, sizes.valueHeads());
+            }
+            MemorySegment given = initial.get(c.name());
+            if (given != null) {
+                c.load(given);
+            }
         }
     }
 
@@ -87,9 +103,8 @@ final class DeltaRuleBackward implements AttentionBackwardPlan {
         return ours;
     }
 
-    private MemorySegment raw(DeltaPlan plan, DeltaOperands operands, RuleCall call, MemorySegment begin) {
+    private MemorySegment raw(StatePlan<X> plan, X operands, Sequences steps, MemorySegment begin) {
         DeltaSizes s = rule.sizes();
-        Sequences steps = rule.sequences(call);
         for (int i = 0; i < steps.count(); i++) {
             plan.clearState(i);
         }
@@ -134,16 +149,17 @@ final class DeltaRuleBackward implements AttentionBackwardPlan {
     }
 
     private void requireStates(Map<String, MemorySegment> states, int n, String prefix) {
+        Map<String, Long> carried = carried();
         states.forEach((name, tensor) -> {
-            boolean state = name.equals(UserStates.STATE);
-            if (!state && !(rule.hasNormalizer() && name.equals(UserStates.NORMALIZER))) {
+            Long each = carried.get(name);
+            if (each == null) {
                 throw InputException.ofTensor(
                         LinearAttention.NAME,
                         prefix + name,
                         "is nothing that this rule carries",
-                        "it carries " + (rule.hasNormalizer() ? "state, z" : "state"));
+                        "it carries " + String.join(", ", carried.keySet()));
             }
-            long wanted = (long) n * sizes.valueHeads() * sizes.keyDim() * (state ? sizes.valueDim() : 1);
+            long wanted = n * each;
             if (tensor.byteSize() != wanted * Float.BYTES) {
                 throw InputException.ofTensor(
                         LinearAttention.NAME,
@@ -154,12 +170,21 @@ final class DeltaRuleBackward implements AttentionBackwardPlan {
         });
     }
 
+    /** Elements of a sequence, by the names of states. */
+    private Map<String, Long> carried() {
+        Map<String, Long> carried = new LinkedHashMap<>();
+        carried.put(rule.state(sizes).name(), rule.state(sizes).elements());
+        rule.lastColumn(sizes).ifPresent(z -> carried.put(z.name(), z.elements()));
+        rule.carried().forEach(c -> carried.put(c.name(), (long) sizes.valueHeads() * c.length()));
+        return carried;
+    }
+
     @Override
     public synchronized void close() {
         if (!closed) {
             closed = true;
             plan.close();
-            forward.ifPresent(DeltaPlan::close);
+            forward.ifPresent(StatePlan::close);
             scratch.close();
         }
     }

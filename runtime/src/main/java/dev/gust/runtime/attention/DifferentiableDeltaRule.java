@@ -1,0 +1,11 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.device.Device;
+
+/** A rule on the delta step through which gradients go back. */
+interface DifferentiableDeltaRule extends DeltaRule, DifferentiableRule<DeltaOperands, DeltaGradients> {
+    @Override
+    default DeltaBackwardPlan prepareBackward(Device device) {
+        return step().prepareBackward(device, sizes());
+    }
+}
