@@ -14,7 +14,7 @@ import java.util.List;
  *       that S is the mean of v weighted by a softmax over the tokens so far
  * </ul>
  */
-final class ForgetKeysRule implements DeltaRule {
+final class ForgetKeysRule implements DifferentiableDeltaRule {
     private final RuleSettings settings;
     private final Scratch scratch;
     private final List<Carried> carried;
@@ -108,5 +108,88 @@ final class ForgetKeysRule implements DeltaRule {
     @Override
     public List<Carried> carried() {
         return carried;
+    }
+
+    @Override
+    public DeltaGradients route(BackwardCall call, MemorySegment initialStates) {
+        AttentionSizes s = settings.sizes();
+        long perToken = (long) s.valueHeads() * s.keyDim();
+        boolean back = backThroughKeys(call);
+        MemorySegment none = DeltaOperands.NOTHING;
+        MemorySegment dG = carried.isEmpty()
+                ? call.wanted("g")
+                : back ? scratch.floats("dg", call.tokens(), perToken) : none;
+        return new DeltaGradients(
+                call.wanted("q"),
+                back ? scratch.floats("dKeys", call.tokens(), perToken) : none,
+                none,
+                call.wanted("v"),
+                none,
+                dG,
+                initialStates);
+    }
+
+    private static boolean backThroughKeys(BackwardCall call) {
+        return call.wantsAny("k", "g", AttentionBackwardPlan.INITIAL + "z");
+    }
+
+    @Override
+    public void finishGradients(BackwardCall call) {
+        AttentionSizes s = settings.sizes();
+        long perToken = (long) s.valueHeads() * s.keyDim();
+        SharedKeys.unit(settings.unit(), call.tensor("q"), call.wanted("q"), s.keyDim());
+        if (!backThroughKeys(call)) {
+            return;
+        }
+        MemorySegment dKeys = scratch.floats("dKeys", call.tokens(), perToken);
+        if (carried.isEmpty()) {
+            MemorySegment dG = call.wanted("g");
+            for (long i = 0; i < call.tokens() * perToken; i++) {
+                double keptBy = Math.exp(RuleCall.at(call.tensor("g"), i));
+                RuleCall.set(dG, i, (float) (RuleCall.at(dG, i) - keptBy * RuleCall.at(dKeys, i)));
+            }
+        } else {
+            MemorySegment dK = scratch.floats("dk", call.tokens(), (long) s.heads() * s.keyDim());
+            dK.fill((byte) 0);
+            logSumsBackward(call, dKeys, scratch.floats("dg", call.tokens(), perToken), dK);
+            if (call.wantsAny("k")) {
+                call.wanted("k").copyFrom(dK);
+                SharedKeys.unit(settings.unit(), call.tensor("k"), call.wanted("k"), s.keyDim());
+            }
+        }
+    }
+
+    /** Back through z: dz_(t−1) = dg + exp(g) dz and dk = key (dkey + dz), dz less what key and g take from it. */
+    private void logSumsBackward(BackwardCall call, MemorySegment dKeys, MemorySegment dG, MemorySegment dK) {
+        AttentionSizes s = settings.sizes();
+        Sequences sequences = call.sequences();
+        Carried z = carried.getFirst();
+        MemorySegment keys = scratch.floats("keys", call.tokens(), (long) s.valueHeads() * s.keyDim());
+        MemorySegment g = scratch.floats("g", call.tokens(), (long) s.valueHeads() * s.keyDim());
+        for (int n = 0; n < sequences.count(); n++) {
+            for (int i = 0; i < s.valueHeads() * s.keyDim(); i++) {
+                int h = i / s.keyDim();
+                int d = i % s.keyDim();
+                int at = z.at(n, h, s.valueHeads()) + d;
+                double dz = call.dFinal(z, at);
+                for (int t = sequences.end(n) - 1; t >= sequences.first(n); t--) {
+                    long channel = ((long) t * s.valueHeads() + h) * s.keyDim() + d;
+                    long key = ((long) t * s.heads() + settings.head(h)) * s.keyDim() + d;
+                    double written = RuleCall.at(keys, channel);
+                    double decay = RuleCall.at(g, channel);
+                    // Padding so far: nothing moves z.
+                    if (written == 0 && decay == 0) {
+                        continue;
+                    }
+                    double dWritten = RuleCall.at(dKeys, channel);
+                    double dDecay = RuleCall.at(dG, channel);
+                    dz -= written * dWritten + dDecay;
+                    double dKey = written * (dWritten + dz);
+                    RuleCall.set(dK, key, (float) (RuleCall.at(dK, key) + dKey));
+                    dz = dDecay + Math.exp(decay) * dz;
+                }
+                call.setInitial(z, at, dz);
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ import java.util.List;
  * <p>With {@code input-gate=sigmoid} the decay is log σ(f) and the key σ(i) k; o is not divided, or with
  * {@code normalize=true} by max(|scale n·q|, 1) + eps.
  */
-final class MlstmRule implements DeltaRule {
+final class MlstmRule implements DifferentiableDeltaRule {
     private final RuleSettings settings;
     private final Scratch scratch;
     private final boolean exponential;
@@ -64,6 +64,7 @@ final class MlstmRule implements DeltaRule {
         MemorySegment keys = scratch.floats("keys", tokens, (long) s.valueHeads() * s.keyDim());
         MemorySegment decays = scratch.floats("g", tokens, s.valueHeads());
         MemorySegment least = scratch.floats("least", tokens, s.valueHeads());
+        MemorySegment factors = scratch.floats("factors", tokens, s.valueHeads());
         for (int n = 0; n < sequences.count(); n++) {
             for (int h = 0; h < s.valueHeads(); h++) {
                 double m = exponential ? carried.getFirst().values()[n * s.valueHeads() + h] : 0;
@@ -85,6 +86,7 @@ final class MlstmRule implements DeltaRule {
                         factor = 1 / (1 + Math.exp(-input));
                         RuleCall.set(least, at, 1);
                     }
+                    RuleCall.set(factors, at, (float) factor);
                     long from = ((long) t * s.heads() + settings.head(h)) * s.keyDim();
                     for (int d = 0; d < s.keyDim(); d++) {
                         RuleCall.set(keys, at * s.keyDim() + d, (float) (factor * RuleCall.at(k, from + d)));
@@ -121,7 +123,11 @@ final class MlstmRule implements DeltaRule {
                 raw,
                 o,
                 s.valueDim(),
-                (row, sum) -> normalizes ? Math.max(Math.abs(sum), RuleCall.at(least, row)) + epsilon : 1);
+                (row, sum) -> divisor(sum, RuleCall.at(least, row)));
+    }
+
+    private double divisor(float sum, float least) {
+        return normalizes ? Math.max(Math.abs(sum), least) + epsilon : 1;
     }
 
     @Override
@@ -132,5 +138,134 @@ final class MlstmRule implements DeltaRule {
     @Override
     public boolean hasNormalizer() {
         return true;
+    }
+
+    @Override
+    public boolean needsOutput() {
+        return normalizes;
+    }
+
+    /** Through the divisor: to |scale n·q| where that is the larger, otherwise to exp(−m). */
+    @Override
+    public MemorySegment outputGradient(BackwardCall call, MemorySegment raw) {
+        AttentionSizes s = settings.sizes();
+        int tokens = call.tokens();
+        if (!normalizes) {
+            return OnesColumn.widen(call.dO(), s, tokens, scratch);
+        }
+        MemorySegment least = scratch.floats("least", tokens, s.valueHeads());
+        MemorySegment dLeast = scratch.floats("dLeast", tokens, s.valueHeads());
+        return OnesColumn.divideBackward(
+                raw,
+                call.dO(),
+                s.valueDim(),
+                (row, sum) -> divisor(sum, RuleCall.at(least, row)),
+                (row, sum, dDivisor) -> {
+                    boolean larger = Math.abs(sum) >= RuleCall.at(least, row);
+                    RuleCall.set(dLeast, row, larger ? 0 : (float) dDivisor);
+                    return larger ? Math.signum(sum) * dDivisor : 0;
+                },
+                scratch,
+                tokens);
+    }
+
+    @Override
+    public DeltaGradients route(BackwardCall call, MemorySegment initialStates) {
+        AttentionSizes s = settings.sizes();
+        MemorySegment none = DeltaOperands.NOTHING;
+        boolean back = backThroughGates(call);
+        return new DeltaGradients(
+                call.wanted("q"),
+                back ? scratch.floats("dKeys", call.tokens(), (long) s.valueHeads() * s.keyDim()) : none,
+                none,
+                OnesColumn.valueGradients(call, s, scratch),
+                none,
+                back ? scratch.floats("dg", call.tokens(), s.valueHeads()) : none,
+                initialStates);
+    }
+
+    private static boolean backThroughGates(BackwardCall call) {
+        return call.wantsAny("k", "i", "f", AttentionBackwardPlan.INITIAL + "m");
+    }
+
+    @Override
+    public void finishGradients(BackwardCall call) {
+        AttentionSizes s = settings.sizes();
+        SharedKeys.unit(settings.unit(), call.tensor("q"), call.wanted("q"), s.keyDim());
+        OnesColumn.finishValueGradients(call, s, scratch);
+        if (backThroughGates(call)) {
+            MemorySegment dK = scratch.floats("dk", call.tokens(), (long) s.heads() * s.keyDim());
+            dK.fill((byte) 0);
+            gatesBackward(call, dK);
+            if (call.wantsAny("k")) {
+                call.wanted("k").copyFrom(dK);
+                SharedKeys.unit(settings.unit(), call.tensor("k"), call.wanted("k"), s.keyDim());
+            }
+        }
+    }
+
+    private void gatesBackward(BackwardCall call, MemorySegment dK) {
+        Sequences sequences = call.sequences();
+        int heads = settings.sizes().valueHeads();
+        MemorySegment k = UnitKeys.of(
+                settings.unit(), call.tensor("k"), settings.sizes().keyDim(), call.tokens(), "k", scratch);
+        for (int n = 0; n < sequences.count(); n++) {
+            for (int h = 0; h < heads; h++) {
+                int at = n * heads + h;
+                double dM = exponential ? call.dFinal(carried.getFirst(), at) : 0;
+                for (int t = sequences.end(n) - 1; t >= sequences.first(n); t--) {
+                    dM = tokenBackward(call, k, t, h, dK, dM);
+                }
+                if (exponential) {
+                    call.setInitial(carried.getFirst(), at, dM);
+                }
+            }
+        }
+    }
+
+    /**
+     * One token's gates. m is taken as the maximum that it is: what o, z and S are divided by is theirs to see, in what is
+     * carried, in ε and where exp(−m) divides, so its gradient is not always zero.
+     *
+     * @param dM the gradient of m behind the token
+     * @return that before it
+     */
+    private double tokenBackward(BackwardCall call, MemorySegment k, int t, int h, MemorySegment dK, double dM) {
+        AttentionSizes s = settings.sizes();
+        int tokens = call.tokens();
+        long line = (long) t * s.valueHeads() + h;
+        long key = ((long) t * s.heads() + settings.head(h)) * s.keyDim();
+        MemorySegment dKeys = scratch.floats("dKeys", tokens, (long) s.valueHeads() * s.keyDim());
+        double factor = RuleCall.at(scratch.floats("factors", tokens, s.valueHeads()), line);
+        double dFactor = 0;
+        for (int d = 0; d < s.keyDim(); d++) {
+            double dKey = RuleCall.at(dKeys, line * s.keyDim() + d);
+            dFactor += dKey * RuleCall.at(k, key + d);
+            RuleCall.set(dK, key + d, (float) (RuleCall.at(dK, key + d) + factor * dKey));
+        }
+        double dKept = RuleCall.at(scratch.floats("dg", tokens, s.valueHeads()), line);
+        double dInput = factor * dFactor;
+        double before = 0;
+        if (exponential) {
+            double least = RuleCall.at(scratch.floats("least", tokens, s.valueHeads()), line);
+            double dLeast = RuleCall.at(scratch.floats("dLeast", tokens, s.valueHeads()), line);
+            double decay = RuleCall.at(scratch.floats("g", tokens, s.valueHeads()), line);
+            boolean empty = factor == 0 && decay == 0;
+            // What exp(−m) divides is zero where that is infinite.
+            double top = empty ? 0 : dM - dKept - dInput - (least < Float.POSITIVE_INFINITY ? least * dLeast : 0);
+            dKept = empty ? 0 : decay == 0 ? dKept + top : dKept;
+            dInput = decay == 0 ? dInput : dInput + top;
+            before = dKept;
+        } else {
+            dInput *= 1 - factor;
+        }
+        if (call.wantsAny("i")) {
+            RuleCall.set(call.wanted("i"), line, (float) dInput);
+        }
+        if (call.wantsAny("f")) {
+            double forget = RuleCall.at(call.tensor("f"), line);
+            RuleCall.set(call.wanted("f"), line, (float) (dKept / (1 + Math.exp(forget))));
+        }
+        return before;
     }
 }

@@ -16,12 +16,16 @@ final class OnesColumn {
      */
     static MemorySegment of(MemorySegment v, int valueDim, long tokens, int perToken, Scratch scratch) {
         MemorySegment out = scratch.floats("ones", tokens, (long) perToken * (valueDim + 1));
-        long bytes = (long) valueDim * Float.BYTES;
-        for (long row = 0; row < tokens * perToken; row++) {
-            MemorySegment.copy(v, row * bytes, out, row * (bytes + Float.BYTES), bytes);
-            RuleCall.set(out, (row + 1) * (valueDim + 1) - 1, 1);
-        }
+        widen(v, valueDim, tokens * perToken, out, 1);
         return out;
+    }
+
+    private static void widen(MemorySegment x, int valueDim, long rows, MemorySegment to, float last) {
+        long bytes = (long) valueDim * Float.BYTES;
+        for (long row = 0; row < rows; row++) {
+            MemorySegment.copy(x, row * bytes, to, row * (bytes + Float.BYTES), bytes);
+            RuleCall.set(to, (row + 1) * (valueDim + 1) - 1, last);
+        }
     }
 
     /** Sizes with that column. */
@@ -91,6 +95,13 @@ final class OnesColumn {
             }
             RuleCall.set(dRaw, at + valueDim, (float) back.of(row, sum, -along / by));
         }
+        return dRaw;
+    }
+
+    /** The gradient of raw where o is raw without its last column: that of o, and zeros. */
+    static MemorySegment widen(MemorySegment dO, AttentionSizes s, int tokens, Scratch scratch) {
+        MemorySegment dRaw = scratch.floats("dRaw", tokens, (long) s.valueHeads() * (s.valueDim() + 1));
+        widen(dO, s.valueDim(), (long) tokens * s.valueHeads(), dRaw, 0);
         return dRaw;
     }
 

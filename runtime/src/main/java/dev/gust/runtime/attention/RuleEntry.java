@@ -124,7 +124,7 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         "online-scaled-delta",
                         "2605.13473",
                         List.of("rate"),
-                        PreparedKeysRule::onlineScaled,
+                        OnlineScaledRule::new,
                         gate("beta", HEAD),
                         Operand.optionalGate("g", HEAD_OR_CHANNEL)),
                 rule(

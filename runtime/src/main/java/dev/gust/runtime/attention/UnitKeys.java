@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /** Vectors divided by their lengths on the host, for rules that make other keys of them. */
 final class UnitKeys {
-    private static final float EPSILON = 1e-6f;
+    static final float EPSILON = 1e-6f;
 
     private UnitKeys() {}
 

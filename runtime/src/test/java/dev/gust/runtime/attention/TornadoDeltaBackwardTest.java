@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Gradients of the delta step on TornadoVM's first device. */
+/** Gradients of both steps on TornadoVM's first device. */
 @Tag("device")
 class TornadoDeltaBackwardTest {
     /** Every kind of decay and of erasure, but not of both together: each case is compiled anew. */
@@ -29,6 +29,20 @@ class TornadoDeltaBackwardTest {
         DeviceInfo first = TornadoDevices.list().getFirst();
         try (Device device = TornadoDevices.open(first.id(), DeviceOptions.defaults())) {
             DeltaBackwardConformance.check(device, DeltaValues.draw(c, 9));
+        }
+    }
+
+    /** One without decays and one with. */
+    static List<DplrBackwardTest.Case> dplrCases() {
+        return TornadoDevices.list().isEmpty() ? List.of() : DplrBackwardTest.cases().subList(1, 3);
+    }
+
+    @ParameterizedTest
+    @MethodSource("dplrCases")
+    void diagonalPlusLowRankAgreesWithFiniteDifferences(DplrBackwardTest.Case c) {
+        DeviceInfo first = TornadoDevices.list().getFirst();
+        try (Device device = TornadoDevices.open(first.id(), DeviceOptions.defaults())) {
+            DplrBackwardTest.check(List.of(device), c);
         }
     }
 }
