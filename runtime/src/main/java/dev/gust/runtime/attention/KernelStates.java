@@ -26,7 +26,7 @@ final class KernelStates<X> implements StatePlan<X> {
      */
     KernelStates(KernelDevice device, KernelProgram program, RecurrenceArrays<X> arrays) {
         this.device = device;
-        this.program = program;
+        this.program = program.withReplaceable(arrays.state());
         this.arrays = arrays;
         this.cleared = new boolean[arrays.capacity()];
         Arrays.fill(cleared, true);
@@ -61,14 +61,8 @@ final class KernelStates<X> implements StatePlan<X> {
     public synchronized void loadStates(MemorySegment states) {
         requireOpen();
         int n = count(states);
-        if (ran) {
-            fetch();
-            // What is kept goes to the device with a plan's first execution only.
-            plan.ifPresent(KernelPlan::close);
-            plan = Optional.empty();
-            ran = false;
-        }
         MemorySegment.copy(states, 0, arrays.state().getSegment(), 0, states.byteSize());
+        plan.ifPresent(p -> p.put(arrays.state(), (int) (n * arrays.stateElements())));
         Arrays.fill(cleared, 0, n, false);
     }
 

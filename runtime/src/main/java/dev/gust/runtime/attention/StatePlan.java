@@ -28,7 +28,7 @@ public interface StatePlan<X> extends AutoCloseable {
     void clearState(int sequence);
 
     /**
-     * Sets the states of sequences 0 to n − 1. On TornadoVM a plan that has run before is compiled again by this.
+     * Sets the states of sequences 0 to n − 1.
      *
      * @param states [n, HV, K, V] float32
      */

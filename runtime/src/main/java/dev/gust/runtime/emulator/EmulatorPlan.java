@@ -4,6 +4,7 @@ import dev.gust.runtime.kernel.KernelPlan;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.util.List;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A program on the emulator. After an error it can be executed again: an execution leaves nothing behind but outputs. */
@@ -20,9 +21,7 @@ final class EmulatorPlan implements KernelPlan {
 
     @Override
     public synchronized KernelTimes execute() {
-        if (closed) {
-            throw new IllegalStateException("the plan of " + program.name() + " is closed");
-        }
+        requireOpen();
         long start = System.nanoTime();
         steps.forEach(Runnable::run);
         return KernelTimes.ofTotal(System.nanoTime() - start);
@@ -30,14 +29,24 @@ final class EmulatorPlan implements KernelPlan {
 
     @Override
     public synchronized void fetch(TornadoNativeArray kept) {
-        if (closed) {
-            throw new IllegalStateException("the plan of " + program.name() + " is closed");
-        }
+        requireOpen();
         program.requireKept(kept);
+    }
+
+    @Override
+    public synchronized void put(FloatArray kept, int elements) {
+        requireOpen();
+        program.requireReplaceable(kept, elements);
     }
 
     @Override
     public synchronized void close() {
         closed = true;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the plan of " + program.name() + " is closed");
+        }
     }
 }

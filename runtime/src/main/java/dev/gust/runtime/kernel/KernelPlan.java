@@ -1,6 +1,7 @@
 package dev.gust.runtime.kernel;
 
 import dev.gust.formats.DeviceException;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A program made ready on a device. Executions of one plan follow one another, whatever threads ask for them. */
@@ -23,6 +24,19 @@ public interface KernelPlan extends AutoCloseable {
      * @throws IllegalStateException after {@link #close()}
      */
     void fetch(TornadoNativeArray kept);
+
+    /**
+     * Puts the first elements of an array, as the host holds them now, in the place of those that are kept on the device;
+     * the others stay as they are there. Takes a transfer and a copy on the device, once compiled; executions are none the
+     * slower for it.
+     *
+     * @param kept one of the program's {@link KernelProgram#replaceable()}
+     * @param elements how many
+     * @throws DeviceException if the device fails
+     * @throws IllegalArgumentException if the program does not let the array be replaced, or it is shorter than that
+     * @throws IllegalStateException after {@link #close()}
+     */
+    void put(FloatArray kept, int elements);
 
     @Override
     void close();

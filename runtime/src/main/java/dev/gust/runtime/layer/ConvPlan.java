@@ -29,7 +29,7 @@ public interface ConvPlan extends AutoCloseable {
     void clear(int sequence);
 
     /**
-     * Sets the states of sequences 0 to n − 1. On TornadoVM a plan that has run before is compiled again by this.
+     * Sets the states of sequences 0 to n − 1.
      *
      * @param states [n, D, W − 1] float32, the oldest input first
      * @throws InputException if it does not have its size

@@ -5,6 +5,7 @@ import dev.gust.runtime.kernel.KernelPlan;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.util.Optional;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A program whose states live on the device, and the plan that it has at the moment. Not safe for several threads. */
@@ -27,26 +28,16 @@ final class KeptProgram {
         return times;
     }
 
-    /** Brings every array that is kept back to the host. */
-    void fetch() {
-        if (ran) {
-            plan.ifPresent(p -> program.kept().forEach(p::fetch));
-        }
-    }
-
-    /** Brings back one of them. */
+    /** Brings an array that is kept back to the host. */
     void fetch(TornadoNativeArray kept) {
         if (ran) {
             plan.ifPresent(p -> p.fetch(kept));
         }
     }
 
-    /** Has the host's arrays be what the next execution finds: what is kept goes to the device with a plan's first only. */
-    void beginAnew() {
-        fetch();
-        if (ran) {
-            close();
-        }
+    /** Puts the first elements of the host's array in the place of those that are kept. */
+    void put(FloatArray kept, long elements) {
+        plan.ifPresent(p -> p.put(kept, (int) elements));
     }
 
     void close() {

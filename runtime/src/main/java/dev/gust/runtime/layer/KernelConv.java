@@ -45,6 +45,7 @@ final class KernelConv implements ConvPlan {
                         List.of(a.w(), a.bias()),
                         List.of(a.shape(), a.owners(), a.sequences(), a.x()),
                         List.of(a.y()),
+                        List.of(a.state()),
                         List.of(a.state())));
     }
 
@@ -76,8 +77,8 @@ final class KernelConv implements ConvPlan {
     public synchronized void load(MemorySegment states, int n) {
         requireOpen();
         check.states(states, n);
-        program.beginAnew();
         check.arrange(states, a.state().getSegment(), n);
+        program.put(a.state(), n * check.stateElements());
         Arrays.fill(cleared, 0, n, false);
     }
 

@@ -45,7 +45,8 @@ final class KernelLayer implements LayerPlan {
                         List.of(a.constants()),
                         List.of(a.shape(), a.rows(), a.qkv(), a.a(), a.b(), a.gate()),
                         List.of(a.o()),
-                        kept));
+                        kept,
+                        List.of(a.state(), a.ring())));
     }
 
     @Override
@@ -89,9 +90,10 @@ final class KernelLayer implements LayerPlan {
     public synchronized void load(MemorySegment state, MemorySegment conv, int n) {
         requireOpen();
         rings.check(state, conv, n);
-        program.beginAnew();
         MemorySegment.copy(state, 0, a.state().getSegment(), 0, state.byteSize());
+        program.put(a.state(), n * layer.stateElements());
         rings.load(conv, a.ring().getSegment(), n);
+        program.put(a.ring(), (long) n * layer.conv().width() * layer.conv().channels());
     }
 
     @Override

@@ -30,8 +30,7 @@ public interface LayerPlan extends AutoCloseable {
     void clear(int sequence);
 
     /**
-     * Sets the states of sequences 0 to n − 1, as prompts have left them. On TornadoVM a plan that has run before is compiled
-     * again by this.
+     * Sets the states of sequences 0 to n − 1, as prompts have left them.
      *
      * @param state [n, HV, K, V] float32
      * @param conv [n, C, W − 1] float32, the oldest input first

@@ -13,6 +13,7 @@ import dev.gust.runtime.kernel.NativeArrays;
 import java.util.List;
 import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Runs portable kernels as plain Java on the calling thread: slow and exact, what other devices are compared with. */
@@ -87,9 +88,7 @@ public final class ScalarDevice implements KernelDevice {
 
         @Override
         public synchronized KernelTimes execute() {
-            if (closed) {
-                throw new IllegalStateException("the plan of " + program.name() + " is closed");
-            }
+            requireOpen();
             long start = System.nanoTime();
             program.calls().forEach(call -> call.kernel().run(nobody));
             return KernelTimes.ofTotal(System.nanoTime() - start);
@@ -97,15 +96,25 @@ public final class ScalarDevice implements KernelDevice {
 
         @Override
         public synchronized void fetch(TornadoNativeArray kept) {
-            if (closed) {
-                throw new IllegalStateException("the plan of " + program.name() + " is closed");
-            }
+            requireOpen();
             program.requireKept(kept);
+        }
+
+        @Override
+        public synchronized void put(FloatArray kept, int elements) {
+            requireOpen();
+            program.requireReplaceable(kept, elements);
         }
 
         @Override
         public synchronized void close() {
             closed = true;
+        }
+
+        private void requireOpen() {
+            if (closed) {
+                throw new IllegalStateException("the plan of " + program.name() + " is closed");
+            }
         }
     }
 }

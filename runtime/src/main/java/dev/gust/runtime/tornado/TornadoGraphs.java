@@ -10,6 +10,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
@@ -31,8 +32,9 @@ final class TornadoGraphs {
      *
      * @param plan executes the graph
      * @param workers the grid of each tuned call
+     * @param put the graph behind the first, if the host may replace anything that is kept
      */
-    record Made(TornadoExecutionPlan plan, List<Workers> workers) {
+    record Made(TornadoExecutionPlan plan, List<Workers> workers, PutGraph put) {
         /**
          * Whether all grids are as they were: TornadoVM changes groups that a device cannot run (on FPGAs all but 64 × 1 ×
          * 1), prints that, and a kernel that counts on its groups goes wrong.
@@ -45,7 +47,7 @@ final class TornadoGraphs {
         }
     }
 
-    /** An execution plan of one graph with a task for each call, in their order. */
+    /** An execution plan of a graph with a task for each call, in their order, and of one that replaces what is kept. */
     static Made plan(KernelProgram program, TornadoDevice device) {
         Set<TornadoNativeArray> outputs = identities(program.outputs());
         Set<TornadoNativeArray> inputs = identities(program.inputs());
@@ -75,13 +77,18 @@ final class TornadoGraphs {
         if (!program.kept().isEmpty()) {
             graph.transferToHost(DataTransferMode.UNDER_DEMAND, program.kept().toArray());
         }
-        var plan = new TornadoExecutionPlan(graph.snapshot());
+        var graphs = new ArrayList<ImmutableTaskGraph>(List.of(graph.snapshot()));
+        PutGraph put = PutGraph.of(program.replaceable());
+        if (!program.replaceable().isEmpty()) {
+            graphs.add(put.behind(program.name()));
+        }
+        var plan = new TornadoExecutionPlan(graphs.toArray(ImmutableTaskGraph[]::new));
         plan.withDevice(device);
         // Without its grid a tuned kernel would run as one work-item, without an error.
         if (!grids.keySet().isEmpty()) {
             plan.withGridScheduler(grids);
         }
-        return new Made(plan, List.copyOf(workers));
+        return new Made(plan, List.copyOf(workers), put);
     }
 
     private static WorkerGrid workers(Grid grid) {

@@ -20,6 +20,7 @@ import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.TornadoExecutionResult;
 import uk.ac.manchester.tornado.api.TornadoProfilerResult;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A program compiled for a device, whose constants stay there. */
@@ -48,6 +49,9 @@ final class TornadoPlan implements KernelPlan {
     /** The last execution's, which gives access to what is kept on the device. */
     private Optional<TornadoExecutionResult> last = Optional.empty();
 
+    /** Whether what is kept has been replaced, and the graph that does so is compiled. */
+    private boolean putBefore;
+
     private Optional<String> failure = Optional.empty();
     private boolean closed;
 
@@ -58,7 +62,7 @@ final class TornadoPlan implements KernelPlan {
         this.program = program;
         this.what = describe(program);
         this.arrays = arrays(program);
-        this.bytes = bytes(arrays);
+        this.bytes = bytes(program);
         this.calls = program.calls().size();
         this.graph = graph;
         this.plan = graph.plan();
@@ -71,14 +75,14 @@ final class TornadoPlan implements KernelPlan {
      */
     static TornadoPlan prepare(TornadoHardware hardware, DeviceOptions options, KernelProgram program) {
         String what = describe(program);
-        long bytes = bytes(arrays(program));
+        long bytes = bytes(program);
         reserve(hardware, what, bytes);
         boolean done = false;
         try {
             TornadoPlan prepared = call(hardware, options.timeout(), Turns.EXCLUSIVE, what, () -> {
                 var made = new TornadoPlan(hardware, options, program, TornadoGraphs.plan(program, hardware.device()));
                 long start = System.nanoTime();
-                made.plan.withPreCompilation();
+                made.plan.withGraph(0).withPreCompilation();
                 made.compileNanos = System.nanoTime() - start;
                 return made;
             });
@@ -152,6 +156,45 @@ final class TornadoPlan implements KernelPlan {
                 throw e;
             }
         });
+    }
+
+    @Override
+    public synchronized void put(FloatArray kept, int elements) {
+        requireUsable();
+        program.requireReplaceable(kept, elements);
+        if (executions == 0 || elements == 0) {
+            // A first execution takes the whole of it along.
+            return;
+        }
+        boolean first = !putBefore;
+        putBefore = true;
+        try {
+            call(hardware, options.timeout(), first ? Turns.EXCLUSIVE : Turns.SHARED, what, () -> {
+                if (first) {
+                    compileAndPut(kept, elements);
+                } else {
+                    graph.put().execute(plan, kept, elements);
+                }
+                return true;
+            });
+        } catch (DeviceException e) {
+            failure = Optional.of(String.valueOf(e.getMessage()));
+            throw e;
+        }
+    }
+
+    private void compileAndPut(FloatArray kept, int elements) {
+        plan.withProfiler(ProfilerMode.SILENT);
+        try {
+            graph.put().execute(plan, kept, elements).ifPresent(result -> {
+                if (result.getProfilerResult().getDeviceKernelTime() <= 0) {
+                    throw new IllegalStateException(
+                            "the driver did not run the kernel that replaces states; what it printed says why");
+                }
+            });
+        } finally {
+            plan.withoutProfiler();
+        }
     }
 
     private void requireUsable() {
@@ -249,9 +292,10 @@ final class TornadoPlan implements KernelPlan {
         return all;
     }
 
-    private static long bytes(Set<TornadoNativeArray> arrays) {
-        return arrays.stream()
-                .mapToLong(TornadoNativeArray::getNumBytesOfSegmentWithHeader)
-                .sum();
+    private static long bytes(KernelProgram program) {
+        return arrays(program).stream()
+                        .mapToLong(TornadoNativeArray::getNumBytesOfSegmentWithHeader)
+                        .sum()
+                + program.replaceable().stream().mapToLong(PutGraph::bytes).sum();
     }
 }

@@ -7,6 +7,7 @@ import dev.gust.runtime.device.Device;
 import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -41,9 +42,19 @@ final class LayerConformance {
                     assertClose("inputs of " + what, oracle.conv, conv, 1e-12);
                 }
                 if (step == 2) {
+                    // Others than the plan has.
+                    scale(0.5, oracle.state, state);
+                    scale(-1, oracle.conv, conv);
                     plan.load(state, conv, c.sequences());
                 }
             }
+        }
+    }
+
+    private static void scale(double factor, double[] x, MemorySegment y) {
+        for (int i = 0; i < x.length; i++) {
+            x[i] *= factor;
+            y.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (factor * y.getAtIndex(ValueLayout.JAVA_FLOAT, i)));
         }
     }
 
