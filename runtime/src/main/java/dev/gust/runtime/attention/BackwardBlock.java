@@ -172,6 +172,23 @@ final class BackwardBlock {
         }
     }
 
+    /**
+     * Puts sums over this block's and all later tokens in the place of the gradients of channels' decays.
+     *
+     * @param sums over the tokens behind it; over its own, too, when this returns
+     */
+    void sumDecays(double[] sums) {
+        for (int t = count - 1; t >= 0; t--) {
+            for (int d = 0; d < sums.length; d++) {
+                int i = t * stride + d;
+                double read = q[i] * dQ[i];
+                sums[d] += e[i] * dE[i] - k[i] * dK[i] + (step.readsBefore() ? 0 : read);
+                dG[i] = (float) sums[d];
+                sums[d] += step.readsBefore() ? read : 0;
+            }
+        }
+    }
+
     /** The gradient of a token's log decay, if all channels decay alike. */
     double decayGradient(int t) {
         double sum = 0;

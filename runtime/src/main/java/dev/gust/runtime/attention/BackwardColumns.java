@@ -41,6 +41,11 @@ final class BackwardColumns {
         gradient.load(states, index);
     }
 
+    /** Σ_columns S ∘ dS of each channel, once both are those where the sequence ends. */
+    double[] products() {
+        return state.products(gradient);
+    }
+
     void storeGradient(MemorySegment states, long index) {
         gradient.store(states, index);
     }

@@ -113,8 +113,7 @@ final class DeltaProductRule implements DifferentiableDeltaRule {
             MemorySegment from, int fromEvery, int fromRow, MemorySegment to, int toEvery, int toRow, int tokens) {
         long bytes = tokens == 0 ? 0 : from.byteSize() / ((long) tokens * fromEvery);
         for (long t = 0; t < tokens; t++) {
-            MemorySegment.copy(
-                    from, (t * fromEvery + fromRow) * bytes, to, (t * toEvery + toRow) * bytes, bytes);
+            MemorySegment.copy(from, (t * fromEvery + fromRow) * bytes, to, (t * toEvery + toRow) * bytes, bytes);
         }
     }
 }

@@ -64,15 +64,21 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, boolean readsBef
         };
     }
 
+    /** As {@link #prepareBackward(Device, DeltaSizes, DecayGradient)} by {@link DecayGradient#STATES}. */
+    public DeltaBackwardPlan prepareBackward(Device device, DeltaSizes sizes) {
+        return prepareBackward(device, sizes, DecayGradient.STATES);
+    }
+
     /**
      * Makes the step's gradients ready on a device. Costly: keep the plan.
      *
+     * @param decays how the gradient of g is found
      * @throws dev.gust.formats.UsageException if so many tokens have no room on the device
      */
-    public DeltaBackwardPlan prepareBackward(Device device, DeltaSizes sizes) {
+    public DeltaBackwardPlan prepareBackward(Device device, DeltaSizes sizes, DecayGradient decays) {
         return switch (device) {
-            case KernelDevice kernels -> new KernelDeltaBackward(kernels, this, sizes);
-            case JvmDevice jvm -> new JvmDeltaBackward(jvm, this, sizes);
+            case KernelDevice kernels -> new KernelDeltaBackward(kernels, this, sizes, decays);
+            case JvmDevice jvm -> new JvmDeltaBackward(jvm, this, sizes, decays);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
  */
 interface DifferentiableRule<X, G> extends AttentionRule<X> {
     /** The recurrence's gradients, ready on a device. */
-    BackwardPlan<X, G> prepareBackward(Device device);
+    BackwardPlan<X, G> prepareBackward(Device device, DecayGradient decays);
 
     /** Whether {@link #outputGradient} asks for what the recurrence wrote. */
     default boolean needsOutput() {

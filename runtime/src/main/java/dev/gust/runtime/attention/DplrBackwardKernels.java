@@ -2,6 +2,7 @@ package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.DeltaGradient;
 import dev.gust.kernels.attention.DplrGradient;
+import dev.gust.kernels.attention.PortableDecaySums;
 import dev.gust.kernels.attention.PortableDplrBackward;
 import dev.gust.kernels.attention.PortableDplrRows;
 import dev.gust.runtime.kernel.Kernel;
@@ -19,7 +20,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class DplrBackwardKernels {
     private DplrBackwardKernels() {}
 
-    static KernelProgram of(DplrGradientArrays a, NativeArrays memory) {
+    static KernelProgram of(DplrGradientArrays a, NativeArrays memory, DecayGradient decays) {
         DplrArrays given = a.own();
         BackwardRoom room = BackwardRoom.of(given, memory);
         var calls = new ArrayList<KernelCall>();
@@ -28,6 +29,9 @@ final class DplrBackwardKernels {
         calls.add(KernelCall.portable("held", new Held(x, room)));
         calls.add(KernelCall.portable("dplrTargets", new Targets(x, a, room)));
         calls.add(KernelCall.portable("dplrRows", new Rows(x, a, room)));
+        if (decays == DecayGradient.SUMS && given.step().decays()) {
+            calls.add(KernelCall.portable("dplrDecaySums", new DecaySums(x, room)));
+        }
         // The vectors are those that the call brought: lengths are differentiated, too.
         int unit = given.step().normalizes() ? 1 : 0;
         DeltaSizes sizes = given.sizes();
@@ -56,8 +60,7 @@ final class DplrBackwardKernels {
             List<KernelCall> calls) {
         calls.add(KernelCall.portable(
                 name,
-                new KeySumsKernel(
-                        x.places(), keys, room.rows(), to, section, DeltaGradient.NO_SECTION, heads, unit)));
+                new KeySumsKernel(x.places(), keys, room.rows(), to, section, DeltaGradient.NO_SECTION, heads, unit)));
     }
 
     /** What the kernels hand on; see {@link DplrGradient}. */
@@ -201,6 +204,44 @@ final class DplrBackwardKernels {
                     room.rows(),
                     x.step().decayBits(),
                     x.step().scale(),
+                    count());
+        }
+    }
+
+    private record DecaySums(DplrArrays x, BackwardRoom room) implements Kernel {
+        private int count() {
+            return x.sizes().sequences() * x.lines();
+        }
+
+        @Override
+        public void run(KernelContext context) {
+            PortableDecaySums.dplrDecaySumsPortable(
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.q(),
+                    x.k(),
+                    x.a(),
+                    x.b(),
+                    x.state(),
+                    room.boundaries(),
+                    room.rows(),
+                    count());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    PortableDecaySums::dplrDecaySumsPortable,
+                    x.places().shape(),
+                    x.places().sequences(),
+                    x.q(),
+                    x.k(),
+                    x.a(),
+                    x.b(),
+                    x.state(),
+                    room.boundaries(),
+                    room.rows(),
                     count());
         }
     }

@@ -62,6 +62,29 @@ final class DplrColumns {
         gradient.load(states, index);
     }
 
+    /** Σ_columns S ∘ dS of each channel, once both are those where the sequence ends. */
+    double[] products() {
+        return state.products(gradient);
+    }
+
+    /**
+     * Puts sums over a block's and all later tokens in the place of the gradients of its decays.
+     *
+     * @param sums over the tokens behind it; over its own, too, when this returns
+     */
+    void sumDecays(DplrBlock x, double[] sums) {
+        for (int t = x.count - 1; t >= 0; t--) {
+            for (int d = 0; d < sums.length; d++) {
+                int i = t * stride + d;
+                // The block's q is scaled, and dQ is that of q itself.
+                double read = step.scale() == 0 ? 0 : x.q[i] / step.scale() * dQ[i];
+                sums[d] += read - x.k[i] * dK[i] - x.b[i] * dB[i];
+                dG[i] = (float) sums[d];
+                sums[d] += x.a[i] * dA[i];
+            }
+        }
+    }
+
     void storeGradient(MemorySegment states, long index) {
         gradient.store(states, index);
     }

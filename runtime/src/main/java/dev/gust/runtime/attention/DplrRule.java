@@ -27,8 +27,8 @@ final class DplrRule implements DifferentiableRule<DplrOperands, DplrGradients> 
     }
 
     @Override
-    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device) {
-        return step().prepareBackward(device, sizes());
+    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, DecayGradient decays) {
+        return step().prepareBackward(device, sizes(), decays);
     }
 
     private DplrStep step() {

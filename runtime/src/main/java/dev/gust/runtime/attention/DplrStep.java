@@ -43,19 +43,26 @@ public record DplrStep(boolean decays, boolean normalizes, float scale) {
         };
     }
 
+    /** As {@link #prepareBackward(Device, DeltaSizes, DecayGradient)} by {@link DecayGradient#STATES}. */
+    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, DeltaSizes sizes) {
+        return prepareBackward(device, sizes, DecayGradient.STATES);
+    }
+
     /**
      * Makes the step's gradients ready on a device. Costly: keep the plan.
      *
      * @param sizes of which the heads of an erase key are ignored
+     * @param of how the gradient of g is found
      * @throws dev.gust.formats.UsageException if so many tokens have no room on the device
      */
-    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, DeltaSizes sizes) {
+    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(
+            Device device, DeltaSizes sizes, DecayGradient of) {
         return switch (device) {
             case KernelDevice kernels -> {
                 var arrays = DplrGradientArrays.of(this, sizes, kernels.arrays(), kernels.maxArrayBytes());
-                yield new KernelBackward<>(kernels, DplrBackwardKernels.of(arrays, kernels.arrays()), arrays);
+                yield new KernelBackward<>(kernels, DplrBackwardKernels.of(arrays, kernels.arrays(), of), arrays);
             }
-            case JvmDevice jvm -> new JvmDplrBackward(jvm, this, sizes);
+            case JvmDevice jvm -> new JvmDplrBackward(jvm, this, sizes, of);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

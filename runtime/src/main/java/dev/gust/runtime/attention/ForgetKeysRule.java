@@ -116,9 +116,8 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
         long perToken = (long) s.valueHeads() * s.keyDim();
         boolean back = backThroughKeys(call);
         MemorySegment none = DeltaOperands.NOTHING;
-        MemorySegment dG = carried.isEmpty()
-                ? call.wanted("g")
-                : back ? scratch.floats("dg", call.tokens(), perToken) : none;
+        MemorySegment dG =
+                carried.isEmpty() ? call.wanted("g") : back ? scratch.floats("dg", call.tokens(), perToken) : none;
         return new DeltaGradients(
                 call.wanted("q"),
                 back ? scratch.floats("dKeys", call.tokens(), perToken) : none,

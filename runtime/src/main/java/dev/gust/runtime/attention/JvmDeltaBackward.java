@@ -16,17 +16,19 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
     private final JvmDevice device;
     private final DeltaStep step;
     private final DeltaSizes sizes;
+    private final DecayGradient decays;
     private final Scratch scratch;
     private boolean closed;
 
     /**
      * @throws UsageException if a sequence is longer than an array can be
      */
-    JvmDeltaBackward(JvmDevice device, DeltaStep step, DeltaSizes sizes) {
+    JvmDeltaBackward(JvmDevice device, DeltaStep step, DeltaSizes sizes, DecayGradient decays) {
         requireRoom(sizes);
         this.device = device;
         this.step = step;
         this.sizes = sizes;
+        this.decays = decays;
         this.scratch = new Scratch(sizes.tokens());
     }
 
@@ -61,10 +63,10 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
         var call = new Call(operands, sequences, initialStates, dO, dFinalStates, gradients, heads(sequences.tokens()));
         int threads = call.mayShare(device) ? device.threads(0) : 1;
         int valueHeads = sizes.valueHeads();
-        double[] decays = new double[sequences.count() * valueHeads];
-        device.forRows(decays.length, 1, threads, (first, end) -> {
+        double[] headDecays = new double[sequences.count() * valueHeads];
+        device.forRows(headDecays.length, 1, threads, (first, end) -> {
             for (int i = (int) first; i < end; i++) {
-                decays[i] = head(call, i / valueHeads, i % valueHeads);
+                headDecays[i] = head(call, i / valueHeads, i % valueHeads);
             }
         });
         keys(call, threads);
@@ -72,7 +74,7 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
             for (int h = 0; h < valueHeads; h++) {
                 double sum = 0;
                 for (int n = 0; n < sequences.count(); n++) {
-                    sum += decays[n * valueHeads + h];
+                    sum += headDecays[n * valueHeads + h];
                 }
                 RuleCall.set(gradients.g(), h, (float) sum);
             }
@@ -103,11 +105,15 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
             columns.forward(block, first - begin);
         }
         columns.loadGradient(call.dFinalStates(), state);
+        double[] sums = columns.products();
         double decay = 0;
         for (int chunk = Math.ceilDiv(end - begin, length) - 1; chunk >= 0; chunk--) {
             int first = begin + chunk * length;
             block.load(call.operands(), call.dO(), first, Math.min(first + length, end), head);
             columns.backward(block, first - begin);
+            if (decays == DecayGradient.SUMS) {
+                block.sumDecays(sums);
+            }
             block.store(call.heads(), call.gradients());
             for (int t = 0; t < block.count; t++) {
                 decay += step.decay() == Decay.HEAD ? block.decayGradient(t) : 0;

@@ -12,17 +12,19 @@ final class JvmDplrBackward implements BackwardPlan<DplrOperands, DplrGradients>
     private final JvmDevice device;
     private final DplrStep step;
     private final DeltaSizes sizes;
+    private final DecayGradient decays;
     private final Scratch scratch;
     private boolean closed;
 
     /**
      * @throws UsageException if a sequence is longer than an array can be
      */
-    JvmDplrBackward(JvmDevice device, DplrStep step, DeltaSizes sizes) {
+    JvmDplrBackward(JvmDevice device, DplrStep step, DeltaSizes sizes, DecayGradient decays) {
         JvmDeltaBackward.requireRoom(sizes);
         this.device = device;
         this.step = step;
         this.sizes = sizes;
+        this.decays = decays;
         this.scratch = new Scratch(sizes.tokens());
     }
 
@@ -71,10 +73,14 @@ final class JvmDplrBackward implements BackwardPlan<DplrOperands, DplrGradients>
             columns.forward(block, first - begin);
         }
         columns.loadGradient(call.dFinalStates(), state);
+        double[] sums = columns.products();
         for (int chunk = Math.ceilDiv(end - begin, length) - 1; chunk >= 0; chunk--) {
             int first = begin + chunk * length;
             block.load(call.operands(), first, Math.min(first + length, end), head);
             columns.backward(block, first - begin, call.dO(), (long) first * sizes.valueHeads() + head);
+            if (decays == DecayGradient.SUMS) {
+                columns.sumDecays(block, sums);
+            }
             columns.store(block, (long) first * sizes.valueHeads() + head, call.heads(), call.gradients());
         }
         columns.storeGradient(call.gradients().initialStates(), state);

@@ -68,7 +68,8 @@ final class KaczmarzRule implements DifferentiableDeltaRule {
                 none,
                 call.wanted("v"),
                 call.wantsAny("k", "eta")
-                        ? scratch.floats("dBeta", call.tokens(), settings.sizes().valueHeads())
+                        ? scratch.floats(
+                                "dBeta", call.tokens(), settings.sizes().valueHeads())
                         : none,
                 call.wanted("g"),
                 initialStates);
@@ -82,8 +83,7 @@ final class KaczmarzRule implements DifferentiableDeltaRule {
         if (!call.wantsAny("k", "eta")) {
             return;
         }
-        MemorySegment k =
-                UnitKeys.of(settings.unit(), call.tensor("k"), s.keyDim(), call.tokens(), "k", scratch);
+        MemorySegment k = UnitKeys.of(settings.unit(), call.tensor("k"), s.keyDim(), call.tokens(), "k", scratch);
         MemorySegment dBeta = scratch.floats("dBeta", call.tokens(), s.valueHeads());
         for (int t = 0; t < call.tokens(); t++) {
             for (int h = 0; h < s.valueHeads(); h++) {

@@ -4,11 +4,11 @@ import dev.gust.runtime.kernel.KernelDevice;
 
 /** The gradients of the delta step by kernels. */
 final class KernelDeltaBackward extends KernelBackward<DeltaOperands, DeltaGradients> implements DeltaBackwardPlan {
-    KernelDeltaBackward(KernelDevice device, DeltaStep step, DeltaSizes sizes) {
-        this(device, DeltaGradientArrays.of(step, sizes, device.arrays(), device.maxArrayBytes()));
+    KernelDeltaBackward(KernelDevice device, DeltaStep step, DeltaSizes sizes, DecayGradient decays) {
+        this(device, DeltaGradientArrays.of(step, sizes, device.arrays(), device.maxArrayBytes()), decays);
     }
 
-    private KernelDeltaBackward(KernelDevice device, DeltaGradientArrays arrays) {
-        super(device, PortableBackwardKernels.of(arrays, device.arrays()), arrays);
+    private KernelDeltaBackward(KernelDevice device, DeltaGradientArrays arrays, DecayGradient decays) {
+        super(device, PortableBackwardKernels.of(arrays, device.arrays(), decays), arrays);
     }
 }

@@ -23,8 +23,7 @@ record KeySumsKernel(
 
     @Override
     public void run(KernelContext context) {
-        PortableDeltaSums.keySumsPortable(
-                places.shape(), keys, rows, to, section, other, heads, unit, vectors());
+        PortableDeltaSums.keySumsPortable(places.shape(), keys, rows, to, section, other, heads, unit, vectors());
     }
 
     @Override

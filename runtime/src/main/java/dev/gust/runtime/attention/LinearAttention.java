@@ -200,6 +200,11 @@ public record LinearAttention(
         return prepareBackward(device, sizes, Decay.NONE, NAME + " " + rule);
     }
 
+    /** As {@link #prepareBackward(Device, AttentionSizes, Decay, String, DecayGradient)} by {@link DecayGradient#STATES}. */
+    public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes, Decay optional, String where) {
+        return prepareBackward(device, sizes, optional, where, DecayGradient.STATES);
+    }
+
     /**
      * Makes its gradients ready on a device. Costly: keep the plan. They are found by going through the tokens backward,
      * whatever the form.
@@ -208,11 +213,13 @@ public record LinearAttention(
      * @param optional as {@link #prepare(Device, AttentionSizes, Decay, String)}'s
      * @param where likewise
      * @throws InputException if the sizes do not fit together
+     * @param decays how gradients of log decays are found
      * @throws UsageException if an attribute's value is wrong, the rule has no gradient, or there is no room for so many
      *     tokens
      * @throws DeviceException if the device cannot run it
      */
-    public AttentionBackwardPlan prepareBackward(Device device, AttentionSizes sizes, Decay optional, String where) {
+    public AttentionBackwardPlan prepareBackward(
+            Device device, AttentionSizes sizes, Decay optional, String where, DecayGradient decays) {
         RuleEntry entry = entry(rule);
         RuleSettings settings = settings(sizes, optional);
         var scratch = new Scratch((long) sizes.tokens() * steps(entry, settings));
@@ -227,7 +234,7 @@ public record LinearAttention(
                                         .collect(Collectors.joining(", ")));
             }
             return backwardPlan(
-                    device, made, new CallCheck(where, entry, sizes, entry.multiple(settings)), sizes, scratch);
+                    device, made, decays, new CallCheck(where, entry, sizes, entry.multiple(settings)), sizes, scratch);
         } catch (RuntimeException e) {
             scratch.close();
             throw e;
@@ -235,11 +242,15 @@ public record LinearAttention(
     }
 
     private <X, G> AttentionBackwardPlan backwardPlan(
-            Device device, DifferentiableRule<X, G> made, CallCheck check, AttentionSizes sizes, Scratch scratch) {
-        BackwardPlan<X, G> plan = made.prepareBackward(device);
-        Optional<StatePlan<X>> forward = made.needsOutput()
-                ? Optional.of(made.prepare(device, formFor(sizes), kernels))
-                : Optional.empty();
+            Device device,
+            DifferentiableRule<X, G> made,
+            DecayGradient decays,
+            CallCheck check,
+            AttentionSizes sizes,
+            Scratch scratch) {
+        BackwardPlan<X, G> plan = made.prepareBackward(device, decays);
+        Optional<StatePlan<X>> forward =
+                made.needsOutput() ? Optional.of(made.prepare(device, formFor(sizes), kernels)) : Optional.empty();
         return new RuleBackward<>(check, sizes, made, plan, forward, scratch);
     }
 

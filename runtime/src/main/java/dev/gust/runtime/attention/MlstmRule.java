@@ -119,11 +119,7 @@ final class MlstmRule implements DifferentiableDeltaRule {
     public void finish(RuleCall call, MemorySegment raw, MemorySegment o) {
         AttentionSizes s = settings.sizes();
         MemorySegment least = scratch.floats("least", call.sequences().tokens(), s.valueHeads());
-        OnesColumn.divide(
-                raw,
-                o,
-                s.valueDim(),
-                (row, sum) -> divisor(sum, RuleCall.at(least, row)));
+        OnesColumn.divide(raw, o, s.valueDim(), (row, sum) -> divisor(sum, RuleCall.at(least, row)));
     }
 
     private double divisor(float sum, float least) {
@@ -207,8 +203,8 @@ final class MlstmRule implements DifferentiableDeltaRule {
     private void gatesBackward(BackwardCall call, MemorySegment dK) {
         Sequences sequences = call.sequences();
         int heads = settings.sizes().valueHeads();
-        MemorySegment k = UnitKeys.of(
-                settings.unit(), call.tensor("k"), settings.sizes().keyDim(), call.tokens(), "k", scratch);
+        MemorySegment k =
+                UnitKeys.of(settings.unit(), call.tensor("k"), settings.sizes().keyDim(), call.tokens(), "k", scratch);
         for (int n = 0; n < sequences.count(); n++) {
             for (int h = 0; h < heads; h++) {
                 int at = n * heads + h;

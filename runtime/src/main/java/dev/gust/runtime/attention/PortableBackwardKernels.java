@@ -1,9 +1,12 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.kernels.attention.DeltaForm;
 import dev.gust.kernels.attention.DeltaGradient;
+import dev.gust.kernels.attention.PortableDecaySums;
 import dev.gust.kernels.attention.PortableDeltaBackward;
 import dev.gust.kernels.attention.PortableDeltaRows;
 import dev.gust.kernels.attention.PortableDeltaSums;
+import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -20,7 +23,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class PortableBackwardKernels {
     private PortableBackwardKernels() {}
 
-    static KernelProgram of(DeltaGradientArrays a, NativeArrays memory) {
+    static KernelProgram of(DeltaGradientArrays a, NativeArrays memory, DecayGradient decays) {
         DeltaArrays given = a.own();
         BackwardScratch s = BackwardScratch.of(a, memory);
         var calls = new ArrayList<KernelCall>();
@@ -28,7 +31,12 @@ final class PortableBackwardKernels {
         DeltaArrays x = given.step().normalizes() ? normalize(given, memory, calls, kept) : given;
         calls.add(KernelCall.portable("written", new Written(x, s)));
         calls.add(KernelCall.portable("targets", new Targets(x, a, s)));
-        calls.add(KernelCall.portable("keyRows", new Rows(x, a, s)));
+        boolean summed = decays == DecayGradient.SUMS && given.step().decay() != Decay.NONE;
+        calls.add(KernelCall.portable(
+                "keyRows", new Rows(x, a, s, x.step().bits() | (summed ? DeltaForm.SUMMED_DECAY : 0))));
+        if (summed) {
+            calls.add(KernelCall.portable("decaySums", new DecaySums(x, s)));
+        }
         sums(a, s, calls);
         var inputs = new ArrayList<>(given.inputs());
         inputs.addAll(List.of(given.state(), a.dO(), a.dState()));
@@ -94,14 +102,7 @@ final class PortableBackwardKernels {
     private static Kernel keys(
             DeltaArrays x, FloatArray keys, BackwardScratch s, FloatArray to, int section, int other, int heads) {
         return new KeySumsKernel(
-                x.places(),
-                keys,
-                s.rows(),
-                to,
-                section,
-                other,
-                heads,
-                x.step().normalizes() ? 1 : 0);
+                x.places(), keys, s.rows(), to, section, other, heads, x.step().normalizes() ? 1 : 0);
     }
 
     private static int columns(DeltaArrays x) {
@@ -196,7 +197,7 @@ final class PortableBackwardKernels {
         }
     }
 
-    private record Rows(DeltaArrays x, DeltaGradientArrays a, BackwardScratch s) implements Kernel {
+    private record Rows(DeltaArrays x, DeltaGradientArrays a, BackwardScratch s, int form) implements Kernel {
         private int count() {
             return a.chunks() * x.sizes().valueHeads() * x.sizes().keyDim();
         }
@@ -216,7 +217,7 @@ final class PortableBackwardKernels {
                     s.starts(),
                     s.ends(),
                     s.rows(),
-                    x.step().bits(),
+                    form,
                     x.step().scale(),
                     count());
         }
@@ -238,9 +239,47 @@ final class PortableBackwardKernels {
                     s.starts(),
                     s.ends(),
                     s.rows(),
-                    x.step().bits(),
+                    form,
                     x.step().scale(),
                     count());
+        }
+    }
+
+    private record DecaySums(DeltaArrays x, BackwardScratch s) implements Kernel {
+        private int lines() {
+            return x.sizes().sequences() * x.sizes().valueHeads() * x.sizes().keyDim();
+        }
+
+        @Override
+        public void run(KernelContext context) {
+            PortableDecaySums.deltaDecaySumsPortable(
+                    x.shape(),
+                    x.sequences(),
+                    x.q(),
+                    x.k(),
+                    x.e(),
+                    x.state(),
+                    s.ends(),
+                    s.rows(),
+                    x.step().bits(),
+                    lines());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    PortableDecaySums::deltaDecaySumsPortable,
+                    x.shape(),
+                    x.sequences(),
+                    x.q(),
+                    x.k(),
+                    x.e(),
+                    x.state(),
+                    s.ends(),
+                    s.rows(),
+                    x.step().bits(),
+                    lines());
         }
     }
 

@@ -44,8 +44,11 @@ final class SharedKeys {
      * @param dK [tokens, H, K]
      */
     static void addShared(RuleSettings settings, MemorySegment dY, MemorySegment by, MemorySegment dK) {
-        each(settings, dK, (key, value) ->
-                RuleCall.set(dK, key, RuleCall.at(dK, key) + RuleCall.at(dY, value) * RuleCall.at(by, value)));
+        each(
+                settings,
+                dK,
+                (key, value) ->
+                        RuleCall.set(dK, key, RuleCall.at(dK, key) + RuleCall.at(dY, value) * RuleCall.at(by, value)));
     }
 
     /**

@@ -33,6 +33,17 @@ final class StateColumns {
         }
     }
 
+    /** Σ_columns of this ∘ other, for each row. */
+    double[] products(StateColumns other) {
+        double[] sums = new double[keyDim];
+        for (int c = 0; c < valueDim; c++) {
+            for (int d = 0; d < keyDim; d++) {
+                sums[d] += (double) values[c * stride + d] * other.values[c * stride + d];
+            }
+        }
+        return sums;
+    }
+
     void store(MemorySegment states, long index) {
         for (int i = 0; i < keyDim * valueDim && DeltaGradients.wanted(states); i++) {
             RuleCall.set(states, index * keyDim * valueDim + i, values[i % valueDim * stride + i / valueDim]);

@@ -17,10 +17,15 @@ final class DeltaBackwardConformance {
     private DeltaBackwardConformance() {}
 
     static void check(Device device, DeltaValues x) {
-        Map<String, float[]> found = gradients(device, x);
+        check(device, x, DecayGradient.STATES);
+    }
+
+    static void check(Device device, DeltaValues x, DecayGradient decays) {
+        Map<String, float[]> found = gradients(device, x, decays);
         Map<String, double[]> expected = DeltaAdjoint.of(x);
         found.forEach((name, actual) -> ErrorRatio.assertClose(
-                "d" + name + " on " + device.id() + " of " + x.step() + " " + x.sizes() + " " + x.sequences(),
+                "d" + name + " by " + decays + " on " + device.id() + " of " + x.step() + " " + x.sizes() + " "
+                        + x.sequences(),
                 expected.getOrDefault(name, new double[0]),
                 doubles(actual),
                 TOLERANCE));
@@ -28,9 +33,13 @@ final class DeltaBackwardConformance {
 
     /** Two calls, the first with other numbers: nothing is left of it. */
     static Map<String, float[]> gradients(Device device, DeltaValues x) {
+        return gradients(device, x, DecayGradient.STATES);
+    }
+
+    static Map<String, float[]> gradients(Device device, DeltaValues x, DecayGradient decays) {
         Map<String, float[]> found = new LinkedHashMap<>();
         try (Arena arena = Arena.ofShared();
-                DeltaBackwardPlan plan = x.step().prepareBackward(device, x.sizes())) {
+                DeltaBackwardPlan plan = x.step().prepareBackward(device, x.sizes(), decays)) {
             Map<String, MemorySegment> to = new LinkedHashMap<>();
             for (String name : x.names()) {
                 to.put(name, segment(arena, filled(x.input(name).length)));

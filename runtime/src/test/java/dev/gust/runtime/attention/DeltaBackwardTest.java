@@ -69,6 +69,21 @@ class DeltaBackwardTest {
         }
     }
 
+    /** Where a decay of exp(−170) leaves a gradient of 1e-17, sums leave the rounding of their terms. */
+    static List<DeltaConformance.Case> summed() {
+        return small().stream()
+                .filter(c -> c.step().decay() != Decay.NONE && c.gates() > -100)
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("summed")
+    void decaysHaveTheSameGradientAsSums(DeltaConformance.Case c) {
+        for (Device device : List.of(SCALAR, JVM, EMULATOR)) {
+            DeltaBackwardConformance.check(device, DeltaValues.draw(c, 9), DecayGradient.SUMS);
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("all")
     void scalar(DeltaConformance.Case c) {

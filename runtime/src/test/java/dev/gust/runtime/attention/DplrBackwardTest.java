@@ -79,12 +79,14 @@ class DplrBackwardTest {
             expected.put(name, differences);
         }
         for (Device device : devices) {
-            gradients(device, c, x)
-                    .forEach((name, found) -> ErrorRatio.assertClose(
-                            "d" + name + " on " + device.id() + " of " + c,
-                            get(expected, name),
-                            DeltaBackwardConformance.doubles(found),
-                            1e-4));
+            for (DecayGradient decays : DecayGradient.values()) {
+                gradients(device, c, x, decays)
+                        .forEach((name, found) -> ErrorRatio.assertClose(
+                                "d" + name + " by " + decays + " on " + device.id() + " of " + c,
+                                get(expected, name),
+                                DeltaBackwardConformance.doubles(found),
+                                1e-4));
+            }
         }
     }
 
@@ -97,7 +99,7 @@ class DplrBackwardTest {
         Map<String, double[]> x = draw(c);
         Arrays.fill(get(x, "g"), 3, 6, Double.NEGATIVE_INFINITY);
         Arrays.fill(get(x, "a"), 3, 6, 0);
-        Map<String, float[]> found = gradients(device, c, x);
+        Map<String, float[]> found = gradients(device, c, x, DecayGradient.STATES);
         assertThat(found.getOrDefault("initial", new float[0])).hasSize(6);
         for (int i = 3; i < 6; i++) {
             assertThat(found.getOrDefault("g", new float[0])[i]).isZero();
@@ -161,10 +163,7 @@ class DplrBackwardTest {
                         Dense.decay(state, row(x, "g", line, s.keyDim()));
                     }
                     Dense.addOuter(state, row(x, "b", line, s.keyDim()), held);
-                    Dense.addOuter(
-                            state,
-                            key(c, x, "k", t * s.keyHeads() + keyHead),
-                            row(x, "v", line, s.valueDim()));
+                    Dense.addOuter(state, key(c, x, "k", t * s.keyHeads() + keyHead), row(x, "v", line, s.valueDim()));
                     double[] o = Dense.read(state, key(c, x, "q", t * s.queryHeads() + queryHead));
                     loss += SCALE * Dense.dot(o, row(x, "dO", line, s.valueDim()));
                 }
@@ -192,10 +191,11 @@ class DplrBackwardTest {
     }
 
     /** Two calls, the first with other numbers: nothing is left of it. */
-    private static Map<String, float[]> gradients(Device device, Case c, Map<String, double[]> x) {
+    private static Map<String, float[]> gradients(
+            Device device, Case c, Map<String, double[]> x, DecayGradient decays) {
         Map<String, float[]> found = new LinkedHashMap<>();
         try (Arena arena = Arena.ofShared();
-                BackwardPlan<DplrOperands, DplrGradients> plan = step(c).prepareBackward(device, c.sizes())) {
+                BackwardPlan<DplrOperands, DplrGradients> plan = step(c).prepareBackward(device, c.sizes(), decays)) {
             Map<String, MemorySegment> in = new LinkedHashMap<>();
             Map<String, MemorySegment> to = new LinkedHashMap<>();
             x.forEach((name, values) -> {
@@ -204,8 +204,8 @@ class DplrBackwardTest {
                 Arrays.fill(nan, Float.NaN);
                 to.put(name, DeltaBackwardConformance.segment(arena, nan));
             });
-            var operands = new DplrOperands(
-                    at(in, "q"), at(in, "k"), at(in, "v"), at(in, "a"), at(in, "b"), at(in, "g"));
+            var operands =
+                    new DplrOperands(at(in, "q"), at(in, "k"), at(in, "v"), at(in, "a"), at(in, "b"), at(in, "g"));
             var gradients = new DplrGradients(
                     at(to, "q"), at(to, "k"), at(to, "v"), at(to, "a"), at(to, "b"), at(to, "g"), at(to, "initial"));
             MemorySegment none = DeltaOperands.NOTHING;

@@ -99,9 +99,7 @@ class RuleGradientTest {
             case "lightnet" -> List.of("k");
             case "mlstm" -> List.of("i", "f");
             default ->
-                LinearAttention.of(rule).tensors().contains("g") && !rule.endsWith("-delta")
-                        ? List.of("g")
-                        : List.of();
+                LinearAttention.of(rule).tensors().contains("g") && !rule.endsWith("-delta") ? List.of("g") : List.of();
         };
     }
 
@@ -124,7 +122,9 @@ class RuleGradientTest {
                     for (int i = 0; i < values.length; i++) {
                         assertThat(values[i]).as(rule + " " + name + " " + i).isFinite();
                         if (name.equals(gate) && x[i] == Float.NEGATIVE_INFINITY) {
-                            assertThat(values[i]).as(rule + " " + name + " " + i).isZero();
+                            assertThat(values[i])
+                                    .as(rule + " " + name + " " + i)
+                                    .isZero();
                         }
                     }
                 });
@@ -136,7 +136,8 @@ class RuleGradientTest {
     @MethodSource("rows")
     void agreesWithFiniteDifferences(GridRow row) {
         if (row.rule().equals("rwkv7")) {
-            // The oracle of rwkv7 takes a removal key and a rate; the operator takes what it makes of them, as dplr's does.
+            // The oracle of rwkv7 takes a removal key and a rate; the operator takes what it makes of them, as dplr's
+            // does.
             AttentionCase call = CaseInputs.draw(GridRow.of("dplr", row.shape()).with(row.map()), 11);
             check(call, RuleConformance.operator(call.withRule("rwkv7")));
         } else {

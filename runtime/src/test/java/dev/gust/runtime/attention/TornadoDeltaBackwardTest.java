@@ -32,9 +32,25 @@ class TornadoDeltaBackwardTest {
         }
     }
 
+    static List<DeltaConformance.Case> summedCases() {
+        List<DeltaConformance.Case> all = DeltaBackwardTest.summed();
+        return TornadoDevices.list().isEmpty() ? List.of() : List.of(all.getFirst(), all.getLast());
+    }
+
+    @ParameterizedTest
+    @MethodSource("summedCases")
+    void summedDecayGradientsAgreeWithFloat64(DeltaConformance.Case c) {
+        DeviceInfo first = TornadoDevices.list().getFirst();
+        try (Device device = TornadoDevices.open(first.id(), DeviceOptions.defaults())) {
+            DeltaBackwardConformance.check(device, DeltaValues.draw(c, 10), DecayGradient.SUMS);
+        }
+    }
+
     /** One without decays and one with. */
     static List<DplrBackwardTest.Case> dplrCases() {
-        return TornadoDevices.list().isEmpty() ? List.of() : DplrBackwardTest.cases().subList(1, 3);
+        return TornadoDevices.list().isEmpty()
+                ? List.of()
+                : DplrBackwardTest.cases().subList(1, 3);
     }
 
     @ParameterizedTest

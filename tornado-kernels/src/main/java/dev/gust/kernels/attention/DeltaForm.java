@@ -29,6 +29,9 @@ public final class DeltaForm {
     /** The erase key is not the write key. */
     public static final int OWN_KEY = 64;
 
+    /** Whether {@link PortableDecaySums} finds the gradient of log decays. */
+    public static final int SUMMED_DECAY = 128;
+
     /**
      * The least log decay that is told from it: e to this is less than the least float32, so a state that decays by it is
      * gone, and sums of gates stay small enough for exact differences.

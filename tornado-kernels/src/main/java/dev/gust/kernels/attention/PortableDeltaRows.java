@@ -129,7 +129,9 @@ public final class PortableDeltaRows {
                         dE[j] = dE[j] - faded * dV.get(at);
                         gradient -= e.get((t * eraseHeads + eraseHead) * keyDim + d) * dV.get(at);
                     }
-                    dG[j] = dG[j] + gradient * faded;
+                    if ((form & DeltaForm.SUMMED_DECAY) == 0) {
+                        dG[j] = dG[j] + gradient * faded;
+                    }
                     gradient *= decays[j];
                     if ((form & DeltaForm.READ_BEFORE) != 0) {
                         gradient += read;
