@@ -19,6 +19,7 @@ import picocli.CommandLine.ScopeType;
             ConvertCommand.class,
             CompareCommand.class,
             VerifyCommand.class,
+            CalibrateCommand.class,
             InspectCommand.class,
             OpCommand.class,
             DevicesCommand.class,
