@@ -20,6 +20,7 @@ import picocli.CommandLine.ScopeType;
             CompareCommand.class,
             VerifyCommand.class,
             CalibrateCommand.class,
+            EvaluateCommand.class,
             InspectCommand.class,
             OpCommand.class,
             DevicesCommand.class,

@@ -15,21 +15,21 @@ final class GramSum {
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final int columns;
-    private final int stride;
     private final double[][] rows;
     private final float[] greatest;
     private long count;
 
     GramSum(int columns) {
         this.columns = columns;
-        this.stride = GramLoops.roundUp(columns);
-        this.rows = new double[columns][stride];
+        int whole = GramTiles.count(columns) * GramTiles.WIDTH;
+        this.rows = new double[whole][whole];
         this.greatest = new float[columns];
     }
 
     /** Bytes that one of so many columns takes. */
     static long bytes(int columns) {
-        return (long) columns * GramLoops.roundUp(columns) * Double.BYTES;
+        long whole = (long) GramTiles.count(columns) * GramTiles.WIDTH;
+        return whole * whole * Double.BYTES;
     }
 
     int columns() {
@@ -49,30 +49,32 @@ final class GramSum {
      * @throws InputException if one is not finite
      */
     void add(String where, String layer, MemorySegment x, int tokens, JvmDevice device, int threads) {
-        int whole = Math.ceilDiv(tokens, GramLoops.TOKENS) * GramLoops.TOKENS;
-        double[] panel = new double[whole * stride];
-        device.forRows(tokens, 16, threads, (first, end) ->
-                GramLoops.widen(x, (int) first, (int) end, columns, panel, stride));
-        for (int t = 0; t < tokens; t++) {
-            for (int c = 0; c < columns; c++) {
-                float magnitude = (float) Math.abs(panel[t * stride + c]);
-                if (!Float.isFinite(magnitude)) {
-                    throw InputException.ofTensor(
-                            where,
-                            layer,
-                            "sees " + panel[t * stride + c] + " in channel " + c,
-                            "the model is damaged, or stored too coarsely; try another copy of it");
-                }
-                greatest[c] = Math.max(greatest[c], magnitude);
-            }
-        }
-        // First rows are the longest, so pieces are small.
-        device.forRows(columns, 4, threads, (first, end) -> {
+        var tiles = new GramTiles(x, tokens, columns);
+        int count = GramTiles.count(columns);
+        int helpers = device.canReach(x) ? threads : 1;
+        device.forRows(count, 1, helpers, (first, end) -> {
             for (int i = (int) first; i < end; i++) {
-                GramLoops.addRow(panel, whole, stride, i, rows[i]);
+                tiles.fill(i, greatest);
             }
         });
-        count += tokens;
+        for (int c = 0; c < columns; c++) {
+            if (!Float.isFinite(greatest[c])) {
+                throw InputException.ofTensor(
+                        where,
+                        layer,
+                        "sees " + greatest[c] + " in channel " + c,
+                        "the model is damaged, or stored too coarsely; try another copy of it");
+            }
+        }
+        // Tiles right of the diagonal; the first rows have the most of them.
+        device.forRows(count, 1, helpers, (first, end) -> {
+            for (int i = (int) first; i < end; i++) {
+                for (int j = i; j < count; j++) {
+                    tiles.add(i, j, rows);
+                }
+            }
+        });
+        this.count += tokens;
     }
 
     /** Stores Σ x xᵀ [columns, columns] as float32. */

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.gust.runtime.encoder;
+
+import org.jspecify.annotations.NullMarked;
