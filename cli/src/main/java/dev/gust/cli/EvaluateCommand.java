@@ -153,8 +153,8 @@ final class EvaluateCommand implements Callable<Integer> {
         }
         table.print(common.out());
         common.out()
-                .println(OneLine.of(TextOptions.summary(batches.lines(), batches.tokens(), batches.truncated())
-                        + " on " + device.id()));
+                .println(OneLine.of(TextOptions.summary(batches.lines(), batches.tokens(), batches.truncated()) + " on "
+                        + device.id()));
     }
 
     private static String cosine(double value) {
@@ -171,7 +171,11 @@ final class EvaluateCommand implements Callable<Integer> {
         root.put("truncated", batches.truncated());
         ArrayNode sentences = root.putArray("sentences");
         for (SentenceCosine s : shown(result)) {
-            sentences.addObject().put("line", s.line()).put("tokens", s.tokens()).put("cosine", s.cosine());
+            sentences
+                    .addObject()
+                    .put("line", s.line())
+                    .put("tokens", s.tokens())
+                    .put("cosine", s.cosine());
         }
         ObjectNode overall = root.putObject("overall");
         overall.put("mean", result.mean());

@@ -23,8 +23,8 @@ final class NormRun {
     private NormRun() {}
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes) {
-        var kind =
-                Norm.Kind.valueOf(OpRun.choice(attributes, "kind", "rms", "l2", "layer").toUpperCase(Locale.ROOT));
+        var kind = Norm.Kind.valueOf(
+                OpRun.choice(attributes, "kind", "rms", "l2", "layer").toUpperCase(Locale.ROOT));
         var gate = NormGate.valueOf(
                 OpRun.choice(attributes, "gate", "none", "silu", "sigmoid").toUpperCase(Locale.ROOT));
         double epsilon = OpRun.number(attributes, "eps", 1e-6);

@@ -63,10 +63,13 @@ final class TokenRuns {
         String first = one ? "table" : "table0";
         TensorInfo info = matrix(first);
         long width = info.shape().columns();
-        for (String name = first; name.equals(first) || (!one && OpRun.has(model, name)); name = "table" + tables.size()) {
+        for (String name = first;
+                name.equals(first) || (!one && OpRun.has(model, name));
+                name = "table" + tables.size()) {
             TensorInfo table = matrix(name);
             if (table.shape().columns() != width) {
-                throw bad(table, "has rows of " + table.shape().columns() + ", others of " + width, "make them the same");
+                throw bad(
+                        table, "has rows of " + table.shape().columns() + ", others of " + width, "make them the same");
             }
             tables.add(OpRun.floats(source, table, memory));
         }
@@ -74,7 +77,10 @@ final class TokenRuns {
         Shape shape = ids.shape();
         boolean fits = one ? shape.rank() >= 1 : shape.rank() >= 1 && shape.columns() == tables.size();
         if (ids.dtype() != DType.I32 || !fits || shape.elements() > Integer.MAX_VALUE) {
-            throw bad(ids, "is " + ids.dtype() + " " + shape, "make it I32 " + (one ? "[...]" : "[..., " + tables.size() + "]"));
+            throw bad(
+                    ids,
+                    "is " + ids.dtype() + " " + shape,
+                    "make it I32 " + (one ? "[...]" : "[..., " + tables.size() + "]"));
         }
         int[] places;
         try (Tensor tensor = source.open(ids.name())) {
@@ -123,7 +129,8 @@ final class TokenRuns {
                 pooling.prepare(device, sequences.tokens(), sequences.count(), OpRun.style(attributes))) {
             MemorySegment y = OpRun.room(result, memory);
             KernelTimes times = plan.run(OpRun.floats(source, x, memory), sequences, y);
-            return result(kind, sequences.count() + " sequences of " + sequences.tokens() + " tokens", result, y, times);
+            return result(
+                    kind, sequences.count() + " sequences of " + sequences.tokens() + " tokens", result, y, times);
         }
     }
 

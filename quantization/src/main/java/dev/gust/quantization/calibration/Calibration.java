@@ -27,8 +27,9 @@ import java.util.Optional;
  * of x xᵀ over all tokens, not divided by their number; {@code NAME.amax} F32 [N] the greatest magnitude of each channel;
  * {@code NAME.count} I64 [1] the number of tokens.
  *
- * <p>Sums are in float64, on the host whatever the encoder's device, and in the order of the tokens: results do not depend
- * on the number of threads. What they take, 8·N² bytes for each input that layers share, stays on Java's heap.
+ * <p>Sums are in float64, on the host whatever the encoder's device, and in the order of the tokens: they do not depend on the
+ * number of threads. What goes into them is float32 of the device's; on the jvm device its last bit may change from run to
+ * run, as Java's vector library rounds exponentials and sums of lanes differently before and after it is compiled. What they take, 8·N² bytes for each input that layers share, stays on Java's heap.
  */
 public final class Calibration implements AutoCloseable {
     /** What of Java's heap the sums may take. */
@@ -64,7 +65,9 @@ public final class Calibration implements AutoCloseable {
             encoder.embed(batch.get().ids(), batch.get().sequences(), this::see);
             progress.advance(
                     "",
-                    batch.get().lines().stream().mapToLong(l -> l.text().length() + 1L).sum());
+                    batch.get().lines().stream()
+                            .mapToLong(l -> l.text().length() + 1L)
+                            .sum());
         }
     }
 
@@ -80,7 +83,8 @@ public final class Calibration implements AutoCloseable {
             throw new UsageException(
                     "the Gram matrices up to that of " + layers.getFirst() + " take " + (heapBytes >> 20)
                             + " MiB of a Java heap of " + (heap >> 20) + " MiB",
-                    "set JDK_JAVA_OPTIONS=-Xmx" + (2 * heapBytes >> 30) + "g or more");
+                    "give Java a larger one: GUST_HEAP=" + ((2 * heapBytes >> 30) + 1)
+                            + "g for ./gust, -Xmx elsewhere");
         }
         return new GramSum(columns);
     }

@@ -34,8 +34,8 @@ public record EmbeddingComparison(List<SentenceCosine> sentences) {
     public static EmbeddingComparison of(Encoder a, Encoder b, TokenBatches text, Progress progress) {
         if (a.width() != b.width() || a.vocabulary() != b.vocabulary()) {
             throw new UsageException(
-                    "the models have " + a.vocabulary() + " and " + b.vocabulary() + " words, and vectors of " + a.width()
-                            + " and " + b.width(),
+                    "the models have " + a.vocabulary() + " and " + b.vocabulary() + " words, and vectors of "
+                            + a.width() + " and " + b.width(),
                     "compare a model with one made from it");
         }
         var sentences = new ArrayList<SentenceCosine>();
@@ -86,10 +86,8 @@ public record EmbeddingComparison(List<SentenceCosine> sentences) {
      * @param percent 0 … 100
      */
     public double percentile(double percent) {
-        double[] sorted = sentences.stream()
-                .mapToDouble(SentenceCosine::cosine)
-                .sorted()
-                .toArray();
+        double[] sorted =
+                sentences.stream().mapToDouble(SentenceCosine::cosine).sorted().toArray();
         int rank = (int) Math.ceil(percent / 100 * sorted.length);
         return sorted[Math.clamp(rank - 1, 0, sorted.length - 1)];
     }

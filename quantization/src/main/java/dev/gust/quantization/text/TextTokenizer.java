@@ -43,7 +43,8 @@ public final class TextTokenizer implements AutoCloseable {
      */
     public static TextTokenizer open(Path file, int most) {
         if (most < 2) {
-            throw new UsageException("texts of " + most + " tokens", "take 2 at least: a model wants a token at each end");
+            throw new UsageException(
+                    "texts of " + most + " tokens", "take 2 at least: a model wants a token at each end");
         }
         String name = file.toString();
         if (!Files.isRegularFile(file)) {
@@ -66,7 +67,7 @@ public final class TextTokenizer implements AutoCloseable {
         } catch (LinkageError e) {
             throw new UsageException(
                     "the tokenizer library has nothing for this system: " + reason(e),
-                    "use Linux or macOS on x86-64 or arm64, or Windows on x86-64");
+                    "use Linux on x86-64 or arm64, macOS on arm64, or Windows on x86-64");
         } finally {
             NativeTokenizers.discard();
         }

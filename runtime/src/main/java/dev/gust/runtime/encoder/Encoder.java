@@ -55,7 +55,8 @@ public final class Encoder implements AutoCloseable {
         EncoderTensors tensors = parts.tensors();
         var tables = new ArrayList<MemorySegment>();
         for (String table : List.of("word", "position")) {
-            tables.add(tensors.table("embeddings." + table + "_embeddings", sizes.hidden()).orElseThrow());
+            tables.add(tensors.table("embeddings." + table + "_embeddings", sizes.hidden())
+                    .orElseThrow());
         }
         Optional<MemorySegment> types = tensors.table("embeddings.token_type_embeddings", sizes.hidden());
         types.ifPresent(tables::add);
@@ -66,8 +67,7 @@ public final class Encoder implements AutoCloseable {
         this.shared = parts.keep(SharedPlans.prepare(device, sizes, options));
         var loaded = new ArrayList<EncoderLayer>();
         for (int i = 0; i < sizes.layers(); i++) {
-            loaded.add(parts.keep(
-                    EncoderLayer.load(device, tensors, EncoderSizes.layer(i), sizes, options, memory)));
+            loaded.add(parts.keep(EncoderLayer.load(device, tensors, EncoderSizes.layer(i), sizes, options, memory)));
         }
         this.layers = List.copyOf(loaded);
         this.pooler = tensors.find("pooler.dense.bias").map(_ -> tensors.name("pooler.dense"));
@@ -127,8 +127,7 @@ public final class Encoder implements AutoCloseable {
      * @throws InputException if it is no BERT encoder, or a bad one
      * @throws DeviceException if the device cannot run it
      */
-    public static Encoder load(
-            Device device, LogicalModel model, Optional<ObjectNode> config, EncoderOptions options) {
+    public static Encoder load(Device device, LogicalModel model, Optional<ObjectNode> config, EncoderOptions options) {
         return load(device, model, config, options, () -> {});
     }
 
@@ -274,7 +273,8 @@ public final class Encoder implements AutoCloseable {
         int rows = 0;
         for (int n = 0; n < call.sequences().count(); n++) {
             if (call.sequences().end(n) > call.sequences().first(n)) {
-                call.q().asSlice(rows * bytes, bytes)
+                call.q()
+                        .asSlice(rows * bytes, bytes)
                         .copyFrom(call.x().asSlice(call.sequences().first(n) * bytes, bytes));
                 rows++;
             }

@@ -46,7 +46,9 @@ record EncoderConfig(int heads, double epsilon, Activation.Kind activation) {
         String positions = json.path("position_embedding_type").asText("absolute");
         if (!positions.equals("absolute")) {
             throw InputException.of(
-                    location, "its config says position_embedding_type " + positions, "give one with absolute positions");
+                    location,
+                    "its config says position_embedding_type " + positions,
+                    "give one with absolute positions");
         }
         int heads = json.path("num_attention_heads").asInt(defaultHeads(hidden));
         if (heads < 1 || hidden % heads != 0) {
@@ -59,7 +61,8 @@ record EncoderConfig(int heads, double epsilon, Activation.Kind activation) {
         if (!((float) epsilon > 0 && epsilon < 1)) {
             throw InputException.of(location, "a layer_norm_eps of " + epsilon, "give a small positive number");
         }
-        return new EncoderConfig(heads, epsilon, activation(location, json.path("hidden_act").asText("gelu")));
+        return new EncoderConfig(
+                heads, epsilon, activation(location, json.path("hidden_act").asText("gelu")));
     }
 
     private static int defaultHeads(int hidden) {

@@ -36,7 +36,12 @@ record EncoderLayer(
      * @param module {@code encoder.layer.N}
      */
     static EncoderLayer load(
-            Device device, EncoderTensors tensors, String module, EncoderSizes sizes, EncoderOptions options, Arena memory) {
+            Device device,
+            EncoderTensors tensors,
+            String module,
+            EncoderSizes sizes,
+            EncoderOptions options,
+            Arena memory) {
         var opened = new ArrayList<AutoCloseable>();
         int hidden = sizes.hidden();
         var loader = new Loader(device, tensors, module, sizes, options, memory, opened);
@@ -115,7 +120,10 @@ record EncoderLayer(
 
     private static void see(LinearObserver observer, List<EncoderLinear> layers, MemorySegment x, int rows) {
         observer.sees(
-                layers.stream().map(EncoderLinear::name).toList(), x, rows, layers.getFirst().in());
+                layers.stream().map(EncoderLinear::name).toList(),
+                x,
+                rows,
+                layers.getFirst().in());
     }
 
     @Override

@@ -121,7 +121,9 @@ final class EncoderLinear implements AutoCloseable {
 
     private static MatmulPlan plan(
             Device device, LogicalModel model, LogicalTensor weight, int out, int in, MatmulOptions options) {
-        if (weight.shape().rank() != 2 || weight.shape().rows() != out || weight.shape().columns() != in) {
+        if (weight.shape().rank() != 2
+                || weight.shape().rows() != out
+                || weight.shape().columns() != in) {
             throw InputException.ofTensor(
                     model.source().location(),
                     weight.name(),

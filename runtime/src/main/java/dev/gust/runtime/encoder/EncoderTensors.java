@@ -73,7 +73,9 @@ final class EncoderTensors {
     /** A table of embeddings [V, D], whatever V is; nothing if it is not there. */
     Optional<MemorySegment> table(String module, int width) {
         return find(module + ".weight").map(found -> {
-            if (found.shape().rank() != 2 || found.shape().columns() != width || found.shape().rows() < 1) {
+            if (found.shape().rank() != 2
+                    || found.shape().columns() != width
+                    || found.shape().rows() < 1) {
                 throw InputException.ofTensor(
                         location(), found.name(), "is " + found.shape(), "give it as [V, " + width + "]");
             }
@@ -87,7 +89,10 @@ final class EncoderTensors {
                 .flatMap(parameter -> find(module + "." + parameter).stream())
                 .findFirst()
                 .orElseThrow(() -> InputException.ofTensor(
-                        location(), name(module + "." + parameters.getFirst()), "is missing", "gust inspect lists them"));
+                        location(),
+                        name(module + "." + parameters.getFirst()),
+                        "is missing",
+                        "gust inspect lists them"));
         return vector(found, length);
     }
 
@@ -98,7 +103,8 @@ final class EncoderTensors {
 
     private MemorySegment vector(LogicalTensor found, int length) {
         if (!found.shape().equals(Shape.of(length))) {
-            throw InputException.ofTensor(location(), found.name(), "is " + found.shape(), "give it as [" + length + "]");
+            throw InputException.ofTensor(
+                    location(), found.name(), "is " + found.shape(), "give it as [" + length + "]");
         }
         return floats(found);
     }
@@ -118,7 +124,8 @@ final class EncoderTensors {
                 var scratch = new ScratchBuffers()) {
             long rowBytes = tensor.shape().columns() * Float.BYTES;
             for (RowRange rows : RowRange.cut(tensor.shape(), reader.rowBlock())) {
-                floats.asSlice(rows.first() * rowBytes, rows.count() * rowBytes).copyFrom(reader.read(rows, scratch, 0));
+                floats.asSlice(rows.first() * rowBytes, rows.count() * rowBytes)
+                        .copyFrom(reader.read(rows, scratch, 0));
             }
         }
         return floats;

@@ -34,12 +34,7 @@ record SharedPlans(
         int tokens = options.tokens();
         int heads = sizes.config().heads();
         int width = sizes.hidden() / heads;
-        var unit = new Norm(
-                Norm.Kind.L2,
-                sizes.hidden(),
-                MemorySegment.NULL,
-                NormGate.NONE,
-                UNIT_EPSILON);
+        var unit = new Norm(Norm.Kind.L2, sizes.hidden(), MemorySegment.NULL, NormGate.NONE, UNIT_EPSILON);
         return new SharedPlans(
                 new Activation(Activation.Kind.NONE, sizes.hidden()).prepare(device, tokens),
                 new Activation(sizes.config().activation(), sizes.inner()).prepare(device, tokens),

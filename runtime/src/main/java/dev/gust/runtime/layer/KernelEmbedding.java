@@ -48,7 +48,8 @@ final class KernelEmbedding implements EmbeddingPlan {
         for (int j = 0; j < firsts.length; j++) {
             firsts[j] = (int) (at / Float.BYTES / embedding.width());
             if (firsts.length > 1) {
-                MemorySegment.copy(tables.get(j), 0, table.getSegment(), at, tables.get(j).byteSize());
+                MemorySegment.copy(
+                        tables.get(j), 0, table.getSegment(), at, tables.get(j).byteSize());
                 device.copies().add(tables.get(j).byteSize());
             }
             at += tables.get(j).byteSize();

@@ -85,8 +85,7 @@ final class KernelPooling implements PoolingPlan {
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(
-                    task, PortableTokens::poolPortable, p.bounds, p.x, p.y, p.pooling.length(), p.most);
+            return graph.task(task, PortableTokens::poolPortable, p.bounds, p.x, p.y, p.pooling.length(), p.most);
         }
     }
 
@@ -98,8 +97,7 @@ final class KernelPooling implements PoolingPlan {
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(
-                    task, GroupTokens::poolGroups, context, p.bounds, p.x, p.y, p.pooling.length(), p.most);
+            return graph.task(task, GroupTokens::poolGroups, context, p.bounds, p.x, p.y, p.pooling.length(), p.most);
         }
     }
 }

@@ -198,7 +198,8 @@ public record Norm(
                 "x [...,D], w [D]?, gate [...,D] for the gated ones; b [D]? and residual [...,D]? for layer norms",
                 "y [...,D]",
                 List.of(
-                        new OperatorEntry.Attribute("kind", "rms|l2|layer", "the mean of squares under the root, the sum, or the variance"),
+                        new OperatorEntry.Attribute(
+                                "kind", "rms|l2|layer", "the mean of squares under the root, the sum, or the variance"),
                         new OperatorEntry.Attribute("gate", "none|silu|sigmoid", "what of gate multiplies the result"),
                         new OperatorEntry.Attribute("eps", "1e-6", "under the root"),
                         new OperatorEntry.Attribute("kernels", "auto|portable|tuned", "on devices that run kernels")),

@@ -109,7 +109,8 @@ final class TinyBert {
                 var info = new TensorInfo(prefix + name, DType.F32, shape);
                 tensors.add(Tensor.view(
                         info,
-                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(name)).asSlice(0, info.byteSize())));
+                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(name))
+                                .asSlice(0, info.byteSize())));
             });
             TensorFiles.write(file, tensors);
         }

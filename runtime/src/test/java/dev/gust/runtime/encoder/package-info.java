@@ -1,3 +1,4 @@
+/** Tests of text encoders. */
 @NullMarked
 package dev.gust.runtime.encoder;
 

@@ -72,8 +72,7 @@ final class NormConformance {
                     double root = Math.sqrt((c.kind() == Norm.Kind.L2 ? squares : squares / c.length()) + epsilon);
                     for (int d = 0; d < c.length(); d++) {
                         int i = r * c.length() + d;
-                        expected[i] =
-                                (row[d] - mean) / root * (c.weight() ? w[d] : 1) + (c.bias() ? b[d] : 0);
+                        expected[i] = (row[d] - mean) / root * (c.weight() ? w[d] : 1) + (c.bias() ? b[d] : 0);
                         if (gated) {
                             expected[i] *= Samples.sigmoid(second[i]) * (c.gate() == NormGate.SILU ? second[i] : 1);
                         }

@@ -63,7 +63,8 @@ public final class CurveLoops {
             sum = sum.mul(t).add(0.11981554f);
             sum = sum.mul(t).add(0.13986433f);
             sum = sum.mul(t).add(0.13962126f);
-            FloatVector tail = a.mul(a).mul(-0.5f).lanewise(VectorOperators.EXP).mul(t).mul(sum);
+            FloatVector tail =
+                    a.mul(a).mul(-0.5f).lanewise(VectorOperators.EXP).mul(t).mul(sum);
             one.sub(tail).blend(tail, v.compare(VectorOperators.LT, 0)).mul(v).intoArray(x, i);
         }
     }
