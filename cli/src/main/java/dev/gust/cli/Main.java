@@ -19,6 +19,8 @@ import picocli.CommandLine.ScopeType;
             ConvertCommand.class,
             CompareCommand.class,
             VerifyCommand.class,
+            CalibrateCommand.class,
+            EvaluateCommand.class,
             InspectCommand.class,
             OpCommand.class,
             DevicesCommand.class,

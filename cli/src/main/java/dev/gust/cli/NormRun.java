@@ -8,7 +8,6 @@ import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.runtime.device.Device;
-import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.layer.Norm;
 import dev.gust.runtime.layer.NormGate;
@@ -18,15 +17,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 
 /** {@code gust op norm}. */
 final class NormRun {
     private NormRun() {}
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes) {
-        var kind =
-                Norm.Kind.valueOf(OpRun.choice(attributes, "kind", "rms", "l2").toUpperCase(Locale.ROOT));
+        var kind = Norm.Kind.valueOf(
+                OpRun.choice(attributes, "kind", "rms", "l2", "layer").toUpperCase(Locale.ROOT));
         var gate = NormGate.valueOf(
                 OpRun.choice(attributes, "gate", "none", "silu", "sigmoid").toUpperCase(Locale.ROOT));
         double epsilon = OpRun.number(attributes, "eps", 1e-6);
@@ -43,14 +41,17 @@ final class NormRun {
         Arena memory = Arena.ofShared();
         try {
             MemorySegment w = OpRun.optional(model, "w", memory, shape.columns());
-            var norm = new Norm(kind, (int) shape.columns(), w, gate, epsilon);
+            MemorySegment b = OpRun.optional(model, "b", memory, shape.columns());
+            boolean residual = OpRun.has(model, "residual");
+            var norm = new Norm(kind, (int) shape.columns(), w, gate, epsilon, b, residual);
             MemorySegment gates = MemorySegment.NULL;
-            if (gate != NormGate.NONE) {
-                OpRun.input(model, "gate");
-                gates = OpRun.optional(model, "gate", memory, shape.dims());
+            if (residual || gate != NormGate.NONE) {
+                String second = residual ? "residual" : "gate";
+                OpRun.input(model, second);
+                gates = OpRun.optional(model, second, memory, shape.dims());
             }
             int rows = (int) (shape.elements() / shape.columns());
-            try (NormPlan plan = norm.prepare(device, rows, style(attributes))) {
+            try (NormPlan plan = norm.prepare(device, rows, OpRun.style(attributes))) {
                 var info = new TensorInfo("y", DType.F32, shape);
                 MemorySegment y = OpRun.room(info, memory);
                 KernelTimes times = plan.run(OpRun.floats(source, x, memory), gates, rows, y);
@@ -65,13 +66,5 @@ final class NormRun {
             memory.close();
             throw e;
         }
-    }
-
-    private static Optional<KernelStyle> style(Map<String, String> attributes) {
-        return switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
-            case "portable" -> Optional.of(KernelStyle.PORTABLE);
-            case "tuned" -> Optional.of(KernelStyle.TUNED);
-            default -> Optional.empty();
-        };
     }
 }

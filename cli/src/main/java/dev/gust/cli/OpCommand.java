@@ -96,6 +96,7 @@ final class OpCommand implements Callable<Integer> {
                 case "vision-attention" -> VisionRun.run(model, device, attributes, common.threads);
                 case "causal-conv" -> CausalConvRun.run(model, device, attributes);
                 case "norm" -> NormRun.run(model, device, attributes);
+                case "embedding", "activation", "pooling" -> TokenRuns.run(operator.name(), model, device, attributes);
                 case "gate" -> GateRun.run(model, device, attributes);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code op causal-conv}, {@code op norm} and {@code op gate}. */
+/** {@code op causal-conv}, {@code norm}, {@code gate}, {@code embedding}, {@code activation} and {@code pooling}. */
 class LayerRunTest {
     @TempDir
     Path folder;
@@ -47,6 +47,58 @@ class LayerRunTest {
         }
         Path in = model.write(folder.resolve("in.safetensors"));
         agree(in, "norm", variant, "kind=" + kind, "gate=" + gate, "eps=1e-5");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"layer,false", "layer-residual,true"})
+    void centresTheSameOnEveryDevice(String variant, boolean residual) throws Exception {
+        var model = new SampleModel(7).weight("x", DType.BF16, 2, 3, 40).weight("w", DType.F32, 40);
+        if (residual) {
+            model.weight("residual", DType.F16, 2, 3, 40).weight("b", DType.F32, 40);
+        }
+        agree(model.write(folder.resolve("in.safetensors")), "norm", variant, "kind=layer", "eps=1e-12");
+    }
+
+    @Test
+    void embedsTheSameOnEveryDevice() throws Exception {
+        Path three = new SampleModel(7)
+                .tensor("ids", DType.I32, Shape.of(2, 2, 3), ints(4, 0, 1, 0, 1, 1, 3, 2, 0, 4, 2, 1))
+                .weight("table0", DType.F32, 5, 33)
+                .weight("table1", DType.F16, 3, 33)
+                .weight("table2", DType.F32, 2, 33)
+                .write(folder.resolve("three.safetensors"));
+        assertThat(SampleModel.stored(agree(three, "embedding", "sum")).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactly(Shape.of(2, 2, 33));
+        Path one = new SampleModel(7)
+                .tensor("ids", DType.I32, Shape.of(2, 3), ints(4, 0, 1, 0, 1, 1))
+                .weight("table", DType.F32, 5, 33)
+                .write(folder.resolve("one.safetensors"));
+        assertThat(SampleModel.stored(agree(one, "embedding", "sum")).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactly(Shape.of(2, 3, 33));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gelu", "gelu-tanh", "relu", "silu", "none"})
+    void activatesTheSameOnEveryDevice(String kind) throws Exception {
+        Path in = new SampleModel(7)
+                .weight("x", DType.F32, 2, 3, 40)
+                .weight("b", DType.BF16, 40)
+                .write(folder.resolve("in.safetensors"));
+        agree(in, "activation", kind, "kind=" + kind);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"mean", "first"})
+    void poolsTheSameOnEveryDevice(String kind) throws Exception {
+        Path in = new SampleModel(7)
+                .weight("x", DType.F32, 1, 7, 40)
+                .tensor("cu_seqlens", DType.I32, Shape.of(4), ints(0, 2, 2, 7))
+                .write(folder.resolve("in.safetensors"));
+        assertThat(SampleModel.stored(agree(in, "pooling", kind, "kind=" + kind)).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactly(Shape.of(3, 40));
     }
 
     @ParameterizedTest
@@ -88,6 +140,9 @@ class LayerRunTest {
                 .write(folder.resolve("in.safetensors"));
         refuse(in, ExitCodes.INPUT, "[8, W]", "causal-conv");
         refuse(in, ExitCodes.USAGE, "silu or none", "causal-conv", "activation=relu");
+        refuse(in, ExitCodes.INPUT, "'ids': is missing", "embedding");
+        refuse(in, ExitCodes.USAGE, "gelu or", "activation", "kind=mish");
+        refuse(in, ExitCodes.USAGE, "mean or first", "pooling", "kind=last");
         refuse(in, ExitCodes.USAGE, "gate=silu", "norm");
         refuse(in, ExitCodes.INPUT, "'w': is [7, 4]; make it [8]", "norm", "gate=silu");
         refuse(in, ExitCodes.USAGE, "set a number", "norm", "gate=silu", "eps=tiny");

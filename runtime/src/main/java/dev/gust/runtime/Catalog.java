@@ -8,9 +8,12 @@ import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.hybrid.HybridAttention;
 import dev.gust.runtime.hybrid.SoftmaxAttention;
+import dev.gust.runtime.layer.Activation;
 import dev.gust.runtime.layer.CausalConv;
+import dev.gust.runtime.layer.Embedding;
 import dev.gust.runtime.layer.Gate;
 import dev.gust.runtime.layer.Norm;
+import dev.gust.runtime.layer.Pooling;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
@@ -28,6 +31,9 @@ public final class Catalog {
             DiagonalRnn.entry(),
             CausalConv.entry(),
             Norm.entry(),
+            Embedding.entry(),
+            Activation.entry(),
+            Pooling.entry(),
             Gate.entry(),
             FeatureMap.entry(),
             VisionAttention.entry(),

@@ -14,10 +14,11 @@ public final class Tensor implements AutoCloseable {
     private final TensorInfo info;
     private final MemorySegment data;
     private final boolean headerRoom;
+    private final boolean view;
     private final Runnable release;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private Tensor(TensorInfo info, MemorySegment data, boolean headerRoom, Runnable release) {
+    private Tensor(TensorInfo info, MemorySegment data, boolean headerRoom, boolean view, Runnable release) {
         if (data.byteSize() != info.byteSize()) {
             throw new IllegalArgumentException("tensor '" + info.name() + "' of " + info.byteSize() + " bytes on "
                     + data.byteSize() + " bytes of memory");
@@ -25,17 +26,18 @@ public final class Tensor implements AutoCloseable {
         this.info = info;
         this.data = data;
         this.headerRoom = headerRoom;
+        this.view = view;
         this.release = release;
     }
 
     /** A tensor on memory that somebody else owns, such as a mapped file. */
     public static Tensor view(TensorInfo info, MemorySegment data) {
-        return new Tensor(info, data, false, () -> {});
+        return new Tensor(info, data, false, true, () -> {});
     }
 
     /** A tensor that owns its memory: {@code release} runs once, on close. */
     public static Tensor owning(TensorInfo info, MemorySegment data, Runnable release) {
-        return new Tensor(info, data, false, release);
+        return new Tensor(info, data, false, false, release);
     }
 
     /**
@@ -43,7 +45,7 @@ public final class Tensor implements AutoCloseable {
      * header fits.
      */
     public static Tensor owningWithHeaderRoom(TensorInfo info, MemorySegment data, Runnable release) {
-        return new Tensor(info, data, true, release);
+        return new Tensor(info, data, true, false, release);
     }
 
     public TensorInfo info() {
@@ -65,6 +67,11 @@ public final class Tensor implements AutoCloseable {
     /** Whether a device array can wrap this memory without a copy. */
     public boolean hasHeaderRoom() {
         return headerRoom;
+    }
+
+    /** Whether the memory stays when this is closed, because it is the file's or another owner's. */
+    public boolean isView() {
+        return view;
     }
 
     /**

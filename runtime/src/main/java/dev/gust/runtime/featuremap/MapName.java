@@ -42,7 +42,7 @@ public enum MapName {
     HADAMARD(Weights.PAIR, "E"),
     /** max(x, 0)². D columns. */
     SQUARED_RELU(Weights.NONE, "D"),
-    /** GELU in its tanh form. D columns. */
+    /** GELU in its tanh form, as maps have it; with the error function it is the operator {@code activation}. D columns. */
     GELU(Weights.NONE, "D"),
     /** x·sigmoid(x). D columns. */
     SWISH(Weights.NONE, "D"),

@@ -4,6 +4,7 @@ import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.layer.jvm.CurveLoops;
 import dev.gust.runtime.layer.jvm.Lanes;
+import dev.gust.runtime.layer.jvm.LayerNormLoops;
 import dev.gust.runtime.layer.jvm.NormLoops;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -17,6 +18,7 @@ final class JvmNorm implements NormPlan {
     private final Norm norm;
     private final int most;
     private final float[] weight;
+    private final float[] bias;
     private volatile boolean closed;
 
     JvmNorm(JvmDevice device, Norm norm, int most) {
@@ -24,6 +26,7 @@ final class JvmNorm implements NormPlan {
         this.norm = norm;
         this.most = most;
         this.weight = norm.hasWeight() ? Floats.array(norm.weight()) : ones(norm.length());
+        this.bias = norm.hasBias() ? Floats.array(norm.bias()) : new float[norm.length()];
     }
 
     private static float[] ones(int length) {
@@ -42,6 +45,13 @@ final class JvmNorm implements NormPlan {
         boolean shared = device.canReach(x) && device.canReach(gates) && device.canReach(y);
         int grain = Math.max(1, GRAIN / norm.length());
         device.forRows(rows, grain, shared ? device.threads(0) : 1, (first, end) -> {
+            if (norm.kind() == Norm.Kind.LAYER) {
+                var layer = new LayerNormLoops(weight, bias, norm.epsilon());
+                for (long row = first; row < end; row++) {
+                    layer.normalize(x, gates, row * norm.length() * Float.BYTES, y);
+                }
+                return;
+            }
             float[] gate = new float[norm.gate() == NormGate.NONE ? 0 : Lanes.roundUp(norm.length())];
             for (long row = first; row < end; row++) {
                 row(x, gates, row * norm.length() * Float.BYTES, gate, y);

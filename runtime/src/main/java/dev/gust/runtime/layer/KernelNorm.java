@@ -44,8 +44,8 @@ final class KernelNorm implements NormPlan {
         shape.set(NormShape.LENGTH_OF_ROW, norm.length());
         shape.set(NormShape.ROWS, 0);
         this.x = arrays.floats(elements);
-        this.weight = norm.hasWeight() ? arrays.floats(norm.weight()) : arrays.noFloats();
-        boolean gated = norm.gate() != NormGate.NONE;
+        this.weight = weight(norm, arrays);
+        boolean gated = norm.takesSecond();
         this.gate = gated ? arrays.floats(elements) : arrays.noFloats();
         this.y = arrays.floats(elements);
         var constants = new ArrayList<TornadoNativeArray>(List.of(weight));
@@ -53,6 +53,19 @@ final class KernelNorm implements NormPlan {
         (gated ? inputs : constants).add(gate);
         this.program = new KeptProgram(
                 device, new KernelProgram("norm", List.of(call(style)), constants, inputs, List.of(y), List.of()));
+    }
+
+    /** The weight, and the bias behind it; where there is a bias, there is a weight. */
+    private static FloatArray weight(Norm norm, NativeArrays arrays) {
+        if (!norm.hasBias()) {
+            return norm.hasWeight() ? arrays.floats(norm.weight()) : arrays.noFloats();
+        }
+        FloatArray both = arrays.floats(2L * norm.length());
+        for (int d = 0; d < norm.length(); d++) {
+            both.set(d, norm.hasWeight() ? Floats.at(norm.weight(), d) : 1);
+            both.set(norm.length() + d, Floats.at(norm.bias(), d));
+        }
+        return both;
     }
 
     private KernelCall call(KernelStyle style) {

@@ -24,6 +24,7 @@ import java.util.stream.Stream;
  * <pre>
  * l2:  y = x / √(Σ x² + eps)
  * rms: y = x / √(Σ x² / D + eps) · w · act(gate)
+ * layer: y = (u − mean u) / √(variance u + eps) · w + b, with u = x, or x + residual
  * </pre>
  *
  * <p>The norm comes before the gate, as in Gated DeltaNet and Kimi Linear; Mamba-2's, which multiplies first, is another. Models
@@ -34,8 +35,17 @@ import java.util.stream.Stream;
  * @param weight w [D] float32, or {@link MemorySegment#NULL} for ones
  * @param gate whether there is a gate, and what of it
  * @param epsilon under the root
+ * @param bias b [D] float32 of a layer norm, or {@link MemorySegment#NULL} for zeros
+ * @param residual whether a layer norm adds a second tensor to x first; it comes in the gate's place
  */
-public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, double epsilon) {
+public record Norm(
+        Kind kind,
+        int length,
+        MemorySegment weight,
+        NormGate gate,
+        double epsilon,
+        MemorySegment bias,
+        boolean residual) {
     /** Its name in the catalog. */
     public static final String NAME = "norm";
 
@@ -47,12 +57,24 @@ public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, d
         /** The sum of squares. */
         L2,
         /** Their mean. */
-        RMS
+        RMS,
+        /** The variance; the mean is subtracted, too. */
+        LAYER;
+
+        /** As users write it. */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** A norm without bias and residual. */
+    public Norm(Kind kind, int length, MemorySegment weight, NormGate gate, double epsilon) {
+        this(kind, length, weight, gate, epsilon, Floats.NOTHING, false);
     }
 
     /**
-     * @throws InputException if w does not have its size or holds NaN or ∞
-     * @throws UsageException if an l2 norm has a gate, or epsilon is not positive
+     * @throws InputException if w or b does not have its size or holds NaN or ∞
+     * @throws UsageException if a norm has a gate, a bias or a residual that it cannot have, or epsilon is not positive
      */
     public Norm {
         if (length < 1) {
@@ -62,8 +84,17 @@ public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, d
             Floats.require(NAME, "w", weight, length, "[D]");
             Floats.requireNumbers(NAME, "w", weight, false);
         }
-        if (kind == Kind.L2 && gate != NormGate.NONE) {
-            throw new UsageException("an l2 norm with a gate", "set kind to rms, or gate to none");
+        if (bias.byteSize() > 0) {
+            Floats.require(NAME, "b", bias, length, "[D]");
+            Floats.requireNumbers(NAME, "b", bias, false);
+        }
+        if (kind != Kind.RMS && gate != NormGate.NONE) {
+            throw new UsageException(
+                    "a norm of kind " + kind.label() + " with a gate", "set kind to rms, or gate to none");
+        }
+        if (kind != Kind.LAYER && (residual || bias.byteSize() > 0)) {
+            throw new UsageException(
+                    "a norm of kind " + kind.label() + " with a bias or a residual", "set kind to layer");
         }
         if (!((float) epsilon > 0 && epsilon < Double.POSITIVE_INFINITY)) {
             throw new UsageException("an epsilon of " + epsilon, "give a small positive number, such as 1e-6");
@@ -82,6 +113,25 @@ public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, d
     /** What layers do to o. */
     public static Norm gatedRms(int length, MemorySegment weight, NormGate gate, double epsilon) {
         return new Norm(Kind.RMS, length, weight, gate, epsilon);
+    }
+
+    /** What transformers do to what a sublayer gives. */
+    public static Norm layer(int length, MemorySegment weight, MemorySegment bias, double epsilon) {
+        return new Norm(Kind.LAYER, length, weight, NormGate.NONE, epsilon, bias, false);
+    }
+
+    /** The same layer norm of x + residual. */
+    public Norm withResidual() {
+        return new Norm(kind, length, weight, gate, epsilon, bias, true);
+    }
+
+    /** Whether a call brings a second tensor of x's shape. */
+    boolean takesSecond() {
+        return residual || gate != NormGate.NONE;
+    }
+
+    public boolean hasBias() {
+        return bias.byteSize() > 0;
     }
 
     public boolean hasWeight() {
@@ -117,8 +167,11 @@ public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, d
 
     /** The bits that kernels take. */
     int bits() {
-        return (kind == Kind.RMS ? NormForm.MEAN : 0)
-                | (hasWeight() ? NormForm.WEIGHT : 0)
+        return (kind == Kind.L2 ? 0 : NormForm.MEAN)
+                | (kind == Kind.LAYER ? NormForm.CENTRE : 0)
+                | (residual ? NormForm.ADD : 0)
+                | (hasBias() ? NormForm.BIAS : 0)
+                | (hasWeight() || hasBias() ? NormForm.WEIGHT : 0)
                 | switch (gate) {
                     case NONE -> 0;
                     case SILU -> NormForm.SILU_GATE;
@@ -133,7 +186,7 @@ public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, d
         }
         long elements = (long) rows * length;
         Floats.require(NAME, "x", x, elements, "[rows, D]");
-        Floats.require(NAME, "gate", gates, gate == NormGate.NONE ? 0 : elements, "[rows, D]");
+        Floats.require(NAME, residual ? "residual" : "gate", gates, takesSecond() ? elements : 0, "[rows, D]");
         Floats.require(NAME, "y", y, elements, "[rows, D]");
     }
 
@@ -141,22 +194,23 @@ public record Norm(Kind kind, int length, MemorySegment weight, NormGate gate, d
     public static OperatorEntry entry() {
         return new OperatorEntry(
                 NAME,
-                "norms of rows, and the gated norm of a linear attention layer's output",
-                "x [...,D], w [D]?, gate [...,D] for the gated ones",
+                "norms of rows: l2, rms with the gate of a linear attention layer's output, layer norm with a residual",
+                "x [...,D], w [D]?, gate [...,D] for the gated ones; b [D]? and residual [...,D]? for layer norms",
                 "y [...,D]",
                 List.of(
-                        new OperatorEntry.Attribute("kind", "rms|l2", "the mean of squares under the root, or the sum"),
+                        new OperatorEntry.Attribute(
+                                "kind", "rms|l2|layer", "the mean of squares under the root, the sum, or the variance"),
                         new OperatorEntry.Attribute("gate", "none|silu|sigmoid", "what of gate multiplies the result"),
                         new OperatorEntry.Attribute("eps", "1e-6", "under the root"),
                         new OperatorEntry.Attribute("kernels", "auto|portable|tuned", "on devices that run kernels")),
-                Stream.of("l2", "rms", "rms-silu", "rms-sigmoid")
+                Stream.of("l2", "rms", "rms-silu", "rms-sigmoid", "layer", "layer-residual")
                         .map(Norm::variant)
                         .toList());
     }
 
     /** The catalog's variant that this is. */
     public String variant() {
-        String name = kind == Kind.L2 ? "l2" : "rms";
+        String name = residual ? kind.label() + "-residual" : kind.label();
         return gate == NormGate.NONE ? name : name + "-" + gate.name().toLowerCase(Locale.ROOT);
     }
 

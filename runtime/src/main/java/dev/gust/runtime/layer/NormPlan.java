@@ -11,7 +11,7 @@ public interface NormPlan extends AutoCloseable {
      * Normalises rows.
      *
      * @param x [rows, D] float32
-     * @param gate [rows, D] float32; {@link MemorySegment#NULL} if the norm has none
+     * @param gate [rows, D] float32, or the residual; {@link MemorySegment#NULL} if the norm has neither
      * @param y receives [rows, D] float32; may be x on the jvm device
      * @return where the time went
      * @throws InputException if sizes do not fit

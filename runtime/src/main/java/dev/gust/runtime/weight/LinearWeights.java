@@ -54,15 +54,22 @@ public final class LinearWeights {
             }
             return weight(source, tensor, stored);
         } finally {
-            // Views of the file: their memory stays until the model is closed.
+            // Views of the file: their memory stays until the model is closed. What was not a view is held by lasting.
             stored.forEach(Tensor::close);
         }
+    }
+
+    /** Memory that stays until the model is closed: matrices that ONNX stores the other way round are made when opened. */
+    private static MemorySegment lasting(Tensor tensor) {
+        return tensor.isView()
+                ? tensor.data()
+                : Arena.ofAuto().allocate(tensor.data().byteSize(), 64).copyFrom(tensor.data());
     }
 
     private static LinearWeight weight(TensorSource source, LogicalTensor tensor, List<Tensor> stored) {
         long n = tensor.shape().dim(0);
         long k = tensor.shape().dim(1);
-        MemorySegment codes = stored.getFirst().data();
+        MemorySegment codes = lasting(stored.getFirst());
         return switch (tensor.encoding()) {
             case TensorEncoding.Plain(var dtype) ->
                 new LinearWeight(tensor.name(), n, k, plain(source, tensor, dtype), codes, MemorySegment.NULL, 1);
@@ -100,8 +107,8 @@ public final class LinearWeights {
             float global = stored.get(2).data().get(F32, 0);
             factor = factor(source, tensor, new GlobalScale(encoding.layout().globalScale(), global));
         }
-        MemorySegment plainScales = format.scale() == ScaleType.F32 ? widened(scales) : scales.data();
-        return new LinearWeight(tensor.name(), n, k, format, stored.getFirst().data(), plainScales, factor);
+        MemorySegment plainScales = format.scale() == ScaleType.F32 ? widened(scales) : lasting(scales);
+        return new LinearWeight(tensor.name(), n, k, format, lasting(stored.getFirst()), plainScales, factor);
     }
 
     /** How codes and scales of a scheme lie for a weight [N, K]. */
@@ -126,7 +133,7 @@ public final class LinearWeights {
     /** Scales as float32; the few that are stored as F16 or BF16 are widened into memory of their own. */
     private static MemorySegment widened(Tensor scales) {
         if (scales.dtype() == DType.F32) {
-            return scales.data();
+            return lasting(scales);
         }
         long count = scales.shape().elements();
         MemorySegment floats = Arena.ofAuto().allocate(Math.max(1, count) * Float.BYTES, Float.BYTES);

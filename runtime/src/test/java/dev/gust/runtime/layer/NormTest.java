@@ -65,6 +65,10 @@ class NormTest {
             }
             assertThatThrownBy(() -> new Norm(Norm.Kind.L2, 4, none, NormGate.SILU, 1e-6))
                     .isInstanceOf(UsageException.class);
+            assertThatThrownBy(() -> Norm.layer(4, none, segment(arena, new float[3]), 1e-6))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContaining("'b'");
+            assertThatThrownBy(() -> Norm.rms(4, four, 1e-6).withResidual()).isInstanceOf(UsageException.class);
             for (Device device : DEVICES) {
                 assertThatThrownBy(() -> Norm.l2(1 << 20).prepare(device, 1 << 20))
                         .isInstanceOf(UsageException.class);

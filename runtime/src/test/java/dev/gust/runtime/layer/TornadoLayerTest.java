@@ -7,6 +7,7 @@ import dev.gust.runtime.tornado.TornadoDevices;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -66,6 +67,23 @@ class TornadoLayerTest {
         try (Device device = open()) {
             for (KernelStyle style : KernelStyle.values()) {
                 LayerConformance.check(device, c, Optional.of(style));
+            }
+        }
+    }
+
+    @Test
+    void worksOnTokens() {
+        if (there()) {
+            try (Device device = open()) {
+                for (KernelStyle style : KernelStyle.values()) {
+                    TokenConformance.embed(device, 129, new int[] {11, 4, 1}, Optional.of(style));
+                    for (Activation.Kind kind : Activation.Kind.values()) {
+                        TokenConformance.activate(device, kind, 17, true, Optional.of(style));
+                    }
+                    for (Pooling.Kind kind : Pooling.Kind.values()) {
+                        TokenConformance.pool(device, kind, 33, Optional.of(style));
+                    }
+                }
             }
         }
     }

@@ -42,9 +42,26 @@ public final class GroupNorm {
         if (row < TornadoMath.min(capacity, shape.get(NormShape.ROWS))) {
             end = length;
         }
+        float mean = 0.0f;
+        if ((form & NormForm.CENTRE) != 0) {
+            float part = 0.0f;
+            for (int d = lane; d < end; d += lanes) {
+                part += NormForm.valueOf(x, gate, first + d, form);
+            }
+            sums[item] = part;
+            context.localBarrier();
+            for (int stride = lanes / 2; stride > 0; stride = stride / 2) {
+                if (lane < stride) {
+                    sums[item] = sums[item] + sums[item + stride];
+                }
+                context.localBarrier();
+            }
+            mean = sums[item - lane] / length;
+            context.localBarrier();
+        }
         float squares = 0.0f;
         for (int d = lane; d < end; d += lanes) {
-            float value = x.get(first + d);
+            float value = NormForm.valueOf(x, gate, first + d, form) - mean;
             squares += value * value;
         }
         sums[item] = squares;
@@ -61,13 +78,8 @@ public final class GroupNorm {
         }
         float factor = 1.0f / TornadoMath.sqrt(sum + epsilon);
         for (int d = lane; d < end; d += lanes) {
-            float value = x.get(first + d) * factor;
-            if ((form & NormForm.WEIGHT) != 0) {
-                value *= weight.get(d);
-            }
-            if ((form & NormForm.GATE) != 0) {
-                value *= NormForm.gateOf(gate.get(first + d), form);
-            }
+            float value = (NormForm.valueOf(x, gate, first + d, form) - mean) * factor;
+            value = NormForm.resultOf(value, weight, gate, first + d, d, length, form);
             y.set(first + d, value);
         }
     }
