@@ -97,10 +97,14 @@ public record FloatMatrix(int rows, int columns, MemorySegment values) {
 
     /** The sum of all squares, in float64. */
     public double energy() {
+        return dot(this);
+    }
+
+    /** The sum of the products of all elements with those of another matrix of this size, in float64. */
+    public double dot(FloatMatrix other) {
         double sum = 0;
         for (long at = 0; at < values.byteSize(); at += Float.BYTES) {
-            double v = values.get(F32, at);
-            sum += v * v;
+            sum += (double) values.get(F32, at) * other.values.get(F32, at);
         }
         return sum;
     }

@@ -148,6 +148,7 @@ final class OutputAssembly {
                 }
             });
         }
+        putLowRank(config);
         texts.put("config.json", json(config));
         for (TensorTask task : tasks) {
             if (task instanceof RepackTask repack && repack.toBlocks()) {
@@ -159,6 +160,20 @@ final class OutputAssembly {
             }
         }
         return assemble(tasks, plainMetadata(), ggufMetadata, texts, "convert");
+    }
+
+    /** A model from a container without configuration may have that of its factors in the metadata. */
+    private void putLowRank(ObjectNode config) {
+        String text = input.source().metadata().getOrDefault(LowRankConfig.METADATA_KEY, "");
+        if (text.isEmpty() || config.has(LowRankConfig.KEY)) {
+            return;
+        }
+        try {
+            config.set(LowRankConfig.KEY, JSON.readTree(text));
+            config.set("quantization_config", LowRankConfig.quantizationConfig());
+        } catch (JsonProcessingException e) {
+            // Somebody else's text: verify says what is missing.
+        }
     }
 
     private record Stored(Scheme scheme, Layout layout) {}
