@@ -20,9 +20,6 @@ public final class Calibration implements AutoCloseable {
     private static final ValueLayout.OfLong I64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final String AGAIN = "calibrate the model that is decomposed, again";
 
-    /** How far a Gram matrix may be from its transpose, beside its largest element: sums in float32 in another order. */
-    private static final double ASYMMETRY = 1e-3;
-
     private final ModelInput input;
 
     private Calibration(ModelInput input) {
@@ -70,7 +67,9 @@ public final class Calibration implements AutoCloseable {
      */
     public LayerInputs layer(String layer, int inputs) {
         Optional<Matrix> gram = find(layer, "gram").map(info -> read(info, Shape.of(inputs, inputs)));
-        gram.ifPresent(g -> check(layer + ".gram", g));
+        gram.flatMap(GramMatrix::problem).ifPresent(problem -> {
+            throw bad(layer + ".gram", problem);
+        });
         Optional<Matrix> amax = find(layer, "amax").map(info -> read(info, Shape.of(inputs)));
         return new LayerInputs(gram, amax, find(layer, "count").map(this::count).orElse(0L));
     }
@@ -95,26 +94,6 @@ public final class Calibration implements AutoCloseable {
                 }
             }
             return matrix;
-        }
-    }
-
-    private void check(String name, Matrix gram) {
-        double largest = 0;
-        double difference = 0;
-        for (int i = 0; i < gram.rows(); i++) {
-            for (int j = 0; j <= i; j++) {
-                largest = Math.max(largest, Math.abs(gram.at(i, j)));
-                difference = Math.max(difference, Math.abs(gram.at(i, j) - gram.at(j, i)));
-            }
-            if (gram.at(i, i) < 0) {
-                throw bad(name, "has a negative diagonal, which no sum of squares has");
-            }
-        }
-        if (largest == 0) {
-            throw bad(name, "is all zeros: the layer saw no input");
-        }
-        if (difference > ASYMMETRY * largest) {
-            throw bad(name, "is not symmetric");
         }
     }
 

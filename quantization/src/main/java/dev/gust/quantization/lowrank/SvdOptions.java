@@ -20,13 +20,17 @@ public record SvdOptions(Form form, int oversampling, int powerIterations, long 
         RANDOMIZED
     }
 
-    /** What keeps the error within 1 % of the least possible even where singular values hardly fall: Gaussian noise. */
-    public static final SvdOptions DEFAULT = new SvdOptions(Form.AUTO, 10, 4, 0);
+    /** What keeps the error within 1 % of the least possible even where singular values hardly fall. */
+    public static final SvdOptions DEFAULT = new SvdOptions(Form.AUTO, 16, 6, 0);
 
     public SvdOptions {
         if (oversampling < 0 || powerIterations < 0) {
             throw new IllegalArgumentException(oversampling + " oversampling, " + powerIterations + " iterations");
         }
+    }
+
+    public SvdOptions withSeed(long wanted) {
+        return new SvdOptions(form, oversampling, powerIterations, wanted);
     }
 
     public SvdOptions withForm(Form wanted) {
