@@ -16,6 +16,7 @@ import picocli.CommandLine.ScopeType;
         subcommands = {
             QuantizeCommand.class,
             DequantizeCommand.class,
+            LowRankCommand.class,
             ConvertCommand.class,
             CompareCommand.class,
             VerifyCommand.class,

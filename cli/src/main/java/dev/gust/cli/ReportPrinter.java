@@ -61,7 +61,7 @@ final class ReportPrinter {
     }
 
     /** A line for each reason for which tensors were only copied. */
-    private static List<String> copied(QuantizationReport report) {
+    static List<String> copied(QuantizationReport report) {
         var reasons = report.tensors().stream()
                 .filter(r -> !r.isChanged())
                 .collect(Collectors.groupingBy(TensorRow::reason, TreeMap::new, Collectors.toList()));

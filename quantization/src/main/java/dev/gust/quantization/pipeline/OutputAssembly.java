@@ -15,6 +15,7 @@ import dev.gust.formats.gguf.GgufValue;
 import dev.gust.formats.huggingface.Shard;
 import dev.gust.formats.huggingface.ShardIndex;
 import dev.gust.formats.layout.Layout;
+import dev.gust.formats.layout.LowRankConfig;
 import dev.gust.formats.layout.QuantizationConfig;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.safetensors.SafetensorsLayout;
@@ -23,6 +24,7 @@ import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LowRankWeight;
 import dev.gust.formats.weight.TensorEncoding;
 import dev.gust.quantization.pipeline.OutputPlan.OutputFile;
 import dev.gust.quantization.pipeline.QuantizationRequest.Aim;
@@ -98,6 +100,27 @@ final class OutputAssembly {
         return assemble(tasks, metadata, ggufMetadata, texts, request.toString());
     }
 
+    /**
+     * @param names of weights that are not their layer's name and {@code .weight}, by layer
+     * @param request what makes a run another one
+     */
+    OutputPlan assembleLowRank(
+            List<TensorTask> tasks, LowRankConfig lowRank, Map<String, String> names, String request) {
+        Map<String, String> metadata = plainMetadata();
+        Map<String, GgufValue> ggufMetadata = ggufMetadata();
+        metadata.put(LowRankConfig.METADATA_KEY, lowRank.json().toString());
+        names.forEach((layer, name) -> metadata.put(LowRankWeight.NAME_KEY + layer, name));
+        metadata.forEach((key, value) -> {
+            if (key.startsWith("gust.")) {
+                ggufMetadata.put(key, GgufValue.text(value));
+            }
+        });
+        ObjectNode config = config();
+        config.set(LowRankConfig.KEY, lowRank.json());
+        config.set("quantization_config", LowRankConfig.quantizationConfig());
+        return assemble(tasks, metadata, ggufMetadata, Map.of("config.json", json(config)), "lowrank " + request);
+    }
+
     OutputPlan assembleDequantized(List<TensorTask> tasks, DType dtype) {
         Map<String, String> metadata = plainMetadata();
         metadata.keySet().removeIf(k -> k.startsWith("gust."));
@@ -107,6 +130,7 @@ final class OutputAssembly {
         ggufMetadata.put("general.file_type", GgufValue.u32(fileType(dtype)));
         ObjectNode config = config();
         config.remove("quantization_config");
+        config.remove(LowRankConfig.KEY);
         config.put(config.has("dtype") ? "dtype" : "torch_dtype", torchName(dtype)); // renamed in newer versions
         return assemble(tasks, metadata, ggufMetadata, Map.of("config.json", json(config)), "dequantize " + dtype);
     }
@@ -124,6 +148,7 @@ final class OutputAssembly {
                 }
             });
         }
+        putLowRank(config);
         texts.put("config.json", json(config));
         for (TensorTask task : tasks) {
             if (task instanceof RepackTask repack && repack.toBlocks()) {
@@ -135,6 +160,20 @@ final class OutputAssembly {
             }
         }
         return assemble(tasks, plainMetadata(), ggufMetadata, texts, "convert");
+    }
+
+    /** A model from a container without configuration may have that of its factors in the metadata. */
+    private void putLowRank(ObjectNode config) {
+        String text = input.source().metadata().getOrDefault(LowRankConfig.METADATA_KEY, "");
+        if (text.isEmpty() || config.has(LowRankConfig.KEY)) {
+            return;
+        }
+        try {
+            config.set(LowRankConfig.KEY, JSON.readTree(text));
+            config.set("quantization_config", LowRankConfig.quantizationConfig());
+        } catch (JsonProcessingException e) {
+            // Somebody else's text: verify says what is missing.
+        }
     }
 
     private record Stored(Scheme scheme, Layout layout) {}

@@ -44,13 +44,7 @@ public final class QuantizationPlanner {
     }
 
     private OutputPlan plan(Path target) {
-        model.tensors().stream().filter(LogicalTensor::isQuantized).findFirst().ifPresent(t -> {
-            throw InputException.ofTensor(
-                    model.source().location(),
-                    t.name(),
-                    "is quantized already (" + t.encoding().label() + ")",
-                    "quantize the original model, or run gust dequantize first");
-        });
+        refuseQuantized(model);
         Map<LogicalTensor, String> exempt = new HashMap<>();
         var weights = new ArrayList<LogicalTensor>();
         for (LogicalTensor tensor : model.tensors()) {
@@ -63,6 +57,17 @@ public final class QuantizationPlanner {
             tasks.add(reason != null ? new CopyTask(tensor, reason) : quantize(tensor, fused));
         }
         return new OutputAssembly(input, model, target).assembleQuantized(tasks, request);
+    }
+
+    /** Refuses a model that is stored as something else than plain numbers already. */
+    static void refuseQuantized(LogicalModel model) {
+        model.tensors().stream().filter(LogicalTensor::isQuantized).findFirst().ifPresent(t -> {
+            throw InputException.ofTensor(
+                    model.source().location(),
+                    t.name(),
+                    "is quantized already (" + t.encoding().label() + ")",
+                    "quantize the original model, or run gust dequantize first");
+        });
     }
 
     private Optional<String> exemption(LogicalTensor tensor) {
@@ -107,7 +112,11 @@ public final class QuantizationPlanner {
     }
 
     private static WeightQuantizer quantizer(Aim.Parts parts, LogicalTensor tensor) {
-        DType type = tensor.encoding() instanceof TensorEncoding.Plain(var dtype) ? dtype : DType.F32;
+        return quantizer(parts, tensor.encoding() instanceof TensorEncoding.Plain(var dtype) ? dtype : DType.F32);
+    }
+
+    /** What quantizes weights of a model whose plain numbers are of that type. */
+    static WeightQuantizer quantizer(Aim.Parts parts, DType type) {
         // Plain scales take the model's own type, as llm-compressor stores them; ModelOpt's are always F32.
         boolean isNarrow = type == DType.F16 || type == DType.BF16;
         DType scaleType = isNarrow && parts.layout() != Layout.MODELOPT ? type : DType.F32;

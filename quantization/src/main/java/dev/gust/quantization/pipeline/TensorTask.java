@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** What becomes of one tensor of the model: the stored tensors it turns into, and the work that fills them. */
-public sealed interface TensorTask permits CopyTask, EncodeTask, QuantizeTask, RepackTask {
+public sealed interface TensorTask permits CopyTask, EncodeTask, FactorizeTask, QuantizeTask, RepackTask {
     /** The tensor read. */
     LogicalTensor source();
 

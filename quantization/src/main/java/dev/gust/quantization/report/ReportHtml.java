@@ -109,9 +109,25 @@ public final class ReportHtml {
                     row.error()
                             .map(e -> String.format(Locale.ROOT, "%.6f", e.cosine()))
                             .orElse(""));
-            page.append("<td>").append(escape(row.reason())).append("</td></tr>\n");
+            page.append("<td>")
+                    .append(escape(row.lowRank().map(ReportHtml::lowRank).orElse("") + row.reason()))
+                    .append("</td></tr>\n");
         }
         page.append("</table>\n");
+    }
+
+    private static String lowRank(LowRankFigures f) {
+        return String.format(
+                Locale.ROOT,
+                "rank %d, energy %.2f %%, weight error %.4f%s, %,d of %,d parameters. ",
+                f.rank(),
+                100 * f.energy(),
+                f.weightError(),
+                f.outputError()
+                        .map(e -> String.format(Locale.ROOT, ", output error %.4f", e))
+                        .orElse(""),
+                f.parametersAfter(),
+                f.parametersBefore());
     }
 
     private static void number(StringBuilder page, String value) {

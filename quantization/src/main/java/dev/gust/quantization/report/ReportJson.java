@@ -40,6 +40,7 @@ public final class ReportJson {
             node.put("bytes_before", row.bytesBefore());
             node.put("bytes_after", row.bytesAfter());
             addError(node, row.error());
+            row.lowRank().ifPresent(figures -> addLowRank(node, figures));
             if (!row.reason().isEmpty()) {
                 node.put("reason", row.reason());
             }
@@ -64,6 +65,15 @@ public final class ReportJson {
             put(node, "max_abs", e.maxAbs());
             put(node, "cosine", e.cosine());
         });
+    }
+
+    private static void addLowRank(ObjectNode node, LowRankFigures figures) {
+        node.put("rank", figures.rank());
+        put(node, "energy", figures.energy());
+        put(node, "weight_error", figures.weightError());
+        figures.outputError().ifPresent(e -> put(node, "output_error", e));
+        node.put("parameters_before", figures.parametersBefore());
+        node.put("parameters_after", figures.parametersAfter());
     }
 
     private static void put(ObjectNode node, String key, double value) {

@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param bytesAfter bytes it takes, scales included
  * @param error what its values lost; empty if they are unchanged or not measured yet
  * @param reason why it is not stored as asked; empty if it is
+ * @param lowRank what is to be said of its factors; empty if it has none
  */
 public record TensorRow(
         String name,
@@ -26,7 +27,8 @@ public record TensorRow(
         long bytesBefore,
         long bytesAfter,
         Optional<ErrorFigures> error,
-        String reason) {
+        String reason,
+        Optional<LowRankFigures> lowRank) {
 
     /** The row for a tensor that was written. */
     public static TensorRow of(TensorOutcome outcome) {
@@ -47,7 +49,13 @@ public record TensorRow(
                 task.source().byteSize(),
                 task.outputs().stream().mapToLong(t -> t.byteSize()).sum(),
                 error.count() == 0 ? Optional.empty() : Optional.of(ErrorFigures.of(error)),
-                task.reason());
+                task.reason(),
+                Optional.empty());
+    }
+
+    /** The same row with what is to be said of its factors. */
+    public TensorRow with(LowRankFigures figures) {
+        return new TensorRow(name, shape, from, to, bytesBefore, bytesAfter, error, reason, Optional.of(figures));
     }
 
     /** Whether its values are stored in another form than before. */

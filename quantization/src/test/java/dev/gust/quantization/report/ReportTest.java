@@ -48,7 +48,8 @@ class ReportTest {
                 4000,
                 1000,
                 Optional.of(new ErrorFigures(sqnr, rest, rest, rest)),
-                HOSTILE);
+                HOSTILE,
+                Optional.empty());
     }
 
     private static List<TensorRow> extremes() {
@@ -58,7 +59,7 @@ class ReportTest {
                 row("lost", Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY),
                 row("nan", Double.NaN, Double.NaN),
                 row("long".repeat(100), -3, 1e-300),
-                new TensorRow("copied", Shape.of(), "F32", "F32", 4, 4, Optional.empty(), ""));
+                new TensorRow("copied", Shape.of(), "F32", "F32", 4, 4, Optional.empty(), "", Optional.empty()));
     }
 
     private static Document parse(String html) throws Exception {
