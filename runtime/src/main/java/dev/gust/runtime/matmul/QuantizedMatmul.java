@@ -91,13 +91,7 @@ public final class QuantizedMatmul {
     public static MatmulPlan prepare(Device device, LinearWeight weight, MatmulOptions options) {
         return switch (device) {
             case KernelDevice kernels -> {
-                if (PackedArrays.code(weight.format()).isEmpty()) {
-                    throw new DeviceException(
-                            device.id().toString(),
-                            "no kernel multiplies by weights stored as "
-                                    + weight.format().label(),
-                            "use the jvm device, or requantize the model");
-                }
+                MatmulStep.requireKernel(kernels, weight);
                 yield new KernelMatmul(kernels, weight, options);
             }
             case JvmDevice jvm -> new JvmMatmul(jvm, weight, options);
