@@ -81,7 +81,8 @@ public final class LogicalModel implements AutoCloseable {
                                 info.name(), info.shape(), new TensorEncoding.Plain(info.dtype()), List.of(info)));
             }
         }
-        return new LogicalModel(source, Collections.unmodifiableMap(tensors));
+        return new LogicalModel(
+                source, Collections.unmodifiableMap(LowRankRecognition.joined(tensors, source.metadata())));
     }
 
     /**
@@ -129,6 +130,19 @@ public final class LogicalModel implements AutoCloseable {
             }
         }
         return labels;
+    }
+
+    /**
+     * The factors of a layer's weight, if that is how it is stored.
+     *
+     * @param layer the layer's name, with or without {@code .weight}
+     */
+    public Optional<LowRankWeight> lowRank(String layer) {
+        return find(layer)
+                .or(() -> find(layer + ".weight"))
+                .map(LogicalTensor::encoding)
+                .filter(TensorEncoding.LowRank.class::isInstance)
+                .map(e -> ((TensorEncoding.LowRank) e).weight());
     }
 
     /** Name of the tensor that holds a GGUF weight's tensor scale. */

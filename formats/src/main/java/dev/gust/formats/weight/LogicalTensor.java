@@ -27,4 +27,16 @@ public record LogicalTensor(String name, Shape shape, TensorEncoding encoding, L
     public boolean isQuantized() {
         return !(encoding instanceof TensorEncoding.Plain(var dtype)) || dtype.kind() == DType.Kind.BLOCK;
     }
+
+    /** Rows that can only be read together; 1 for most. */
+    public int rowBlock() {
+        return switch (encoding) {
+            case TensorEncoding.Plain _, TensorEncoding.Scaled _ -> 1;
+            case TensorEncoding.Quantized quantized -> quantized.quantizer().rowBlock();
+            case TensorEncoding.LowRank(var weight) ->
+                Math.max(
+                        weight.a().rowBlock(),
+                        weight.residual().map(LogicalTensor::rowBlock).orElse(1));
+        };
+    }
 }

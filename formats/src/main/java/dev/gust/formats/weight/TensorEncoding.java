@@ -53,4 +53,18 @@ public sealed interface TensorEncoding {
             return scheme.label();
         }
     }
+
+    /**
+     * The product of two factors, with or without a residual added to it.
+     *
+     * @param weight the factors
+     */
+    record LowRank(LowRankWeight weight) implements TensorEncoding {
+        /** As {@code lowrank/F32}, {@code lowrank/int8}, or {@code lowrank/F16+mxfp4} with a residual. */
+        @Override
+        public String label() {
+            return "lowrank/" + weight.a().encoding().label()
+                    + weight.residual().map(r -> "+" + r.encoding().label()).orElse("");
+        }
+    }
 }

@@ -24,6 +24,7 @@ public final class WeightReader implements AutoCloseable {
 
     private final LogicalTensor tensor;
     private final List<Tensor> stored;
+    private final List<LowRankReader> opened;
     private final Decoding decoding;
 
     /** Decodes a range of rows, or points at them where they are float32 already. */
@@ -31,17 +32,21 @@ public final class WeightReader implements AutoCloseable {
         MemorySegment read(RowRange rows, ScratchBuffers scratch, int slot);
     }
 
-    private WeightReader(LogicalTensor tensor, List<Tensor> stored, Decoding decoding) {
+    private WeightReader(LogicalTensor tensor, List<Tensor> stored, List<LowRankReader> opened, Decoding decoding) {
         this.tensor = tensor;
         this.stored = stored;
+        this.opened = opened;
         this.decoding = decoding;
     }
 
     static WeightReader open(TensorSource source, LogicalTensor tensor) {
         var stored = new ArrayList<Tensor>();
+        var opened = new ArrayList<LowRankReader>();
         try {
-            for (TensorInfo info : tensor.stored()) {
-                stored.add(source.open(info.name()));
+            if (!(tensor.encoding() instanceof TensorEncoding.LowRank)) { // whose reader opens each tensor by itself
+                for (TensorInfo info : tensor.stored()) {
+                    stored.add(source.open(info.name()));
+                }
             }
             List<MemorySegment> data = stored.stream().map(Tensor::data).toList();
             Decoding decoding = switch (tensor.encoding()) {
@@ -52,10 +57,16 @@ public final class WeightReader implements AutoCloseable {
                 case TensorEncoding.Scaled(var dtype, var scale) ->
                     plain(codec(source, tensor, dtype), data.getFirst(), tensor, scale);
                 case TensorEncoding.Quantized quantized -> quantized(quantized, data, tensor);
+                case TensorEncoding.LowRank(var weight) -> {
+                    var product = LowRankReader.open(source, weight);
+                    opened.add(product);
+                    yield product::read;
+                }
             };
-            return new WeightReader(tensor, stored, decoding);
+            return new WeightReader(tensor, stored, opened, decoding);
         } catch (RuntimeException e) {
             stored.forEach(Tensor::close);
+            opened.forEach(LowRankReader::close);
             throw e;
         }
     }
@@ -66,9 +77,7 @@ public final class WeightReader implements AutoCloseable {
 
     /** Rows that can only be read together. */
     public int rowBlock() {
-        return tensor.encoding() instanceof TensorEncoding.Quantized q
-                ? q.quantizer().rowBlock()
-                : 1;
+        return tensor.rowBlock();
     }
 
     /**
@@ -85,6 +94,7 @@ public final class WeightReader implements AutoCloseable {
     @Override
     public void close() {
         stored.forEach(Tensor::close);
+        opened.forEach(LowRankReader::close);
     }
 
     private static TensorCodec codec(TensorSource source, LogicalTensor tensor, DType dtype) {

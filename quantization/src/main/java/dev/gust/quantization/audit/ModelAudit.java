@@ -43,7 +43,8 @@ public final class ModelAudit {
 
     /** Names that only parts of quantized weights end in. */
     private static final Pattern PART_NAME = Pattern.compile(
-            ".*(weight_packed|weight_scale|weight_global_scale|weight_scale_2|weight_scale_inv|weight_shape|_blocks|_scales)");
+            ".*(weight_packed|weight_scale|weight_global_scale|weight_scale_2|weight_scale_inv|weight_shape|_blocks|_scales"
+                    + "|lowrank_a|lowrank_b|lowrank_a\\.weight|lowrank_b\\.weight)");
 
     /**
      * Something that is wrong.
@@ -82,7 +83,11 @@ public final class ModelAudit {
     }
 
     private void run(int threads, Progress progress) {
-        checkConfig();
+        if (LowRankAudit.applies(model, config)) {
+            findings.addAll(LowRankAudit.of(model, config));
+        } else {
+            checkConfig();
+        }
         checkOrphans();
         checkSharedScales();
         progress.begin(
@@ -92,7 +97,9 @@ public final class ModelAudit {
                 var scratch = new ScratchBuffers()) {
             for (LogicalTensor tensor : model.tensors()) {
                 if (tensor.isQuantized()) {
-                    checkScales(tensor, scratch);
+                    for (LogicalTensor part : LowRankAudit.parts(tensor)) {
+                        checkScales(part, scratch);
+                    }
                     checkValues(tensor, pool);
                 }
                 progress.advance(tensor.name(), tensor.byteSize());

@@ -8,7 +8,6 @@ import dev.gust.formats.weight.LogicalModel;
 import dev.gust.formats.weight.LogicalTensor;
 import dev.gust.formats.weight.RowRange;
 import dev.gust.formats.weight.ScratchBuffers;
-import dev.gust.formats.weight.TensorEncoding;
 import dev.gust.formats.weight.WeightReader;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -56,10 +55,7 @@ public record EncodeTask(
 
     @Override
     public List<RowRange> pieces() {
-        int rowBlock = source.encoding() instanceof TensorEncoding.Quantized q
-                ? q.quantizer().rowBlock()
-                : 1;
-        return RowRange.cut(source.shape(), rowBlock);
+        return RowRange.cut(source.shape(), source.rowBlock());
     }
 
     @Override

@@ -81,7 +81,7 @@ record RepackTask(
         Optional<Fp4Blocks> form = switch (source.encoding()) {
             case TensorEncoding.Plain(var dtype) -> Fp4Blocks.of(dtype);
             case TensorEncoding.Scaled(var dtype, var _) -> Fp4Blocks.of(dtype);
-            case TensorEncoding.Quantized _ -> Optional.empty();
+            case TensorEncoding.Quantized _, TensorEncoding.LowRank _ -> Optional.empty();
         };
         return form.filter(_ -> source.shape().rank() >= 2).map(f -> {
             Layout layout = f == Fp4Blocks.NVFP4 ? nvfp4 : Layout.COMPRESSED_TENSORS;

@@ -59,6 +59,7 @@ public final class QuantizedMatmul {
                     case TensorEncoding.Quantized q -> f.scheme().equals(Optional.of(q.scheme()));
                     case TensorEncoding.Plain(var dtype) -> f.dtype().equals(Optional.of(dtype));
                     case TensorEncoding.Scaled scaled -> f.dtype().equals(Optional.of(scaled.dtype()));
+                    case TensorEncoding.LowRank _ -> false;
                 })
                 .findFirst()
                 .map(MatmulForm::label)

@@ -76,6 +76,8 @@ public final class LinearWeights {
                         MemorySegment.NULL,
                         factor(source, tensor, scale));
             case TensorEncoding.Quantized quantized -> quantized(source, tensor, quantized, stored);
+            case TensorEncoding.LowRank _ ->
+                throw unsupported(source, tensor, "is stored as low-rank factors, not as one weight");
         };
     }
 
