@@ -3,6 +3,7 @@ package dev.gust.runtime.lowrank;
 import dev.gust.formats.InputException;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
+import dev.gust.formats.tensor.Tensor;
 import dev.gust.runtime.weight.LinearWeight;
 import dev.gust.runtime.weight.WeightFormat;
 import java.lang.foreign.MemorySegment;
@@ -51,12 +52,23 @@ final class Factors {
         return new LinearWeight(name, rows, columns, new WeightFormat.Plain(dtype), data, MemorySegment.NULL, 1);
     }
 
-    /** As {@link #plain(String, DType, long, long, MemorySegment)}, or why the memory does not hold one. */
-    static LinearWeight plain(String operator, String name, DType dtype, Shape shape, MemorySegment data) {
-        if (!LowRankDevices.PLAIN.contains(dtype)) {
-            throw InputException.ofTensor(operator, name, "is " + dtype, "store it as F32, F16 or BF16");
+    /**
+     * Matrices [rows, columns], one below the other as one of plain numbers.
+     *
+     * @param tensor [count, rows, columns]
+     * @throws InputException if it is no such tensor
+     */
+    static LinearWeight stacked(String operator, Tensor tensor) {
+        Shape shape = tensor.shape();
+        String name = tensor.name();
+        if (shape.rank() != 3 || shape.elements() < 1 || shape.dim(0) > Integer.MAX_VALUE) {
+            throw InputException.ofTensor(
+                    operator, name, "is " + shape, "give three dimensions, matrices behind one another");
         }
-        return plain(name, dtype, shape.dim(0), shape.dim(1), data);
+        if (!LowRankDevices.PLAIN.contains(tensor.dtype())) {
+            throw InputException.ofTensor(operator, name, "is " + tensor.dtype(), "store it as F32, F16 or BF16");
+        }
+        return plain(name, tensor.dtype(), shape.dim(0) * shape.dim(1), shape.dim(2), tensor.data());
     }
 
     /**

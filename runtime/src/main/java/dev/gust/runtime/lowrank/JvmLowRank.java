@@ -30,7 +30,7 @@ final class JvmLowRank implements MatmulPlan {
     private static final int MOST_TOKENS = 64;
 
     private final JvmDevice device;
-    private final LowRankWeight weight;
+    private final FactoredWeight weight;
     private final Ways down;
     private final Ways up;
     private final Optional<Ways> base;
@@ -54,7 +54,7 @@ final class JvmLowRank implements MatmulPlan {
         }
     }
 
-    JvmLowRank(JvmDevice device, LowRankWeight weight, MatmulOptions options) {
+    JvmLowRank(JvmDevice device, FactoredWeight weight, MatmulOptions options) {
         this.device = device;
         this.weight = weight;
         LinearWeight a = weight.scaledA();

@@ -30,7 +30,7 @@ final class KernelLowRank {
     private static final int TILES_FROM = 5;
 
     private final KernelDevice device;
-    private final LowRankWeight weight;
+    private final FactoredWeight weight;
     private final KernelStyle style;
     private final MatmulStep down;
     private final Optional<MatmulStep> base;
@@ -38,7 +38,7 @@ final class KernelLowRank {
     private Optional<MatmulStep> up = Optional.empty();
     private Optional<PackedArrays> shortRows = Optional.empty();
 
-    private KernelLowRank(KernelDevice device, LowRankWeight weight, KernelStyle style) {
+    private KernelLowRank(KernelDevice device, FactoredWeight weight, KernelStyle style) {
         this.device = device;
         this.weight = weight;
         this.style = style;
@@ -52,7 +52,7 @@ final class KernelLowRank {
         }
     }
 
-    static MatmulPlan prepare(KernelDevice device, LowRankWeight weight, MatmulOptions options) {
+    static MatmulPlan prepare(KernelDevice device, FactoredWeight weight, MatmulOptions options) {
         var programs = new KernelLowRank(device, weight, options.style().orElse(device.style()));
         return new TokenPrograms(
                 device,

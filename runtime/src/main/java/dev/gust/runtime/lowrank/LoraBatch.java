@@ -35,6 +35,11 @@ public final class LoraBatch {
                 LowRankDevices.plain("", TOLERANCE));
     }
 
+    /** Name of the catalog's variant that a weight is of. */
+    public static String variantOf(LoraWeight weight) {
+        return LowRankDevices.label(weight.adapters().getFirst().a());
+    }
+
     /**
      * Makes adapters ready on a device, where they are copied. Costly: keep the plan.
      *

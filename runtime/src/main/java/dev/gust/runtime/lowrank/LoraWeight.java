@@ -2,7 +2,10 @@ package dev.gust.runtime.lowrank;
 
 import dev.gust.formats.InputException;
 import dev.gust.formats.tensor.DType;
+import dev.gust.formats.tensor.Tensor;
 import dev.gust.runtime.weight.LinearWeight;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -50,6 +53,42 @@ public record LoraWeight(List<LoraAdapter> adapters, Optional<LinearWeight> base
         if (base.isPresent()) {
             Factors.requireShape(name, "weight", base.get(), m, n, "[M, N]");
         }
+    }
+
+    /**
+     * Of tensors that hold all adapters, all of the same rank; pad those of lower rank with zeros.
+     *
+     * @param a [adapters, M, r]
+     * @param b [adapters, r, N]
+     * @param scales [adapters] float32; empty for 1
+     * @throws InputException if they are no such tensors
+     */
+    public static LoraWeight of(Tensor a, Tensor b, MemorySegment scales, Optional<LinearWeight> base) {
+        LinearWeight allA = Factors.stacked(LoraBatch.NAME, a);
+        LinearWeight allB = Factors.stacked(LoraBatch.NAME, b);
+        long count = a.shape().dim(0);
+        if (b.shape().dim(0) != count) {
+            throw InputException.ofTensor(
+                    LoraBatch.NAME,
+                    "b",
+                    "holds " + b.shape().dim(0) + " adapters and a " + count,
+                    "make a [adapters, M, r] and b [adapters, r, N]");
+        }
+        if (scales.byteSize() != 0 && scales.byteSize() != count * Float.BYTES) {
+            throw InputException.ofTensor(
+                    LoraBatch.NAME,
+                    "scale",
+                    "has " + scales.byteSize() / Float.BYTES + " numbers",
+                    "give one to each of the " + count + " adapters");
+        }
+        var adapters = new ArrayList<LoraAdapter>();
+        for (long i = 0; i < count; i++) {
+            long m = a.shape().dim(1);
+            long rank = b.shape().dim(1);
+            float scale = scales.byteSize() == 0 ? 1 : scales.get(Layouts.FLOAT, i * Float.BYTES);
+            adapters.add(new LoraAdapter(allA.rows(i * m, m), allB.rows(i * rank, rank), scale));
+        }
+        return new LoraWeight(adapters, base);
     }
 
     private static void requireType(String tensor, LinearWeight factor, DType dtype) {

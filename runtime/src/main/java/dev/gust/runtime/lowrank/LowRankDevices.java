@@ -5,6 +5,7 @@ import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.catalog.Support;
 import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.weight.LinearWeight;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -31,6 +32,11 @@ final class LowRankDevices {
         return PLAIN.stream()
                 .map(t -> new Variant(label(t), "plain numbers", shapes, tolerance, ALL))
                 .toList();
+    }
+
+    /** The variant of a matrix of plain numbers. */
+    static String label(LinearWeight factor) {
+        return factor.format().label().toLowerCase(Locale.ROOT);
     }
 
     static String label(DType dtype) {

@@ -10,9 +10,13 @@ import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.matmul.MatmulOptions;
 import dev.gust.runtime.matmul.MatmulPlan;
+import dev.gust.runtime.matmul.QuantizedMatmul;
+import dev.gust.runtime.weight.WeightFormat;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The operator: y = W x + scale · A (B x) for each token, without ever making A · B, and without the r numbers B x of a token
@@ -26,6 +30,10 @@ public final class LowRankMatmul {
     /** Largest RMSE(reference − y) / RMS(reference). */
     public static final double TOLERANCE = 1e-5;
 
+    private static final String QUANTIZED = "quantized";
+    private static final String GGUF = "gguf";
+    private static final String GGUF_OTHER = "gguf-other";
+
     private static final Support NO_KERNEL = new Support.Invalid(
             "kernels restore the blocks that gust quantize and llama.cpp's usual mixtures write; requantize, or use jvm");
 
@@ -35,14 +43,20 @@ public final class LowRankMatmul {
     public static OperatorEntry entry() {
         var variants = new ArrayList<>(LowRankDevices.plain("", TOLERANCE));
         variants.add(new Variant(
-                "quantized",
+                QUANTIZED,
                 "any of matmul's schemes, each factor its own",
                 "r and N multiples of the schemes' blocks",
                 TOLERANCE,
                 LowRankDevices.ALL));
         variants.add(new Variant(
-                "gguf",
-                "GGUF blocks, each factor its own",
+                GGUF,
+                "GGUF blocks that matmul's kernels restore",
+                "r and N multiples of the blocks",
+                TOLERANCE,
+                LowRankDevices.ALL));
+        variants.add(new Variant(
+                GGUF_OTHER,
+                "GGUF blocks that they do not restore",
                 "r and N multiples of the blocks",
                 TOLERANCE,
                 Map.of(
@@ -65,13 +79,26 @@ public final class LowRankMatmul {
                 variants);
     }
 
+    /** Name of the catalog's variant that a weight is of: the one that asks for most among its parts'. */
+    public static String variantOf(FactoredWeight weight) {
+        List<String> order = List.of("f32", "f16", "bf16", QUANTIZED, GGUF, GGUF_OTHER);
+        return Stream.concat(Stream.of(weight.a(), weight.b()), weight.base().stream())
+                .map(w -> switch (w.format()) {
+                    case WeightFormat.Plain(var dtype) -> LowRankDevices.label(dtype);
+                    case WeightFormat.Scaled _ -> QUANTIZED;
+                    case WeightFormat.Blocks blocks -> QuantizedMatmul.hasKernel(blocks) ? GGUF : GGUF_OTHER;
+                })
+                .max(Comparator.comparing(order::indexOf))
+                .orElseThrow();
+    }
+
     /**
      * Makes the factors ready on a device. Costly: keep the plan.
      *
      * @return the plan, whose M is tokens
      * @throws DeviceException if the device cannot multiply by weights of these forms
      */
-    public static MatmulPlan prepare(Device device, LowRankWeight weight, MatmulOptions options) {
+    public static MatmulPlan prepare(Device device, FactoredWeight weight, MatmulOptions options) {
         return switch (device) {
             case KernelDevice kernels -> KernelLowRank.prepare(kernels, weight, options);
             case JvmDevice jvm -> new JvmLowRank(jvm, weight, options);

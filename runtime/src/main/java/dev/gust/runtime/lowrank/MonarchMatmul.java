@@ -41,6 +41,11 @@ public final class MonarchMatmul {
                 LowRankDevices.plain("l·r = k·q", TOLERANCE));
     }
 
+    /** Name of the catalog's variant that a weight is of. */
+    public static String variantOf(MonarchWeight weight) {
+        return LowRankDevices.label(weight.l());
+    }
+
     /**
      * Makes the factors ready on a device. Costly: keep the plan.
      *

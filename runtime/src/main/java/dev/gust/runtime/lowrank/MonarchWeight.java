@@ -1,6 +1,7 @@
 package dev.gust.runtime.lowrank;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.tensor.Tensor;
 import dev.gust.runtime.weight.LinearWeight;
 
 /**
@@ -25,6 +26,22 @@ public record MonarchWeight(LinearWeight l, int lBlocks, LinearWeight r, int rBl
                     "takes " + lBlocks + " x " + l.k() + " numbers and r gives " + rBlocks + " x " + r.n() / rBlocks,
                     "make l [l, s, r] and r [k, q, p] with l r = k q");
         }
+    }
+
+    /**
+     * Of tensors as Monarch's layers have them.
+     *
+     * @param l L, [l, s, r]
+     * @param r R, [k, q, p]
+     * @throws InputException if they are no such tensors
+     */
+    public static MonarchWeight of(Tensor l, Tensor r) {
+        return new MonarchWeight(
+                Factors.stacked(MonarchMatmul.NAME, l), blocks(l), Factors.stacked(MonarchMatmul.NAME, r), blocks(r));
+    }
+
+    private static int blocks(Tensor factor) {
+        return Math.toIntExact(factor.shape().dim(0));
     }
 
     private static void requireBlocks(String tensor, LinearWeight factor, int blocks) {

@@ -46,6 +46,11 @@ public final class SparseMatmul {
                 LowRankDevices.plain("", TOLERANCE));
     }
 
+    /** Name of the catalog's variant that a weight is of. */
+    public static String variantOf(SparseWeight weight) {
+        return LowRankDevices.label(weight.columns());
+    }
+
     /**
      * Makes the weight ready on a device. Costly: keep the plan.
      *

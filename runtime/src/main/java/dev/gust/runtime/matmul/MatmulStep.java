@@ -68,7 +68,7 @@ public final class MatmulStep {
      * @throws DeviceException if it is one
      */
     static void requireKernel(KernelDevice device, LinearWeight weight) {
-        if (PackedArrays.code(weight.format()).isEmpty()) {
+        if (!QuantizedMatmul.hasKernel(weight.format())) {
             throw new DeviceException(
                     device.id().toString(),
                     "no kernel multiplies by weights stored as "

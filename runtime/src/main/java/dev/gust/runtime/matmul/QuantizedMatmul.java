@@ -12,6 +12,7 @@ import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.weight.LinearWeight;
+import dev.gust.runtime.weight.WeightFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -64,6 +65,11 @@ public final class QuantizedMatmul {
                 .findFirst()
                 .map(MatmulForm::label)
                 .orElse(label);
+    }
+
+    /** Whether kernels restore weights of a format. */
+    public static boolean hasKernel(WeightFormat format) {
+        return PackedArrays.code(format).isPresent();
     }
 
     private static Variant variant(MatmulForm form) {

@@ -1,5 +1,7 @@
 package dev.gust.runtime.lowrank;
 
+import java.util.Arrays;
+
 /** The operators in float64, from their definitions; matrices are row-major. */
 final class LowRankReference {
     private LowRankReference() {}
@@ -16,6 +18,10 @@ final class LowRankReference {
 
         double at(int row, int column) {
             return values[row * columns + column];
+        }
+
+        double[] row(int row) {
+            return Arrays.copyOfRange(values, row * columns, (row + 1) * columns);
         }
 
         double[] times(double[] x) {

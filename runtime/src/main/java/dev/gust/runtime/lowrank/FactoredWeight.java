@@ -1,7 +1,10 @@
 package dev.gust.runtime.lowrank;
 
 import dev.gust.formats.InputException;
+import dev.gust.formats.weight.LogicalModel;
+import dev.gust.formats.weight.LowRankWeight;
 import dev.gust.runtime.weight.LinearWeight;
+import dev.gust.runtime.weight.LinearWeights;
 import java.util.Optional;
 
 /**
@@ -12,11 +15,11 @@ import java.util.Optional;
  * @param base W [M, N], stored in any form: what the factors leave over, or a weight that they adapt
  * @param scale what the product is multiplied by
  */
-public record LowRankWeight(LinearWeight a, LinearWeight b, Optional<LinearWeight> base, float scale) {
+public record FactoredWeight(LinearWeight a, LinearWeight b, Optional<LinearWeight> base, float scale) {
     /**
      * @throws InputException if the shapes do not go together, one is empty, or the scale is not finite
      */
-    public LowRankWeight {
+    public FactoredWeight {
         String name = LowRankMatmul.NAME;
         Factors.requireShape(name, "a", a, a.n(), a.k(), "[M, r]");
         if (b.n() != a.k()) {
@@ -36,8 +39,29 @@ public record LowRankWeight(LinearWeight a, LinearWeight b, Optional<LinearWeigh
     }
 
     /** A · B alone. */
-    public static LowRankWeight of(LinearWeight a, LinearWeight b) {
-        return new LowRankWeight(a, b, Optional.empty(), 1);
+    public static FactoredWeight of(LinearWeight a, LinearWeight b) {
+        return new FactoredWeight(a, b, Optional.empty(), 1);
+    }
+
+    /**
+     * A weight of a model that is stored as factors, with what they leave over if that is stored. It is usable until the model
+     * is closed.
+     *
+     * @param layer the layer's name, with or without {@code .weight}
+     * @throws InputException if the model has no factors of that layer, or they cannot be multiplied by
+     */
+    public static FactoredWeight load(LogicalModel model, String layer) {
+        LowRankWeight stored = model.lowRank(layer)
+                .orElseThrow(() -> InputException.ofTensor(
+                        model.source().location(),
+                        layer,
+                        "is not stored as low-rank factors",
+                        "gust inspect lists the weights that are; QuantizedLinear loads others"));
+        return new FactoredWeight(
+                LinearWeights.load(model.source(), stored.a()),
+                LinearWeights.load(model.source(), stored.b()),
+                stored.residual().map(r -> LinearWeights.load(model.source(), r)),
+                1);
     }
 
     /** M: output features. */
