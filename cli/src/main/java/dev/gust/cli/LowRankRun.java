@@ -41,7 +41,8 @@ final class LowRankRun {
                 .filter(t -> t.encoding() instanceof TensorEncoding.LowRank)
                 .toList();
         if (stored.size() == 1) {
-            FactoredWeight weight = FactoredWeight.load(model.logical(), stored.getFirst().name());
+            FactoredWeight weight =
+                    FactoredWeight.load(model.logical(), stored.getFirst().name());
             return new FactoredWeight(weight.a(), weight.b(), weight.base(), scale);
         }
         return new FactoredWeight(

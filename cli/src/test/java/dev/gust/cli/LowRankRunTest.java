@@ -117,8 +117,7 @@ class LowRankRunTest {
     }
 
     private static Gust.Result run(Path in, Path out, String device, String operator, String... attributes) {
-        var arguments = new ArrayList<Object>(
-                List.of("op", operator, "--in", in, "--out", out, "--device", device));
+        var arguments = new ArrayList<Object>(List.of("op", operator, "--in", in, "--out", out, "--device", device));
         for (String attribute : attributes) {
             arguments.addAll(List.of("--set", attribute));
         }

@@ -46,8 +46,7 @@ final class BlockKernels {
     }
 
     /** {@link PortableBlocks}. */
-    static KernelCall portable(
-            String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
+    static KernelCall portable(String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
         return KernelCall.portable(name, new Blocks(w, shape, x, y, capacity));
     }
 
@@ -86,12 +85,10 @@ final class BlockKernels {
         }
     }
 
-    private record Blocks(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity)
-            implements Kernel {
+    private record Blocks(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) implements Kernel {
         @Override
         public void run(KernelContext c) {
-            PortableBlocks.blocksPortable(
-                    w.words(), w.floats(), w.tables(), shape, x, y, w.code(), w.n(), capacity);
+            PortableBlocks.blocksPortable(w.words(), w.floats(), w.tables(), shape, x, y, w.code(), w.n(), capacity);
         }
 
         @Override

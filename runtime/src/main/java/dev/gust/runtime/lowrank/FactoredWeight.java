@@ -81,9 +81,7 @@ public record FactoredWeight(LinearWeight a, LinearWeight b, Optional<LinearWeig
 
     /** Bytes that a product reads. */
     public long byteSize() {
-        return a.byteSize()
-                + b.byteSize()
-                + base.map(LinearWeight::byteSize).orElse(0L);
+        return a.byteSize() + b.byteSize() + base.map(LinearWeight::byteSize).orElse(0L);
     }
 
     /** A with the scale in its factor, so that nobody else need think of it. */

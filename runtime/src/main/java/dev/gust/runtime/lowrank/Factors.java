@@ -19,7 +19,8 @@ final class Factors {
      * @param tensor what the operator calls it
      * @throws InputException if it is one
      */
-    static void requireShape(String operator, String tensor, LinearWeight factor, long rows, long columns, String shape) {
+    static void requireShape(
+            String operator, String tensor, LinearWeight factor, long rows, long columns, String shape) {
         if (factor.n() != rows || factor.k() != columns || rows < 1 || columns < 1) {
             throw InputException.ofTensor(
                     operator,

@@ -40,10 +40,8 @@ final class JvmLora implements LoraPlan {
 
     /** One thread's tokens, B x of them in the columns of their adapter, and some of their sums. */
     private final class Scratch {
-        final MemorySegment x =
-                Arena.ofAuto().allocate(MOST_TOKENS * weight.inFeatures() * Float.BYTES, 64);
-        final MemorySegment all =
-                Arena.ofAuto().allocate((long) MOST_TOKENS * allRows.length * Float.BYTES, 64);
+        final MemorySegment x = Arena.ofAuto().allocate(MOST_TOKENS * weight.inFeatures() * Float.BYTES, 64);
+        final MemorySegment all = Arena.ofAuto().allocate((long) MOST_TOKENS * allRows.length * Float.BYTES, 64);
         final float[] h = new float[MOST_TOKENS * Math.toIntExact(weight.rank())];
         final float[] sums = new float[MOST_TOKENS * RowSums.WIDTH];
         final float[] before = new float[RowSums.WIDTH];

@@ -64,8 +64,7 @@ final class JvmLowRank implements MatmulPlan {
                 ? new Ways(a, new TiledProduct(a, true), Optional.empty())
                 : Ways.of(a, options.integerPath());
         this.threads = device.threads(options.threads());
-        this.scratch = new ScratchPool<>(
-                () -> Arena.ofAuto().allocate(MOST_TOKENS * weight.rank() * Float.BYTES, 64));
+        this.scratch = new ScratchPool<>(() -> Arena.ofAuto().allocate(MOST_TOKENS * weight.rank() * Float.BYTES, 64));
     }
 
     @Override
@@ -81,8 +80,7 @@ final class JvmLowRank implements MatmulPlan {
         Optional<RowsProduct> other = base.map(b -> b.forTokens(tokens));
         int most = Math.min(
                 Math.min(MOST_TOKENS, first.panelRows()),
-                Math.min(
-                        second.panelRows(), other.map(RowsProduct::panelRows).orElse(MOST_TOKENS)));
+                Math.min(second.panelRows(), other.map(RowsProduct::panelRows).orElse(MOST_TOKENS)));
         MemorySegment h = scratch.borrow();
         for (int token = 0; token < tokens; token += most) {
             panel(first, second, other, x, h, y, token, Math.min(most, tokens - token), helpers);
@@ -103,10 +101,13 @@ final class JvmLowRank implements MatmulPlan {
             int helpers) {
         try (RowsProduct.Input in = first.prepare(x, token, count)) {
             device.forRows(
-                    weight.rank(), grain(weight.inFeatures()), helpers, (from, to) -> first.multiply(in, 0, from, to, h));
+                    weight.rank(),
+                    grain(weight.inFeatures()),
+                    helpers,
+                    (from, to) -> first.multiply(in, 0, from, to, h));
         }
-        MemorySegment rows = y.asSlice(
-                token * weight.outFeatures() * Float.BYTES, count * weight.outFeatures() * Float.BYTES);
+        MemorySegment rows =
+                y.asSlice(token * weight.outFeatures() * Float.BYTES, count * weight.outFeatures() * Float.BYTES);
         try (RowsProduct.Input in = second.prepare(h, 0, count)) {
             if (other.isEmpty()) {
                 device.forRows(

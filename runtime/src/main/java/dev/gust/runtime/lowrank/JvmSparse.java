@@ -77,12 +77,11 @@ final class JvmSparse implements MatmulPlan {
             v.ifPresent(rows -> project(rows, s, active, helpers));
             long row = (long) token * outputs * Float.BYTES;
             int width = width(helpers);
-            device.forRows(
-                    Math.ceilDiv(outputs, width), 1, helpers, (first, end) -> {
-                        for (long piece = first; piece < end; piece++) {
-                            combine(s, active, (int) piece * width, width, y, row);
-                        }
-                    });
+            device.forRows(Math.ceilDiv(outputs, width), 1, helpers, (first, end) -> {
+                for (long piece = first; piece < end; piece++) {
+                    combine(s, active, (int) piece * width, width, y, row);
+                }
+            });
         }
         scratch.giveBack(s);
         return KernelTimes.ofTotal(System.nanoTime() - start);
@@ -148,8 +147,7 @@ final class JvmSparse implements MatmulPlan {
         return device.canReach(y)
                 && device.canReach(weight.columns().codes())
                 && weight.lowRank()
-                        .map(f -> device.canReach(f.u().codes())
-                                && device.canReach(f.v().codes()))
+                        .map(f -> device.canReach(f.u().codes()) && device.canReach(f.v().codes()))
                         .orElse(true);
     }
 

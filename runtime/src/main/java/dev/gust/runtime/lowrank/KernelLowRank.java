@@ -127,10 +127,7 @@ final class KernelLowRank {
     }
 
     private static void add(
-            MatmulStep.Part part,
-            List<KernelCall> calls,
-            List<TornadoNativeArray> constants,
-            List<IntArray> shapes) {
+            MatmulStep.Part part, List<KernelCall> calls, List<TornadoNativeArray> constants, List<IntArray> shapes) {
         calls.add(part.call());
         constants.addAll(part.constants());
         shapes.add(part.shape());

@@ -56,7 +56,8 @@ final class KernelSparse {
             return PackedArrays.of(f.v(), device.arrays());
         });
         this.scale = device.arrays().floats(inputs + 1L);
-        MemorySegment.copy(weight.scale(), 0, scale.getSegment(), 0, weight.scale().byteSize());
+        MemorySegment.copy(
+                weight.scale(), 0, scale.getSegment(), 0, weight.scale().byteSize());
         scale.set(inputs, weight.threshold());
     }
 

@@ -42,8 +42,7 @@ record LoraKernels(
         return switch (style) {
             case PORTABLE -> KernelCall.portable("down", new Down(this, rank()));
             case TUNED ->
-                KernelCall.tuned(
-                        "down", new DownGroups(this), Grid.ofGroups(rank(), capacity, GroupLora.LOCAL, 1));
+                KernelCall.tuned("down", new DownGroups(this), Grid.ofGroups(rank(), capacity, GroupLora.LOCAL, 1));
         };
     }
 
@@ -56,16 +55,7 @@ record LoraKernels(
         @Override
         public void run(KernelContext c) {
             PortableLora.downPortable(
-                    l.b.words(),
-                    l.b.floats(),
-                    l.b.tables(),
-                    l.shape,
-                    l.ids,
-                    l.x,
-                    l.h,
-                    l.b.code(),
-                    rank,
-                    l.capacity);
+                    l.b.words(), l.b.floats(), l.b.tables(), l.shape, l.ids, l.x, l.h, l.b.code(), rank, l.capacity);
         }
 
         @Override
@@ -94,8 +84,7 @@ record LoraKernels(
 
         @Override
         public void run(KernelContext c) {
-            GroupLora.downGroups(
-                    c, l.b.words(), l.b.floats(), l.b.tables(), l.shape, l.ids, l.x, l.h, l.b.code());
+            GroupLora.downGroups(c, l.b.words(), l.b.floats(), l.b.tables(), l.shape, l.ids, l.x, l.h, l.b.code());
         }
 
         @Override

@@ -43,8 +43,7 @@ record SparseKernels(FloatArray scale, IntArray index, IntArray counts, FloatArr
         return switch (style) {
             case PORTABLE -> KernelCall.portable("select", new Select(this, shape));
             case TUNED ->
-                KernelCall.tuned(
-                        "select", new SelectGroups(this, shape), Grid.ofGroups(capacity, GroupSparse.LOCAL));
+                KernelCall.tuned("select", new SelectGroups(this, shape), Grid.ofGroups(capacity, GroupSparse.LOCAL));
         };
     }
 
@@ -57,13 +56,7 @@ record SparseKernels(FloatArray scale, IntArray index, IntArray counts, FloatArr
         return KernelCall.tuned(
                 name,
                 new RowsGroups(this, w, shape, partial, active),
-                new Grid(
-                        groups * GroupSparse.LOCAL,
-                        shape.get(SparseShape.SLICES),
-                        capacity,
-                        GroupSparse.LOCAL,
-                        1,
-                        1));
+                new Grid(groups * GroupSparse.LOCAL, shape.get(SparseShape.SLICES), capacity, GroupSparse.LOCAL, 1, 1));
     }
 
     KernelCall slices(String name, IntArray shape, FloatArray partial, FloatArray y) {
@@ -85,8 +78,7 @@ record SparseKernels(FloatArray scale, IntArray index, IntArray counts, FloatArr
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
-            return graph.task(
-                    task, PortableSparse::selectPortable, shape, s.x, s.scale, s.index, s.counts, s.capacity);
+            return graph.task(task, PortableSparse::selectPortable, shape, s.x, s.scale, s.index, s.counts, s.capacity);
         }
     }
 

@@ -97,8 +97,7 @@ final class TokenPrograms implements MatmulPlan {
         return new KernelTimes(kernel, transfer, compile, System.nanoTime() - start);
     }
 
-    private KernelTimes part(
-            MemorySegment x, MemorySegment ids, int first, int tokens, MemorySegment y, boolean adds) {
+    private KernelTimes part(MemorySegment x, MemorySegment ids, int first, int tokens, MemorySegment y, boolean adds) {
         Ready found = ready.computeIfAbsent(roundUp(tokens), this::make);
         Built built = found.built();
         built.shapes().forEach(shape -> shape.set(0, tokens));

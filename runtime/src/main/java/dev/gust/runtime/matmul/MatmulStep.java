@@ -116,8 +116,7 @@ public final class MatmulStep {
 
     private PackedArrays packed() {
         if (packed.isEmpty()) {
-            packed = Optional.of(
-                    PackedArrays.of(halves.map(HalfArrays::weight).orElse(weight), device.arrays()));
+            packed = Optional.of(PackedArrays.of(halves.map(HalfArrays::weight).orElse(weight), device.arrays()));
         }
         return packed.get();
     }

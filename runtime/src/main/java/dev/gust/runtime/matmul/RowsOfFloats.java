@@ -25,8 +25,8 @@ public final class RowsOfFloats {
         int m = Math.toIntExact(x.length / k);
         try (Arena arena = Arena.ofShared()) {
             MemorySegment in = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
-            MemorySegment out =
-                    arena.allocate(Math.max(1, m * n * Float.BYTES), Float.BYTES).asSlice(0, m * n * Float.BYTES);
+            MemorySegment out = arena.allocate(Math.max(1, m * n * Float.BYTES), Float.BYTES)
+                    .asSlice(0, m * n * Float.BYTES);
             plan.multiply(in, m, out);
             return out.toArray(ValueLayout.JAVA_FLOAT);
         }

@@ -38,8 +38,8 @@ class FactoredLinearTest {
     private final SampleWeights.Sample residual = SampleWeights.of("F16", M, N, 3);
 
     private String file(boolean hasResidual) {
-        var tensors = new ArrayList<>(List.of(
-                tensor("layer.lowrank_a", DType.BF16, a, M, R), tensor("layer.lowrank_b", DType.F32, b, R, N)));
+        var tensors = new ArrayList<>(
+                List.of(tensor("layer.lowrank_a", DType.BF16, a, M, R), tensor("layer.lowrank_b", DType.F32, b, R, N)));
         if (hasResidual) {
             tensors.add(tensor("layer.weight", DType.F16, residual, M, N));
         }
@@ -51,7 +51,8 @@ class FactoredLinearTest {
 
     private static Tensor tensor(String name, DType dtype, SampleWeights.Sample sample, int rows, int columns) {
         return Tensor.view(
-                new TensorInfo(name, dtype, Shape.of(rows, columns)), sample.weight().codes());
+                new TensorInfo(name, dtype, Shape.of(rows, columns)),
+                sample.weight().codes());
     }
 
     @ParameterizedTest

@@ -68,7 +68,8 @@ record LoraCase(String form, String base, List<Integer> ranks, List<Integer> ids
             }
             int id = ids.get(t);
             if (id >= 0) {
-                expected = LowRankReference.sum(expected, a.get(id).times(b.get(id).times(row)), 0.5 + id);
+                expected =
+                        LowRankReference.sum(expected, a.get(id).times(b.get(id).times(row)), 0.5 + id);
             }
             for (int i = 0; i < m; i++) {
                 double off = expected[i] - y.getAtIndex(ValueLayout.JAVA_FLOAT, (long) t * m + i);

@@ -81,8 +81,7 @@ record LowRankCase(
         Optional<SampleWeights.Sample> whole =
                 base.isEmpty() ? Optional.empty() : Optional.of(SampleWeights.of(base, m, n, 3));
         float scale = base.isEmpty() ? 1 : 0.75f;
-        var weight = new FactoredWeight(
-                left.weight(), right.weight(), whole.map(SampleWeights.Sample::weight), scale);
+        var weight = new FactoredWeight(left.weight(), right.weight(), whole.map(SampleWeights.Sample::weight), scale);
         Matrix wideA = Matrix.of(left.values(), m, r);
         Matrix wideB = Matrix.of(right.values(), r, n);
         Matrix wideW = Matrix.of(whole.map(SampleWeights.Sample::values).orElseGet(() -> new float[m * n]), m, n);

@@ -12,8 +12,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every operator on every device that each machine has, against float64. */
 class LowRankConformanceTest {
-    private static final List<Device> DEVICES =
-            List.of(new ScalarDevice(), new JvmDevice(), new EmulatorDevice(2));
+    private static final List<Device> DEVICES = List.of(new ScalarDevice(), new JvmDevice(), new EmulatorDevice(2));
 
     @AfterAll
     static void close() {

@@ -69,16 +69,15 @@ class LowRankInputTest {
         assertThatThrownBy(() -> SparseWeight.of(w, none, none, floats(1, 1), 0, MEMORY))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'scale': has 2 numbers; give one to each of the 3");
-        assertThatThrownBy(() ->
-                        SparseWeight.of(w, none, none, floats(1, Float.POSITIVE_INFINITY, 1), 0, MEMORY))
+        assertThatThrownBy(() -> SparseWeight.of(w, none, none, floats(1, Float.POSITIVE_INFINITY, 1), 0, MEMORY))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("Infinity at element 1");
-        assertThatThrownBy(() -> SparseWeight.of(
-                        w, Optional.of(matrix(5, 2)), Optional.of(matrix(3, 1)), scale, 0, MEMORY))
+        assertThatThrownBy(() ->
+                        SparseWeight.of(w, Optional.of(matrix(5, 2)), Optional.of(matrix(3, 1)), scale, 0, MEMORY))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("their ranks differ");
-        assertThatThrownBy(() -> SparseWeight.of(
-                        w, Optional.of(matrix(4, 2)), Optional.of(matrix(3, 2)), scale, 0, MEMORY))
+        assertThatThrownBy(() ->
+                        SparseWeight.of(w, Optional.of(matrix(4, 2)), Optional.of(matrix(3, 2)), scale, 0, MEMORY))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'u': is [4, 2]; make it [M, r] = [5, 2]");
         assertThatThrownBy(() -> SparseWeight.of(
@@ -96,25 +95,24 @@ class LowRankInputTest {
         assertThatThrownBy(() -> new LoraWeight(List.of(), Optional.empty()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("holds no adapter");
-        assertThatThrownBy(() -> new LoraWeight(
-                        List.of(good, new LoraAdapter(matrix(5, 2), matrix(1, 3), 1)), Optional.empty()))
+        assertThatThrownBy(() ->
+                        new LoraWeight(List.of(good, new LoraAdapter(matrix(5, 2), matrix(1, 3), 1)), Optional.empty()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'b of adapter 1'")
                 .hasMessageContaining("their ranks differ");
-        assertThatThrownBy(() -> new LoraWeight(
-                        List.of(good, new LoraAdapter(matrix(6, 2), matrix(2, 3), 1)), Optional.empty()))
+        assertThatThrownBy(() ->
+                        new LoraWeight(List.of(good, new LoraAdapter(matrix(6, 2), matrix(2, 3), 1)), Optional.empty()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'a of adapter 1': is [6, 2]; make it [M, r] = [5, 2]");
         assertThatThrownBy(() -> new LoraWeight(
                         List.of(good, new LoraAdapter(matrix("F16", 5, 2), matrix(2, 3), 1)), Optional.empty()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("is F16 and others are F32");
-        assertThatThrownBy(() -> LoraWeight.of(
-                        stacked(2, 5, 2), stacked(3, 2, 3), MemorySegment.NULL, Optional.empty()))
+        assertThatThrownBy(
+                        () -> LoraWeight.of(stacked(2, 5, 2), stacked(3, 2, 3), MemorySegment.NULL, Optional.empty()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'b': holds 3 adapters and a 2");
-        assertThatThrownBy(
-                        () -> LoraWeight.of(stacked(2, 5, 2), stacked(2, 2, 3), floats(1), Optional.empty()))
+        assertThatThrownBy(() -> LoraWeight.of(stacked(2, 5, 2), stacked(2, 2, 3), floats(1), Optional.empty()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'scale': has 1 numbers; give one to each of the 2");
     }
@@ -127,8 +125,8 @@ class LowRankInputTest {
     @ParameterizedTest
     @ValueSource(ints = {-2, 2})
     void idsNameAdapters(int id) {
-        LoraWeight weight = LoraWeight.of(
-                stacked(2, 5, 2), stacked(2, 2, 3), MemorySegment.NULL, Optional.of(matrix(5, 3)));
+        LoraWeight weight =
+                LoraWeight.of(stacked(2, 5, 2), stacked(2, 2, 3), MemorySegment.NULL, Optional.of(matrix(5, 3)));
         try (Device jvm = new JvmDevice();
                 Device scalar = new ScalarDevice()) {
             for (Device device : List.of(jvm, scalar)) {

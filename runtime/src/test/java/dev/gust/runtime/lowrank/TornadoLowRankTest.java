@@ -19,8 +19,7 @@ class TornadoLowRankTest {
 
     @BeforeAll
     static void open() {
-        devices = List.of(
-                TornadoDevices.open(TornadoDevices.list().getFirst().id(), DeviceOptions.defaults()));
+        devices = List.of(TornadoDevices.open(TornadoDevices.list().getFirst().id(), DeviceOptions.defaults()));
     }
 
     @AfterAll
