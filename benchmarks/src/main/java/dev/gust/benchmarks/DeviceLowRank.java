@@ -108,7 +108,12 @@ final class DeviceLowRank {
     }
 
     private static double median(
-            DeviceId id, DeviceOptions options, LowRankProduct product, MemorySegment x, MemorySegment y, boolean kernel) {
+            DeviceId id,
+            DeviceOptions options,
+            LowRankProduct product,
+            MemorySegment x,
+            MemorySegment y,
+            boolean kernel) {
         try (Device device = Devices.open(id, options);
                 LowRankProduct.Runner plan = product.prepare().on(device)) {
             long start = System.nanoTime();

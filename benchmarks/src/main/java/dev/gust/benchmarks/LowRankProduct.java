@@ -116,8 +116,7 @@ record LowRankProduct(
     }
 
     private static LowRankProduct factored(MatmulForm form, int m, int n, int rank, String name) {
-        FactoredWeight weight =
-                FactoredWeight.of(SyntheticWeight.of(form, m, rank), SyntheticWeight.of(form, rank, n));
+        FactoredWeight weight = FactoredWeight.of(SyntheticWeight.of(form, m, rank), SyntheticWeight.of(form, rank, n));
         return new LowRankProduct(
                 name,
                 1,
@@ -135,8 +134,7 @@ record LowRankProduct(
     private static LowRankProduct sparse(MatmulForm form, int m, int n, double leftOut) {
         int rank = Math.max(1, n / 16);
         LinearWeight columns = SyntheticWeight.of(form, n, m);
-        var factors =
-                new SparseWeight.LowRank(SyntheticWeight.of(form, rank, m), SyntheticWeight.of(form, n, rank));
+        var factors = new SparseWeight.LowRank(SyntheticWeight.of(form, rank, m), SyntheticWeight.of(form, n, rank));
         float threshold = (float) quantile(n, leftOut);
         MemorySegment ones = Arena.ofAuto().allocate((long) n * Float.BYTES, 64);
         for (int j = 0; j < n; j++) {

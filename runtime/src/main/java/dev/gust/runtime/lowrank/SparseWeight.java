@@ -104,6 +104,25 @@ public record SparseWeight(LinearWeight columns, Optional<LowRank> lowRank, Memo
                 threshold);
     }
 
+    /**
+     * Of a weight and low-rank factors of it as they are on disk, which are copied: A · B stands in for columns that are left
+     * out.
+     *
+     * @param weight W [M, N]
+     * @param a A [M, r]
+     * @param b B [r, N]
+     * @param memory where the copies go
+     * @throws InputException as the constructor
+     */
+    public static SparseWeight ofFactors(
+            LinearWeight weight, LinearWeight a, LinearWeight b, MemorySegment scale, float threshold, Arena memory) {
+        return new SparseWeight(
+                transposed("weight", weight, memory),
+                Optional.of(new LowRank(transposed("a", a, memory), transposed("b", b, memory))),
+                scale,
+                threshold);
+    }
+
     private static LinearWeight transposed(String tensor, LinearWeight weight, Arena memory) {
         DType dtype = Factors.requirePlain(SparseMatmul.NAME, tensor, weight);
         long bytes = weight.codes().byteSize();

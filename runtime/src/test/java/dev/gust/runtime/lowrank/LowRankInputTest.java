@@ -187,6 +187,20 @@ class LowRankInputTest {
         }
     }
 
+    @Test
+    void factorsOnDiskStandInForColumns() {
+        LinearWeight w = Factors.plain("w", DType.F32, 2, 3, floats(9, 9, 9, 9, 9, 9));
+        LinearWeight a = Factors.plain("a", DType.F32, 2, 1, floats(1, 2));
+        LinearWeight b = Factors.plain("b", DType.F32, 1, 3, floats(1, 10, 100));
+        SparseWeight weight = SparseWeight.ofFactors(w, a, b, floats(1, 1, 1), Float.POSITIVE_INFINITY, MEMORY);
+        try (Device jvm = new JvmDevice();
+                MatmulPlan plan = SparseMatmul.prepare(jvm, weight, MatmulOptions.DEFAULT)) {
+            MemorySegment y = floats(0, 0);
+            plan.multiply(floats(1, 2, 3), 1, y);
+            assertThat(y.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(321, 642);
+        }
+    }
+
     /** A tie is not active: at the threshold itself only what exceeds it counts. */
     @Test
     void aTieIsLeftOut() {
