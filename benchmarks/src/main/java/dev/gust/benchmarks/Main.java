@@ -2,6 +2,7 @@ package dev.gust.benchmarks;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Runs a measurement.
@@ -17,6 +18,8 @@ import java.util.Arrays;
  *                          products on one device: kernel time, bandwidth beside a copy, whole calls
  * attention-devices [DEVICE [TOKENS,… [RULE…]]]
  *                          linear attention on one device: decoding beside a copy, and prompts in chunks
+ * lowrank-kernels [DEVICE [M [N [TYPE…]]]]
+ *                          factored, sparse, adapter and Monarch products on one device, beside the dense one
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * evaluate FOLDER [N [SCHEME…]]
@@ -24,6 +27,22 @@ import java.util.Arrays;
  * </pre>
  */
 public final class Main {
+    private static final List<String> USAGE = List.of(
+            "codecs [DTYPE...]",
+            "schemes [SCHEME...]",
+            "pipeline [SCHEME...]",
+            "peer LIBRARY",
+            "matmul FOLDER",
+            "attention FOLDER",
+            "devices [DEVICE [N [K [M [FORM...]]]]]",
+            "attention-devices [DEVICE [TOKENS,... [RULE...]]]",
+            "lowrank-kernels [DEVICE [M [N [TYPE...]]]]",
+            "heads [DEVICE [MATRIX...]]",
+            "kmeans [DEVICE [V [D [K]]]]",
+            "vq-heads FOLDER [minilm|wink [PLOTS]]",
+            "end-to-end FOLDER [GB [SCHEME...]]",
+            "evaluate FOLDER [N [SCHEME...]]");
+
     private Main() {}
 
     public static void main(String[] args) throws Throwable {
@@ -39,6 +58,7 @@ public final class Main {
             case "attention" -> AttentionComparison.print(Path.of(rest[0]));
             case "devices" -> DeviceMatmul.print(rest);
             case "attention-devices" -> DeviceAttention.print(rest);
+            case "lowrank-kernels" -> DeviceLowRank.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),
@@ -46,8 +66,8 @@ public final class Main {
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             case "evaluate" -> EncoderEvaluation.print(rest);
             default -> {
-                System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | end-to-end FOLDER [GB [SCHEME...]] | evaluate FOLDER [N [SCHEME...]]");
+                System.err.println("usage: one of");
+                USAGE.forEach(System.err::println);
                 System.exit(2);
             }
         }

@@ -11,15 +11,10 @@ import dev.gust.runtime.weight.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.atomic.LongAdder;
-import jdk.incubator.vector.ByteVector;
-import jdk.incubator.vector.LongVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * GEMV on the jvm device beside llama.cpp's CPU backend: the same bytes in the same memory, 2 threads each, taking turns so
@@ -86,7 +81,7 @@ final class MatmulComparison {
                     () -> integers.multiply(theirs.x(), 1, y),
                     () -> floats.multiply(theirs.x(), 1, y),
                     theirs.runner(),
-                    () -> read(device, theirs.weight()));
+                    () -> HostRead.sum(device, theirs.weight(), THREADS));
             double[] medians = medians(steps, peer);
             integers.multiply(theirs.x(), 1, y);
             check(y, theirs.y());
@@ -132,32 +127,6 @@ final class MatmulComparison {
         return Arrays.stream(seconds)
                 .mapToDouble(t -> Arrays.stream(t).sorted().toArray()[ROUNDS / 2])
                 .toArray();
-    }
-
-    private static long read(JvmDevice device, MemorySegment bytes) {
-        int piece = 1 << 17;
-        var sum = new LongAdder();
-        device.forRows(
-                bytes.byteSize() / piece,
-                1,
-                THREADS,
-                (first, end) -> sum.add(sum(bytes, first * piece, (int) (end - first) * piece)));
-        return sum.sum();
-    }
-
-    private static long sum(MemorySegment bytes, long at, int count) {
-        LongVector a = LongVector.zero(LongVector.SPECIES_256);
-        LongVector b = a;
-        for (int i = 0; i < count; i += 64) {
-            a = a.add(load(bytes, at + i));
-            b = b.add(load(bytes, at + i + 32));
-        }
-        return a.add(b).reduceLanes(VectorOperators.ADD);
-    }
-
-    private static LongVector load(MemorySegment bytes, long at) {
-        return ByteVector.fromMemorySegment(ByteVector.SPECIES_256, bytes, at, ByteOrder.LITTLE_ENDIAN)
-                .reinterpretAsLongs();
     }
 
     private static void check(MemorySegment ours, MemorySegment theirs) {

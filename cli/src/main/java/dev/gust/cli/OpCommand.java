@@ -87,6 +87,10 @@ final class OpCommand implements Callable<Integer> {
                 Device device = Devices.open(id)) {
             OpRun.Result result = switch (operator.name()) {
                 case "matmul" -> MatmulRun.run(model, device, attributes, common.threads);
+                case "lowrank-matmul" -> LowRankRun.run(model, device, attributes, common.threads);
+                case "sparse-matmul" -> SparseRun.run(model, device, attributes, common.threads);
+                case "lora" -> LoraRun.run(model, device, attributes, common.threads);
+                case "monarch" -> MonarchRun.run(model, device, attributes, common.threads);
                 case "cast" -> CastRun.run(model, device, attributes);
                 case "linear-attention" -> AttentionRun.run(model, device, attributes);
                 case "diagonal-rnn" -> DiagonalRun.run(model, device, attributes);

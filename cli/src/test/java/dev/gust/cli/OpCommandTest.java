@@ -151,7 +151,7 @@ class OpCommandTest {
                 .weight("weight", DType.F32, 8, 32)
                 .write(folder.resolve("in.safetensors"));
         Path out = folder.resolve("out.safetensors");
-        Gust.run("op", "matmul", "--in", in, "--out", out).failed(ExitCodes.INPUT, "make it [M, 32]");
+        Gust.run("op", "matmul", "--in", in, "--out", out).failed(ExitCodes.INPUT, "make it 32 numbers wide");
         Gust.run("op", "matmul", "--in", in, "--out", folder.resolve("out.txt"))
                 .failed(ExitCodes.USAGE, ".safetensors");
         Gust.run("op", "dance", "--in", in, "--out", out).failed(ExitCodes.USAGE, "no operator 'dance'");

@@ -15,6 +15,10 @@ import dev.gust.runtime.layer.Embedding;
 import dev.gust.runtime.layer.Gate;
 import dev.gust.runtime.layer.Norm;
 import dev.gust.runtime.layer.Pooling;
+import dev.gust.runtime.lowrank.LoraBatch;
+import dev.gust.runtime.lowrank.LowRankMatmul;
+import dev.gust.runtime.lowrank.MonarchMatmul;
+import dev.gust.runtime.lowrank.SparseMatmul;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
@@ -27,6 +31,10 @@ import java.util.stream.Collectors;
 public final class Catalog {
     private static final List<OperatorEntry> OPERATORS = List.of(
             QuantizedMatmul.entry(),
+            LowRankMatmul.entry(),
+            SparseMatmul.entry(),
+            LoraBatch.entry(),
+            MonarchMatmul.entry(),
             Cast.entry(),
             LinearAttention.entry(),
             DiagonalRnn.entry(),

@@ -30,14 +30,9 @@ final class KernelMatmul implements MatmulPlan {
     private static final int MOST_ROWS = CAPACITIES[CAPACITIES.length - 1];
 
     private final KernelDevice device;
-    private final KernelStyle style;
     private final LinearWeight weight;
     private final List<LinearWeight> blocks;
-    /** The weight's blocks for few rows of x, where the device takes 16-bit floats and the weight is of them. */
-    private final List<HalfArrays> halves;
-    /** The weight's blocks for all other products; where there are halves, none until they are needed. */
-    private List<PackedArrays> packed = List.of();
-
+    private final List<MatmulStep> steps;
     private final Map<Integer, Capacity> capacities = new TreeMap<>();
     private boolean closed;
 
@@ -46,23 +41,11 @@ final class KernelMatmul implements MatmulPlan {
 
     KernelMatmul(KernelDevice device, LinearWeight weight, MatmulOptions options) {
         this.device = device;
-        this.style = options.style().orElse(device.style());
         this.weight = weight;
         this.blocks = RowBlocks.of(weight, device.maxArrayBytes());
-        boolean takesHalves = style == KernelStyle.TUNED && device.takesHalves() && HalfArrays.hold(weight);
-        this.halves = takesHalves
-                ? blocks.stream()
-                        .map(block -> HalfArrays.of(block, device.arrays()))
-                        .toList()
-                : List.of();
-        if (!takesHalves) {
-            packed = packed(blocks);
-        }
-    }
-
-    private List<PackedArrays> packed(List<LinearWeight> weights) {
-        return weights.stream()
-                .map(block -> PackedArrays.of(block, device.arrays()))
+        KernelStyle style = options.style().orElse(device.style());
+        this.steps = blocks.stream()
+                .map(block -> MatmulStep.ofBlock(device, block, style))
                 .toList();
     }
 
@@ -126,43 +109,23 @@ final class KernelMatmul implements MatmulPlan {
 
     private Capacity prepare(int rows) {
         FloatArray x = device.arrays().floats(rows * weight.k());
-        boolean asHalves = !halves.isEmpty() && TunedMatmul.takesHalves(rows);
-        if (!asHalves && packed.isEmpty()) {
-            packed = packed(halves.stream().map(HalfArrays::weight).toList());
-        }
         var shapes = new ArrayList<IntArray>();
         var y = new ArrayList<FloatArray>();
         var calls = new ArrayList<KernelCall>();
         var constants = new ArrayList<TornadoNativeArray>();
         for (int b = 0; b < blocks.size(); b++) {
-            LinearWeight block = blocks.get(b);
-            IntArray shape = PackedArrays.shape(block);
-            shape.set(MatmulShape.M, rows);
-            FloatArray part = device.arrays().floats(rows * block.n());
-            shapes.add(shape);
-            y.add(part);
-            if (asHalves) {
-                HalfArrays w = halves.get(b);
-                constants.addAll(w.constants());
-                calls.add(TunedMatmul.halves("block" + b, w, shape, x, part, rows));
-            } else {
-                PackedArrays w = packed.get(b);
-                constants.addAll(w.constants());
-                calls.add(call("block" + b, w, shape, x, part, rows));
-            }
+            FloatArray block = device.arrays().floats(rows * blocks.get(b).n());
+            MatmulStep.Part part = steps.get(b).part("block" + b, x, block, rows);
+            shapes.add(part.shape());
+            y.add(block);
+            constants.addAll(part.constants());
+            calls.add(part.call());
         }
         var inputs = new ArrayList<TornadoNativeArray>(List.of(x));
         // M is always 1 where one row is the most, and every array that need not move saves some microseconds a call.
         (rows == 1 ? constants : inputs).addAll(shapes);
         KernelPlan plan = device.prepare(new KernelProgram("matmul" + rows, calls, constants, inputs, List.copyOf(y)));
         return new Capacity(rows, shapes, x, y, plan);
-    }
-
-    private KernelCall call(String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int rows) {
-        return switch (style) {
-            case PORTABLE -> KernelCall.portable(name, new PortableMatmulKernel(w, shape, x, y, rows));
-            case TUNED -> TunedMatmul.call(name, w, shape, x, y, rows);
-        };
     }
 
     @Override

@@ -4,7 +4,7 @@ import dev.gust.runtime.weight.LinearWeight;
 import java.lang.foreign.MemorySegment;
 
 /** What every way of multiplying asks of its arguments. */
-final class MatmulSizes {
+public final class MatmulSizes {
     private MatmulSizes() {}
 
     /**
@@ -13,9 +13,19 @@ final class MatmulSizes {
      * @throws IllegalArgumentException if they are not M rows of K and of N floats
      */
     static void check(LinearWeight weight, MemorySegment x, int m, MemorySegment y) {
-        if (m < 0 || x.byteSize() != m * weight.k() * Float.BYTES || y.byteSize() != m * weight.n() * Float.BYTES) {
+        check(weight.name(), weight.n(), weight.k(), x, m, y);
+    }
+
+    /**
+     * The same for anything that turns K numbers into N.
+     *
+     * @param name its name, for errors
+     * @throws IllegalArgumentException if they are not M rows of K and of N floats
+     */
+    public static void check(String name, long n, long k, MemorySegment x, int m, MemorySegment y) {
+        if (m < 0 || x.byteSize() != m * k * Float.BYTES || y.byteSize() != m * n * Float.BYTES) {
             throw new IllegalArgumentException("x of " + x.byteSize() + " and y of " + y.byteSize() + " bytes for " + m
-                    + " rows and the weight '" + weight.name() + "' [" + weight.n() + ", " + weight.k() + "]");
+                    + " rows and the weight '" + name + "' [" + n + ", " + k + "]");
         }
     }
 }

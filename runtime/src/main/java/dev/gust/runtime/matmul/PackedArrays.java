@@ -27,7 +27,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param n rows
  * @param k columns
  */
-record PackedArrays(
+public record PackedArrays(
         IntArray words,
         FloatArray floats,
         IntArray scaleWords,
@@ -69,7 +69,7 @@ record PackedArrays(
     }
 
     /** Copies a weight into arrays. */
-    static PackedArrays of(LinearWeight weight, NativeArrays arrays) {
+    public static PackedArrays of(LinearWeight weight, NativeArrays arrays) {
         boolean isFloat = weight.format().equals(new WeightFormat.Plain(DType.F32));
         int scale = weight.format() instanceof WeightFormat.Scaled s
                 ? s.scale() == ScaleType.F32 ? ScaleCode.FLOATS : ScaleCode.BYTES
@@ -87,7 +87,7 @@ record PackedArrays(
     }
 
     /** Everything that goes to the device once. */
-    List<TornadoNativeArray> constants() {
+    public List<TornadoNativeArray> constants() {
         return List.of(words, floats, scaleWords, scales, tables);
     }
 

@@ -11,9 +11,7 @@ import dev.gust.runtime.device.Device;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.weight.LinearWeight;
 import dev.gust.runtime.weight.LinearWeights;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * A linear layer without bias, y = x · Wᵀ, whose weight stays packed as it is in the model's file. Safe to use from many
@@ -89,18 +87,7 @@ public final class QuantizedLinear implements AutoCloseable {
      * @throws DeviceException if the device fails
      */
     public float[] multiply(float[] x) {
-        if (weight.k() == 0 || x.length % weight.k() != 0) {
-            throw new UsageException(
-                    x.length + " numbers for a layer with " + weight.k() + " inputs", "give M rows of that many");
-        }
-        int m = Math.toIntExact(x.length / weight.k());
-        try (Arena arena = Arena.ofShared()) {
-            MemorySegment in = arena.allocateFrom(ValueLayout.JAVA_FLOAT, x);
-            MemorySegment out = arena.allocate(Math.max(1, m * weight.n() * Float.BYTES), Float.BYTES)
-                    .asSlice(0, m * weight.n() * Float.BYTES);
-            multiply(in, m, out);
-            return out.toArray(ValueLayout.JAVA_FLOAT);
-        }
+        return RowsOfFloats.multiply(plan, weight.n(), weight.k(), x);
     }
 
     /**

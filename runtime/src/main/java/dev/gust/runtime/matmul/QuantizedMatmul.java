@@ -12,6 +12,7 @@ import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.weight.LinearWeight;
+import dev.gust.runtime.weight.WeightFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -66,6 +67,11 @@ public final class QuantizedMatmul {
                 .orElse(label);
     }
 
+    /** Whether kernels restore weights of a format. */
+    public static boolean hasKernel(WeightFormat format) {
+        return PackedArrays.code(format).isPresent();
+    }
+
     private static Variant variant(MatmulForm form) {
         Support kernels = form.hasKernels() ? Support.VALID : NO_KERNEL;
         return new Variant(
@@ -92,13 +98,7 @@ public final class QuantizedMatmul {
     public static MatmulPlan prepare(Device device, LinearWeight weight, MatmulOptions options) {
         return switch (device) {
             case KernelDevice kernels -> {
-                if (PackedArrays.code(weight.format()).isEmpty()) {
-                    throw new DeviceException(
-                            device.id().toString(),
-                            "no kernel multiplies by weights stored as "
-                                    + weight.format().label(),
-                            "use the jvm device, or requantize the model");
-                }
+                MatmulStep.requireKernel(kernels, weight);
                 yield new KernelMatmul(kernels, weight, options);
             }
             case JvmDevice jvm -> new JvmMatmul(jvm, weight, options);

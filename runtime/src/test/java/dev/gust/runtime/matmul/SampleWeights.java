@@ -27,9 +27,9 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /** Random weights in every stored form, with the values that they stand for. */
-final class SampleWeights {
+public final class SampleWeights {
     /** GGUF's types that kernels multiply by. */
-    static final List<DType> BLOCK_TYPES =
+    public static final List<DType> BLOCK_TYPES =
             List.of(DType.Q8_0, DType.Q4_0, DType.Q4_K, DType.Q6_K, DType.MXFP4, DType.NVFP4);
 
     private SampleWeights() {}
@@ -40,10 +40,10 @@ final class SampleWeights {
      * @param weight as it is stored
      * @param values [N, K], restored by the formats' own codecs
      */
-    record Sample(LinearWeight weight, float[] values) {}
+    public record Sample(LinearWeight weight, float[] values) {}
 
     /** Names of all stored forms. */
-    static List<String> forms() {
+    public static List<String> forms() {
         var forms = new ArrayList<String>(List.of("F32", "F16", "BF16"));
         for (Scheme scheme : Scheme.values()) {
             forms.add(scheme.label());
@@ -53,7 +53,7 @@ final class SampleWeights {
     }
 
     /** What K must be a multiple of in a form. */
-    static int granularity(String form) {
+    public static int granularity(String form) {
         if (form.startsWith("gguf ")) {
             return DType.valueOf(form.substring(5)).blockElements();
         }
@@ -67,7 +67,7 @@ final class SampleWeights {
                 .orElse(1);
     }
 
-    static Sample of(String form, int n, int k, long seed) {
+    public static Sample of(String form, int n, int k, long seed) {
         Arena arena = Arena.ofAuto();
         MemorySegment floats = gaussian(arena, (long) n * k, seed, 0.5f);
         if (form.startsWith("gguf ")) {
@@ -78,7 +78,7 @@ final class SampleWeights {
                 .orElseGet(() -> plain(arena, DType.valueOf(form), floats, n, k));
     }
 
-    static MemorySegment gaussian(Arena arena, long count, long seed, float deviation) {
+    public static MemorySegment gaussian(Arena arena, long count, long seed, float deviation) {
         var random = new SplittableRandom(seed);
         MemorySegment floats = arena.allocate(Math.max(4, count * Float.BYTES), 64);
         for (long i = 0; i < count; i++) {

@@ -11,7 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /** Restores pieces of a weight's rows, but for the weight's factor. Holds no state that changes. */
-abstract sealed class RowDecoder {
+public abstract sealed class RowDecoder {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -22,7 +22,8 @@ abstract sealed class RowDecoder {
         this.weight = weight;
     }
 
-    static RowDecoder of(LinearWeight weight) {
+    /** The decoder for a weight's form. */
+    public static RowDecoder of(LinearWeight weight) {
         return switch (weight.format()) {
             case WeightFormat.Plain(var dtype) -> new Plain(weight, dtype);
             case WeightFormat.Blocks(var dtype) ->
@@ -39,7 +40,7 @@ abstract sealed class RowDecoder {
      * @param tile receives them as float32
      * @param at where the first goes, as an index
      */
-    abstract void decode(long row, long column, int count, Tile tile, int at);
+    public abstract void decode(long row, long column, int count, Tile tile, int at);
 
     /** Plain numbers. */
     private static final class Plain extends RowDecoder {
@@ -51,7 +52,7 @@ abstract sealed class RowDecoder {
         }
 
         @Override
-        void decode(long row, long column, int count, Tile tile, int at) {
+        public void decode(long row, long column, int count, Tile tile, int at) {
             long from = (row * weight.k() + column) * dtype.blockBytes();
             switch (dtype) {
                 case F32 -> MemorySegment.copy(weight.codes(), F32, from, tile.values, at, count);
@@ -80,7 +81,7 @@ abstract sealed class RowDecoder {
         }
 
         @Override
-        void decode(long row, long column, int count, Tile tile, int at) {
+        public void decode(long row, long column, int count, Tile tile, int at) {
             long from = row * rowBytes + codec.dtype().byteSize(column);
             codec.decode(weight.codes(), from, tile.segment, (long) at * Float.BYTES, count);
         }
@@ -107,7 +108,7 @@ abstract sealed class RowDecoder {
         }
 
         @Override
-        void decode(long row, long column, int count, Tile tile, int at) {
+        public void decode(long row, long column, int count, Tile tile, int at) {
             long element = row * weight.k() + column;
             boolean aligned = element * bits % Byte.SIZE == 0;
             int whole = aligned ? count - count % CodeLoops.LANES : 0;

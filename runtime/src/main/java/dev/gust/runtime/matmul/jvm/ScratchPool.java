@@ -7,23 +7,23 @@ import java.util.function.Supplier;
  * Scratch that threads borrow and give back, so that a call allocates nothing once there is enough for as many threads as
  * call at a time.
  */
-final class ScratchPool<T> {
+public final class ScratchPool<T> {
     /** More threads than these at a time get scratch that is thrown away. */
     private static final int MOST = 64;
 
     private final ArrayBlockingQueue<T> free = new ArrayBlockingQueue<>(MOST);
     private final Supplier<T> maker;
 
-    ScratchPool(Supplier<T> maker) {
+    public ScratchPool(Supplier<T> maker) {
         this.maker = maker;
     }
 
-    T borrow() {
+    public T borrow() {
         T scratch = free.poll();
         return scratch == null ? maker.get() : scratch;
     }
 
-    void giveBack(T scratch) {
+    public void giveBack(T scratch) {
         free.offer(scratch);
     }
 }

@@ -8,7 +8,7 @@ import java.lang.foreign.ValueLayout;
  * arrays compile to the same code whatever kinds of segments a program uses, while loops over segments slow down by half
  * once a program has used several, and the copy costs a tenth to a sixth.
  */
-final class Tile {
+public final class Tile {
     /** Loops over packed codes load whole words. */
     private static final int READ_BEYOND = 16;
 
@@ -19,7 +19,7 @@ final class Tile {
     final short[] halves;
 
     /** Restored float32, as an array for loops and as a segment for codecs. */
-    final float[] values;
+    public final float[] values;
 
     final MemorySegment segment;
 
@@ -27,7 +27,7 @@ final class Tile {
      * @param rows rows
      * @param length elements to a row
      */
-    Tile(int rows, int length) {
+    public Tile(int rows, int length) {
         stored = new byte[length + READ_BEYOND];
         halves = new short[length];
         values = new float[rows * length];

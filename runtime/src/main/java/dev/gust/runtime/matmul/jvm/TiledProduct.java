@@ -12,7 +12,7 @@ import java.util.Arrays;
  */
 public final class TiledProduct implements RowsProduct {
     /** Columns that are restored at a time: a multiple of every block, and four rows of it are 16 KiB. */
-    static final int DEPTH = 1024;
+    public static final int DEPTH = 1024;
 
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -23,6 +23,7 @@ public final class TiledProduct implements RowsProduct {
     private static final int MOST_PANEL = 64;
 
     private final LinearWeight weight;
+    private final boolean adds;
     private final RowDecoder decoder;
     private final int k;
     private final int stride;
@@ -48,7 +49,15 @@ public final class TiledProduct implements RowsProduct {
     }
 
     public TiledProduct(LinearWeight weight) {
+        this(weight, false);
+    }
+
+    /**
+     * @param adds whether products are added to what y holds
+     */
+    public TiledProduct(LinearWeight weight, boolean adds) {
         this.weight = weight;
+        this.adds = adds;
         this.decoder = RowDecoder.of(weight);
         this.k = Math.toIntExact(weight.k());
         this.stride = Math.toIntExact(roundUp(weight.k()));
@@ -86,7 +95,9 @@ public final class TiledProduct implements RowsProduct {
             for (int i = 0; i < panel.rows; i++) {
                 long to = (firstRow + i) * weight.n() + row;
                 for (int r = 0; r < count; r++) {
-                    y.set(F32, (to + r) * Float.BYTES, work.sums[TileLoops.ROWS * i + r] * weight.factor());
+                    float product = work.sums[TileLoops.ROWS * i + r] * weight.factor();
+                    long at = (to + r) * Float.BYTES;
+                    y.set(F32, at, adds ? y.get(F32, at) + product : product);
                 }
             }
         }
