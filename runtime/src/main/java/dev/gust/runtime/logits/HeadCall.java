@@ -1,5 +1,6 @@
 package dev.gust.runtime.logits;
 
+import dev.gust.formats.InputException;
 import dev.gust.runtime.featuremap.FiniteValues;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -68,5 +69,43 @@ record HeadCall(VqHead head, HeadOptions options) {
     int[] special() {
         List<Integer> wanted = reranks() ? options.special() : List.of();
         return wanted.stream().mapToInt(Integer::intValue).distinct().toArray();
+    }
+
+    /** One hidden state. */
+    float[] hidden(MemorySegment h, int row) {
+        float[] values = new float[head.d()];
+        MemorySegment.copy(h, F32, 4L * row * head.d(), values, 0, head.d());
+        return values;
+    }
+
+    /**
+     * Writes the k best of a row.
+     *
+     * @throws InputException if there are fewer, since logits are not numbers
+     */
+    void write(long[] keys, int k, int row, MemorySegment ids, MemorySegment logits) {
+        if (keys.length < k) {
+            throw InputException.ofTensor(
+                    head.where(), "h", "gives logits that are not numbers in row " + row, "scale it down");
+        }
+        for (int i = 0; i < k; i++) {
+            long at = 4 * ((long) row * k + i);
+            ids.set(I32, at, SortedLogits.id(keys[i]));
+            logits.set(F32, at, SortedLogits.logit(keys[i]));
+        }
+    }
+
+    /** Puts exact logits among those of a row. */
+    void put(long[] keys, int row, MemorySegment logits) {
+        for (long key : keys) {
+            logits.set(F32, 4 * ((long) row * head.v() + SortedLogits.id(key)), SortedLogits.logit(key));
+        }
+    }
+
+    /** Fills rows of logits with minus infinity. */
+    void fill(MemorySegment logits, int first, int rows) {
+        for (long i = (long) first * head.v(); i < (long) (first + rows) * head.v(); i++) {
+            logits.set(F32, 4 * i, Float.NEGATIVE_INFINITY);
+        }
     }
 }

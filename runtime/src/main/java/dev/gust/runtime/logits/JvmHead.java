@@ -88,11 +88,7 @@ final class JvmHead implements HeadPlan {
             int rows = Math.min(panel, m - first);
             List<long[]> best = best(h, first, rows, k);
             for (int row = 0; row < rows; row++) {
-                for (int i = 0; i < k; i++) {
-                    long at = 4L * ((long) (first + row) * k + i);
-                    ids.set(HeadCall.I32, at, SortedLogits.id(best.get(row)[i]));
-                    logits.set(HeadCall.F32, at, SortedLogits.logit(best.get(row)[i]));
-                }
+                call.write(best.get(row), k, first + row, ids, logits);
             }
         }
         return KernelTimes.ofTotal(System.nanoTime() - start);
@@ -109,7 +105,7 @@ final class JvmHead implements HeadPlan {
             var found = new ArrayList<long[]>();
             for (int row = 0; row < rows; row++) {
                 int[] tokens = clusters.candidates(centroidScores(panel, row), call.probeCount(), k, call.special());
-                found.add(multiply(tokens, hidden(h, first + row)));
+                found.add(multiply(tokens, call.hidden(h, first + row)));
             }
             return found;
         }
@@ -118,7 +114,7 @@ final class JvmHead implements HeadPlan {
             return screened;
         }
         for (int row = 0; row < rows; row++) {
-            screened.set(row, multiply(tokens(screened.get(row)), hidden(h, first + row)));
+            screened.set(row, multiply(tokens(screened.get(row)), call.hidden(h, first + row)));
         }
         return screened;
     }
@@ -184,12 +180,6 @@ final class JvmHead implements HeadPlan {
         }
     }
 
-    private float[] hidden(MemorySegment h, int row) {
-        float[] values = new float[head.d()];
-        MemorySegment.copy(h, HeadCall.F32, 4L * row * head.d(), values, 0, head.d());
-        return values;
-    }
-
     /** Keys of exact logits, in order. */
     private long[] multiply(int[] tokens, float[] h) {
         long[] keys = new long[tokens.length];
@@ -212,19 +202,14 @@ final class JvmHead implements HeadPlan {
         for (int first = 0; first < m; first += panel) {
             int rows = Math.min(panel, m - first);
             if (call.probes()) {
-                for (long i = (long) first * head.v(); i < (long) (first + rows) * head.v(); i++) {
-                    logits.set(HeadCall.F32, 4 * i, Float.NEGATIVE_INFINITY);
-                }
+                call.fill(logits, first, rows);
             } else {
                 scatter(scores.panel(h, first, rows), first, rows, logits);
             }
             if (call.reranks()) {
                 List<long[]> best = best(h, first, rows, 1);
                 for (int row = 0; row < rows; row++) {
-                    for (long key : best.get(row)) {
-                        long at = (long) (first + row) * head.v() + SortedLogits.id(key);
-                        logits.set(HeadCall.F32, 4 * at, SortedLogits.logit(key));
-                    }
+                    call.put(best.get(row), first + row, logits);
                 }
             }
         }

@@ -8,6 +8,7 @@ import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.kernel.KernelDevice;
 import java.util.List;
 import java.util.Map;
 
@@ -94,6 +95,7 @@ public final class VqLogits {
             }
         }
         return switch (device) {
+            case KernelDevice kernels -> new KernelHead(kernels, head, options);
             case JvmDevice jvm -> new JvmHead(jvm, head, options);
             default -> throw new IllegalArgumentException("no heads on " + device.id());
         };
