@@ -25,9 +25,9 @@ import java.util.Locale;
  */
 final class HeadComparison {
     private static final int K = 8;
-    private static final int AGREEMENT_QUERIES = 1000;
+    private static final int AGREEMENT_QUERIES = 512;
     private static final int ROUNDS = 9;
-    private static final long ROUND_NANOS = 300_000_000;
+    private static final long ROUND_NANOS = Long.getLong("gust.heads.nanos", 300_000_000);
     private static final double NOISE = 0.5;
 
     private final DeviceId id;
@@ -69,7 +69,7 @@ final class HeadComparison {
         } else {
             comparison.table(HeadMatrix.synthetic(341_479, 100));
             comparison.table(HeadMatrix.synthetic(30_522, 384));
-            comparison.table(HeadMatrix.synthetic(128_256, 2048));
+            comparison.table(HeadMatrix.synthetic(131_072, 1024));
         }
     }
 
@@ -94,17 +94,31 @@ final class HeadComparison {
         VqHead dense = VqHead.of(v, d, rows, new Screen.None());
         long[] truth = ids(dense, HeadOptions.DEFAULT, queries);
         double base = row("dense", dense, HeadOptions.DEFAULT, queries, truth, 4L * v * d, 0);
-        for (int parts : new int[] {Math.ceilDiv(d, 4), Math.ceilDiv(d, 2)}) {
-            Screen.Codes codes = SampleScreens.pq(matrix.values(), v, d, parts);
+        for (int parts : new int[] {Math.ceilDiv(d, 4), Math.ceilDiv(d, 3), Math.ceilDiv(d, 2)}) {
+            Screen.Codes codes = matrix.isRandom()
+                    ? SampleScreens.anyCodes(v, d, parts)
+                    : SampleScreens.pq(matrix.values(), v, d, parts);
             VqHead head = VqHead.of(v, d, rows, codes);
-            for (int rerank : new int[] {32, 128, 512}) {
-                row("pq " + parts + ", rerank " + rerank, head, HeadOptions.DEFAULT.withRerank(rerank), queries, truth,
-                        codes.byteSize() + 4L * rerank * d, base);
+            for (int rerank : matrix.isRandom() ? new int[] {32} : new int[] {32, 128}) {
+                row(
+                        "pq " + parts + ", rerank " + rerank,
+                        head,
+                        HeadOptions.DEFAULT.withRerank(rerank),
+                        queries,
+                        truth,
+                        codes.byteSize() + 4L * rerank * d,
+                        base);
             }
         }
         Screen.Int4 int4 = SampleScreens.int4(matrix.values(), v, d);
-        row("int4, rerank 32", VqHead.of(v, d, rows, int4), HeadOptions.DEFAULT, queries, truth,
-                int4.byteSize() + 4L * 32 * d, base);
+        row(
+                "int4, rerank 32",
+                VqHead.of(v, d, rows, int4),
+                HeadOptions.DEFAULT,
+                queries,
+                truth,
+                int4.byteSize() + 4L * 32 * d,
+                base);
     }
 
     /** Prints a row and returns queries per second. */

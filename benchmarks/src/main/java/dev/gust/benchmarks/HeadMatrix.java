@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /**
  * A matrix [V, D] that stands for an output head.
@@ -107,13 +108,20 @@ record HeadMatrix(String name, int v, int d, float[] values) {
         return new HeadMatrix("wink-100d", v, d, values);
     }
 
-    /** Random rows around random centres, for machines that reach no registry. */
+    /** Whether it is random, and no screen but that of its own numbers means anything. */
+    boolean isRandom() {
+        return name.equals("random");
+    }
+
+    /** Random rows, for machines that reach no registry. */
     static HeadMatrix synthetic(int v, int d) {
-        var random = new SplittableRandom(v);
         float[] values = new float[Math.multiplyExact(v, d)];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
+        IntStream.range(0, v).parallel().forEach(row -> {
+            var random = new SplittableRandom(row);
+            for (int i = 0; i < d; i++) {
+                values[row * d + i] = random.nextInt(-1000, 1001) / 1000f + random.nextInt(-1000, 1001) / 1000f;
+            }
+        });
         return new HeadMatrix("random", v, d, values);
     }
 

@@ -38,6 +38,19 @@ final class SampleScreens {
         return new Screen.Codes(parts, ENTRIES, width, segment(codebooks), segment(codes), false);
     }
 
+    /** Codes of nothing: for how fast they are read. */
+    static Screen.Codes anyCodes(int v, int d, int parts) {
+        var random = new SplittableRandom(parts);
+        int width = Math.ceilDiv(d, parts);
+        float[] codebooks = new float[parts * ENTRIES * width];
+        for (int i = 0; i < codebooks.length; i++) {
+            codebooks[i] = random.nextInt(-1000, 1001) / 1000f;
+        }
+        byte[] codes = new byte[Math.multiplyExact(v, parts)];
+        random.nextBytes(codes);
+        return new Screen.Codes(parts, ENTRIES, width, segment(codebooks), segment(codes), false);
+    }
+
     private static float[] codebook(float[] w, int v, int d, int from, int width) {
         var random = new SplittableRandom(from);
         int[] sample = sample(w, v, d, random);
