@@ -11,6 +11,7 @@ import dev.gust.runtime.hybrid.SoftmaxAttention;
 import dev.gust.runtime.layer.CausalConv;
 import dev.gust.runtime.layer.Gate;
 import dev.gust.runtime.layer.Norm;
+import dev.gust.runtime.logits.VqLogits;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
@@ -32,7 +33,8 @@ public final class Catalog {
             FeatureMap.entry(),
             VisionAttention.entry(),
             SoftmaxAttention.entry(),
-            HybridAttention.entry());
+            HybridAttention.entry(),
+            VqLogits.entry());
 
     private Catalog() {}
 
