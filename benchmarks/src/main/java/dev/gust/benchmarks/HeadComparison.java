@@ -85,7 +85,8 @@ final class HeadComparison {
     private void table(HeadMatrix matrix) {
         int v = matrix.v();
         int d = matrix.d();
-        System.out.printf(Locale.ROOT, "%n%s [%d, %d], queries are rows and noise of %.1f σ%n", matrix.name(), v, d, NOISE);
+        System.out.printf(
+                Locale.ROOT, "%n%s [%d, %d], queries are rows and noise of %.1f σ%n", matrix.name(), v, d, NOISE);
         System.out.printf(
                 "%-22s %10s %10s %8s %8s %12s %8s %8s%n",
                 "head", "us", "queries/s", "× dense", "top-1", "bytes", "GB/s", "of copy");

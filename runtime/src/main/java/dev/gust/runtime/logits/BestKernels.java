@@ -59,8 +59,7 @@ final class BestKernels {
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(
-                    task, GroupBest::countGroups, context, y, maxima, bounds, counts, sizes, heaps, piles);
+            return graph.task(task, GroupBest::countGroups, context, y, maxima, bounds, counts, sizes, heaps, piles);
         }
     }
 
@@ -113,8 +112,7 @@ final class BestKernels {
         @Override
         public void run(KernelContext context) {
             if (tuned) {
-                GroupBest.gatherGroups(
-                        context, found, totals, w, bias, h, y, ids, scores, logits, sizes, flags, slots);
+                GroupBest.gatherGroups(context, found, totals, w, bias, h, y, ids, scores, logits, sizes, flags, slots);
             } else {
                 PortableBest.gatherPortable(
                         found, totals, w, bias, h, y, ids, scores, logits, sizes, flags, n, slots, capacity);

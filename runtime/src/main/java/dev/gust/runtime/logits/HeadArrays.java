@@ -33,8 +33,9 @@ final class HeadArrays {
     }
 
     FloatArray bias() {
-        return head.bias().map(b -> device.arrays().floats(b)).orElseGet(() -> device.arrays()
-                .noFloats());
+        return head.bias()
+                .map(b -> device.arrays().floats(b))
+                .orElseGet(() -> device.arrays().noFloats());
     }
 
     FloatArray floats(String name, MemorySegment values) {

@@ -45,8 +45,7 @@ record HeadProgram(
         ScoreCalls.Scores made = scores.calls(h, y, capacity);
         KernelPlan plan = device.prepare(new KernelProgram(
                 "scores" + capacity, made.calls(), scores.constants(), List.of(h), List.of(y), made.kept()));
-        return new HeadProgram(
-                plan, h, y, new IntArray(1), new IntArray(1), new IntArray(1), y, y, 0);
+        return new HeadProgram(plan, h, y, new IntArray(1), new IntArray(1), new IntArray(1), y, y, 0);
     }
 
     /** The best tokens, with exact logits where {@code rows} are given. */
@@ -103,8 +102,8 @@ record HeadProgram(
         } else {
             constants.add(best.totals());
         }
-        KernelPlan plan = device.prepare(new KernelProgram(
-                "best" + capacity + "of" + wanted, calls, constants, List.of(h), outputs, kept));
+        KernelPlan plan = device.prepare(
+                new KernelProgram("best" + capacity + "of" + wanted, calls, constants, List.of(h), outputs, kept));
         return new HeadProgram(plan, h, y, best.found(), best.totals(), ids, found, logits, slots);
     }
 
@@ -121,20 +120,7 @@ record HeadProgram(
         int flags = (head.bias().isPresent() ? BestKernels.Gather.BIAS : 0) | BestKernels.Gather.EXACT;
         IntArray sizes = HeadArrays.sizes(head.v(), head.d(), 0);
         var gather = new BestKernels.Gather(
-                found,
-                totals,
-                rows,
-                bias,
-                h,
-                none,
-                ids,
-                scores,
-                logits,
-                sizes,
-                flags,
-                head.v(),
-                GATHERED,
-                capacity,
+                found, totals, rows, bias, h, none, ids, scores, logits, sizes, flags, head.v(), GATHERED, capacity,
                 tuned);
         KernelPlan plan = device.prepare(new KernelProgram(
                 "gather" + capacity,
@@ -150,8 +136,7 @@ record HeadProgram(
                 ? KernelCall.tuned(
                         "gather",
                         kernel,
-                        Grid.ofGroups(
-                                slots / (GroupBest.LOCAL / GroupBest.GATHER_LANES), capacity, GroupBest.LOCAL, 1))
+                        Grid.ofGroups(slots / (GroupBest.LOCAL / GroupBest.GATHER_LANES), capacity, GroupBest.LOCAL, 1))
                 : KernelCall.portable("gather", kernel);
     }
 

@@ -42,7 +42,9 @@ final class KernelHead implements HeadPlan {
         KernelStyle style = options.style().orElse(device.style());
         this.tuned = style == KernelStyle.TUNED;
         boolean readsRows = options.search() != HeadOptions.Search.CODEBOOK;
-        this.rows = readsRows ? new HeadArrays(device, head).rows() : device.arrays().noFloats();
+        this.rows = readsRows
+                ? new HeadArrays(device, head).rows()
+                : device.arrays().noFloats();
         this.scores = new ScoreCalls(device, head, options.search(), style, rows);
         this.exact = new ExactRows(head);
         this.clusters = call.probes() && head.screen() instanceof Screen.Clusters c
@@ -118,8 +120,7 @@ final class KernelHead implements HeadPlan {
         int capacity = capacity(count);
         if (!BestCalls.fits(tuned, head.v(), wanted)) {
             HeadProgram all = program(
-                    "scores" + capacity,
-                    () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
+                    "scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
             send(h, first, count, all);
             times.add(all.plan().execute());
             return search(all, h, first, count, wanted);
@@ -161,8 +162,8 @@ final class KernelHead implements HeadPlan {
                 })
                 .sorted((a, b) -> Long.compare(a[0], b[0]))
                 .limit(wanted)
-                .mapToLong(pair -> SortedLogits.key(
-                        program.logits().get(from + (int) pair[1]), SortedLogits.id(pair[0])))
+                .mapToLong(pair ->
+                        SortedLogits.key(program.logits().get(from + (int) pair[1]), SortedLogits.id(pair[0])))
                 .toArray();
         return withSpecial(ordered, h, hiddenRow);
     }
@@ -220,8 +221,8 @@ final class KernelHead implements HeadPlan {
     private long[][] probe(MemorySegment h, int first, int count, int k, Times times) {
         int capacity = capacity(count);
         int centroids = ((Screen.Clusters) head.screen()).k();
-        HeadProgram all = program(
-                "scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), centroids, capacity));
+        HeadProgram all =
+                program("scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), centroids, capacity));
         send(h, first, count, all);
         times.add(all.plan().execute());
         int[][] tokens = new int[count][];
@@ -235,8 +236,7 @@ final class KernelHead implements HeadPlan {
             most = Math.max(most, tokens[row].length);
         }
         HeadProgram gather = program(
-                "gather" + capacity,
-                () -> HeadProgram.gather(device, head, rows, scores.bias(), tuned, capacity));
+                "gather" + capacity, () -> HeadProgram.gather(device, head, rows, scores.bias(), tuned, capacity));
         send(h, first, count, gather);
         long[][] keys = new long[count][];
         for (int row = 0; row < count; row++) {
@@ -254,8 +254,7 @@ final class KernelHead implements HeadPlan {
             times.add(gather.plan().execute());
             for (int row = 0; row < count; row++) {
                 for (int i = 0; i < gather.totals().get(row); i++) {
-                    keys[row][from + i] =
-                            SortedLogits.key(gather.logits().get(row * slots + i), tokens[row][from + i]);
+                    keys[row][from + i] = SortedLogits.key(gather.logits().get(row * slots + i), tokens[row][from + i]);
                 }
             }
         }
@@ -280,8 +279,7 @@ final class KernelHead implements HeadPlan {
             } else {
                 int capacity = capacity(count);
                 HeadProgram all = program(
-                        "scores" + capacity,
-                        () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
+                        "scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
                 send(h, first, count, all);
                 times.add(all.plan().execute());
                 long bytes = 4L * head.v();

@@ -106,7 +106,17 @@ final class ScoreCalls {
         return switch (screen()) {
             case Screen.None() ->
                 new Scores(
-                        List.of(product("rows", floats.getFirst(), bias, h, y, ints.getFirst(), biased, head.v(), head.d(), capacity)),
+                        List.of(product(
+                                "rows",
+                                floats.getFirst(),
+                                bias,
+                                h,
+                                y,
+                                ints.getFirst(),
+                                biased,
+                                head.v(),
+                                head.d(),
+                                capacity)),
                         List.of());
             case Screen.Clusters c -> clusters(c, h, y, capacity);
             case Screen.Codes c -> codes(c, h, y, capacity);
@@ -115,8 +125,28 @@ final class ScoreCalls {
                 FloatArray inner = device.arrays().floats((long) capacity * l.r());
                 yield new Scores(
                         List.of(
-                                product("inner", floats.getFirst(), bias, h, inner, ints.getFirst(), 0, l.r(), head.d(), capacity),
-                                product("outer", floats.getLast(), bias, inner, y, ints.getLast(), biased, head.v(), l.r(), capacity)),
+                                product(
+                                        "inner",
+                                        floats.getFirst(),
+                                        bias,
+                                        h,
+                                        inner,
+                                        ints.getFirst(),
+                                        0,
+                                        l.r(),
+                                        head.d(),
+                                        capacity),
+                                product(
+                                        "outer",
+                                        floats.getLast(),
+                                        bias,
+                                        inner,
+                                        y,
+                                        ints.getLast(),
+                                        biased,
+                                        head.v(),
+                                        l.r(),
+                                        capacity)),
                         List.of(inner));
             }
         };
@@ -147,7 +177,8 @@ final class ScoreCalls {
     private Scores clusters(Screen.Clusters c, FloatArray h, FloatArray y, int capacity) {
         if (search != HeadOptions.Search.CODEBOOK) {
             return new Scores(
-                    List.of(product("centroids", floats.getFirst(), bias, h, y, ints.getFirst(), 0, c.k(), head.d(), capacity)),
+                    List.of(product(
+                            "centroids", floats.getFirst(), bias, h, y, ints.getFirst(), 0, c.k(), head.d(), capacity)),
                     List.of());
         }
         FloatArray logits = device.arrays().floats((long) capacity * c.k());
@@ -155,7 +186,17 @@ final class ScoreCalls {
                 logits, ints.get(2), bias, y, ints.get(1), biased, c.k(), head.v(), capacity, tuned);
         return new Scores(
                 List.of(
-                        product("centroids", floats.getFirst(), bias, h, logits, ints.getFirst(), 0, c.k(), head.d(), capacity),
+                        product(
+                                "centroids",
+                                floats.getFirst(),
+                                bias,
+                                h,
+                                logits,
+                                ints.getFirst(),
+                                0,
+                                c.k(),
+                                head.d(),
+                                capacity),
                         call("scatter", scatter, Math.ceilDiv(head.v(), GroupScores.LOCAL), capacity)),
                 List.of(logits));
     }
@@ -198,12 +239,7 @@ final class ScoreCalls {
                                 "octets",
                                 sum,
                                 new Grid(
-                                        groups * OctetScores.OCTETS,
-                                        side * capacity,
-                                        1,
-                                        OctetScores.OCTETS,
-                                        side,
-                                        1))),
+                                        groups * OctetScores.OCTETS, side * capacity, 1, OctetScores.OCTETS, side, 1))),
                 List.of(rounded, scales));
     }
 

@@ -27,8 +27,7 @@ final class ScoreKernels {
         }
     }
 
-    record RowGroups(
-            FloatArray w, FloatArray bias, FloatArray h, FloatArray y, IntArray sizes, int biased, int lanes)
+    record RowGroups(FloatArray w, FloatArray bias, FloatArray h, FloatArray y, IntArray sizes, int biased, int lanes)
             implements Kernel {
         @Override
         public void run(KernelContext context) {

@@ -27,8 +27,7 @@ class TornadoHeadTest {
                                 Stream.of(HeadMethod.values())
                                         .filter(method -> method != HeadMethod.KMEANS)
                                         .map(method -> Arguments.of(id, style, method, HeadOptions.Search.SCREEN)),
-                                Stream.of(Arguments.of(
-                                        id, style, HeadMethod.KMEANS, HeadOptions.Search.CODEBOOK)))));
+                                Stream.of(Arguments.of(id, style, HeadMethod.KMEANS, HeadOptions.Search.CODEBOOK)))));
     }
 
     @ParameterizedTest

@@ -17,7 +17,14 @@ public final class PortableScores {
      * @param capacity M
      */
     public static void rowsPortable(
-            FloatArray w, FloatArray bias, FloatArray h, FloatArray y, IntArray sizes, int biased, int n, int capacity) {
+            FloatArray w,
+            FloatArray bias,
+            FloatArray h,
+            FloatArray y,
+            IntArray sizes,
+            int biased,
+            int n,
+            int capacity) {
         for (@Parallel int m = 0; m < capacity; m++) {
             for (@Parallel int row = 0; row < n; row++) {
                 int d = sizes.get(HeadSizes.COLUMNS);
