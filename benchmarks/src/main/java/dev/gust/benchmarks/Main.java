@@ -20,6 +20,7 @@ import java.util.List;
  *                          linear attention on one device: decoding beside a copy, and prompts in chunks
  * lowrank-kernels [DEVICE [M [N [TYPE…]]]]
  *                          factored, sparse, adapter and Monarch products on one device, beside the dense one
+ * heads [DEVICE [MATRIX…]] output heads by their screens, beside the dense product and a copy
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * evaluate FOLDER [N [SCHEME…]]
@@ -59,6 +60,7 @@ public final class Main {
             case "devices" -> DeviceMatmul.print(rest);
             case "attention-devices" -> DeviceAttention.print(rest);
             case "lowrank-kernels" -> DeviceLowRank.print(rest);
+            case "heads" -> HeadComparison.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),

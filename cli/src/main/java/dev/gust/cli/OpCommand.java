@@ -103,6 +103,7 @@ final class OpCommand implements Callable<Integer> {
                 case "embedding", "activation", "pooling" -> TokenRuns.run(operator.name(), model, device, attributes);
                 case "gate" -> GateRun.run(model, device, attributes);
                 case "svd" -> SvdRun.run(model, device, attributes, common.threads);
+                case "vq-logits" -> VqLogitsRun.run(model, device, attributes, common.threads);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
             try (result) {

@@ -19,6 +19,7 @@ import dev.gust.runtime.lowrank.LoraBatch;
 import dev.gust.runtime.lowrank.LowRankMatmul;
 import dev.gust.runtime.lowrank.MonarchMatmul;
 import dev.gust.runtime.lowrank.SparseMatmul;
+import dev.gust.runtime.logits.VqLogits;
 import dev.gust.runtime.matmul.QuantizedMatmul;
 import dev.gust.runtime.vision.VisionAttention;
 import java.util.List;
@@ -49,6 +50,7 @@ public final class Catalog {
             SoftmaxAttention.entry(),
             HybridAttention.entry(),
             SingularValues.entry());
+            VqLogits.entry());
 
     private Catalog() {}
 

@@ -1,0 +1,172 @@
+package dev.gust.runtime.logits;
+
+import dev.gust.formats.DeviceException;
+import dev.gust.formats.codec.Codecs;
+import dev.gust.formats.tensor.DType;
+import dev.gust.kernels.logits.HeadSizes;
+import dev.gust.runtime.kernel.KernelDevice;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** A head's tensors as kernels take them. Rows of 16-bit floats are widened. */
+final class HeadArrays {
+    private final KernelDevice device;
+    private final VqHead head;
+
+    HeadArrays(KernelDevice device, VqHead head) {
+        this.device = device;
+        this.head = head;
+    }
+
+    FloatArray rows() {
+        long count = (long) head.v() * head.d();
+        require("weight", 4 * count);
+        if (head.type() == DType.F32) {
+            return device.arrays().floats(head.weight());
+        }
+        FloatArray wide = device.arrays().floats(count);
+        Codecs.of(head.type()).orElseThrow().decode(head.weight(), 0, wide.getSegment(), 0, count);
+        device.copies().add(4 * count);
+        return wide;
+    }
+
+    FloatArray bias() {
+        return head.bias()
+                .map(b -> device.arrays().floats(b))
+                .orElseGet(() -> device.arrays().noFloats());
+    }
+
+    FloatArray floats(String name, MemorySegment values) {
+        require(name, values.byteSize());
+        return device.arrays().floats(values);
+    }
+
+    IntArray assignments(Screen.Clusters clusters) {
+        var array = new IntArray(head.v());
+        MemorySegment.copy(clusters.assignments(), 0, array.getSegment(), 0, 4L * head.v());
+        device.copies().add(4L * head.v());
+        return array;
+    }
+
+    /** Words of four codes of a token, [ceil(S / 4), V]: neighbours read neighbouring tokens. */
+    IntArray codeWords(Screen.Codes screen) {
+        int steps = Math.ceilDiv(screen.s(), 4);
+        require("codes", 4L * steps * head.v());
+        var words = new IntArray(steps * head.v());
+        for (int token = 0; token < head.v(); token++) {
+            for (int step = 0; step < steps; step++) {
+                int word = 0;
+                for (int i = 0; i < Math.min(4, screen.s() - 4 * step); i++) {
+                    int code = screen.codes().get(ValueLayout.JAVA_BYTE, (long) token * screen.s() + 4 * step + i);
+                    word |= (code & 0xFF) << 8 * i;
+                }
+                words.set(step * head.v() + token, word);
+            }
+        }
+        device.copies().add(4L * steps * head.v());
+        return words;
+    }
+
+    /** Codebooks [S', W, 256] with S' = S rounded up to 4. */
+    FloatArray columns(Screen.Codes screen) {
+        int books = Math.ceilDiv(screen.s(), 4) * 4;
+        require("codebooks", 4L * books * screen.w() * CodeTables.ENTRIES);
+        FloatArray columns = device.arrays().floats((long) books * screen.w() * CodeTables.ENTRIES);
+        columns.init(0);
+        for (int s = 0; s < screen.s(); s++) {
+            for (int entry = 0; entry < screen.c(); entry++) {
+                for (int i = 0; i < screen.w(); i++) {
+                    long at = ((long) s * screen.c() + entry) * screen.w() + i;
+                    columns.set(
+                            (s * screen.w() + i) * CodeTables.ENTRIES + entry,
+                            screen.codebooks().get(HeadCall.F32, 4 * at));
+                }
+            }
+        }
+        return columns;
+    }
+
+    /** Words of eight tokens' codes in one column, [width, octets]. */
+    IntArray octets(Screen.Int4 screen) {
+        int octets = Math.ceilDiv(head.v(), 8);
+        require("codes", 4L * screen.width() * octets);
+        var words = new IntArray(screen.width() * octets);
+        byte[] row = new byte[screen.width() / 2];
+        int[] eight = new int[screen.width()];
+        for (int octet = 0; octet < octets; octet++) {
+            java.util.Arrays.fill(eight, 0x88888888);
+            for (int t = 0; t < Math.min(8, head.v() - 8 * octet); t++) {
+                MemorySegment.copy(
+                        screen.codes(), ValueLayout.JAVA_BYTE, (8L * octet + t) * row.length, row, 0, row.length);
+                for (int i = 0; i < eight.length; i++) {
+                    int code = row[i / 2] >> 4 * (i & 1) & 15;
+                    eight[i] = eight[i] & ~(15 << 4 * t) | code << 4 * t;
+                }
+            }
+            for (int i = 0; i < eight.length; i++) {
+                words.set(i * octets + octet, eight[i]);
+            }
+        }
+        device.copies().add(4L * screen.width() * octets);
+        return words;
+    }
+
+    private short scale(Screen.Int4 screen, int token, int block) {
+        int blocks = screen.width() / Screen.Int4.BLOCK;
+        return token < head.v()
+                ? screen.scales().get(ValueLayout.JAVA_SHORT_UNALIGNED, 2 * ((long) token * blocks + block))
+                : 0;
+    }
+
+    /** Scales as float32 [blocks, octets, 8]. */
+    FloatArray octetScales(Screen.Int4 screen) {
+        int octets = Math.ceilDiv(head.v(), 8);
+        int blocks = screen.width() / Screen.Int4.BLOCK;
+        FloatArray scales = device.arrays().floats(8L * blocks * octets);
+        for (int block = 0; block < blocks; block++) {
+            for (int token = 0; token < 8 * octets; token++) {
+                scales.set(block * 8 * octets + token, Float.float16ToFloat(scale(screen, token, block)));
+            }
+        }
+        return scales;
+    }
+
+    /** Scales as float16, two to a word, [blocks, 4, octets]. */
+    IntArray octetScaleWords(Screen.Int4 screen) {
+        int octets = Math.ceilDiv(head.v(), 8);
+        int blocks = screen.width() / Screen.Int4.BLOCK;
+        var words = new IntArray(4 * blocks * octets);
+        for (int block = 0; block < blocks; block++) {
+            for (int octet = 0; octet < octets; octet++) {
+                for (int i = 0; i < 4; i++) {
+                    int token = 8 * octet + 2 * i;
+                    int word = scale(screen, token, block) & 0xFFFF | scale(screen, token + 1, block) << 16;
+                    words.set((block * 4 + i) * octets + octet, word);
+                }
+            }
+        }
+        return words;
+    }
+
+    /** The numbers that kernels read from memory. */
+    static IntArray sizes(int rows, int columns, int steps) {
+        var sizes = new IntArray(HeadSizes.LENGTH);
+        sizes.set(HeadSizes.ROWS, rows);
+        sizes.set(HeadSizes.COLUMNS, columns);
+        sizes.set(HeadSizes.STEPS, steps);
+        sizes.set(HeadSizes.BLOCK, Screen.Int4.BLOCK);
+        return sizes;
+    }
+
+    private void require(String tensor, long bytes) {
+        if (bytes > Math.min(device.maxArrayBytes(), 4L * (Integer.MAX_VALUE - 64))) {
+            throw new DeviceException(
+                    device.id().toString(),
+                    "an array of it holds " + device.maxArrayBytes() + " bytes, and the head's " + tensor + " takes "
+                            + bytes,
+                    "use the jvm device, or cut the vocabulary");
+        }
+    }
+}

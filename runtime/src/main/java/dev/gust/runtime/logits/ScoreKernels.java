@@ -1,0 +1,234 @@
+package dev.gust.runtime.logits;
+
+import dev.gust.kernels.logits.GroupScores;
+import dev.gust.kernels.logits.OctetScores;
+import dev.gust.kernels.logits.PortableScores;
+import dev.gust.runtime.kernel.Kernel;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** The kernels that score tokens, with their arguments; {@code capacity} is M. */
+final class ScoreKernels {
+    private ScoreKernels() {}
+
+    record Rows(
+            FloatArray w, FloatArray bias, FloatArray h, FloatArray y, IntArray sizes, int biased, int n, int capacity)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            PortableScores.rowsPortable(w, bias, h, y, sizes, biased, n, capacity);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(task, PortableScores::rowsPortable, w, bias, h, y, sizes, biased, n, capacity);
+        }
+    }
+
+    record RowGroups(FloatArray w, FloatArray bias, FloatArray h, FloatArray y, IntArray sizes, int biased, int lanes)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            GroupScores.rowsGroups(context, w, bias, h, y, sizes, biased, lanes);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(task, GroupScores::rowsGroups, context, w, bias, h, y, sizes, biased, lanes);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return 4L * GroupScores.LOCAL * GroupScores.ROWS;
+        }
+    }
+
+    record Octets(
+            IntArray words,
+            FloatArray scales,
+            FloatArray bias,
+            FloatArray h,
+            FloatArray y,
+            IntArray sizes,
+            int biased,
+            int n,
+            int capacity)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            PortableScores.octetsPortable(words, scales, bias, h, y, sizes, biased, n, capacity);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task, PortableScores::octetsPortable, words, scales, bias, h, y, sizes, biased, n, capacity);
+        }
+    }
+
+    record RoundGroups(FloatArray h, IntArray rounded, FloatArray blockScales, IntArray sizes, int total)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            OctetScores.roundGroups(context, h, rounded, blockScales, sizes, total);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(task, OctetScores::roundGroups, context, h, rounded, blockScales, sizes, total);
+        }
+    }
+
+    record OctetGroups(
+            IntArray words,
+            IntArray scaleWords,
+            FloatArray bias,
+            IntArray rounded,
+            FloatArray blockScales,
+            FloatArray y,
+            IntArray sizes,
+            int biased,
+            int side)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            OctetScores.octetsGroups(context, words, scaleWords, bias, rounded, blockScales, y, sizes, biased, side);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    OctetScores::octetsGroups,
+                    context,
+                    words,
+                    scaleWords,
+                    bias,
+                    rounded,
+                    blockScales,
+                    y,
+                    sizes,
+                    biased,
+                    side);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return 4L * 8 * OctetScores.OCTETS * side;
+        }
+    }
+
+    record Tables(
+            FloatArray columns,
+            FloatArray h,
+            FloatArray tables,
+            IntArray sizes,
+            int step,
+            int width,
+            int entries,
+            int capacity,
+            boolean tuned)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            if (tuned) {
+                GroupScores.tablesGroups(context, columns, h, tables, sizes, step, width);
+            } else {
+                PortableScores.tablesPortable(columns, h, tables, sizes, step, width, entries, capacity);
+            }
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return tuned
+                    ? graph.task(task, GroupScores::tablesGroups, context, columns, h, tables, sizes, step, width)
+                    : graph.task(
+                            task,
+                            PortableScores::tablesPortable,
+                            columns,
+                            h,
+                            tables,
+                            sizes,
+                            step,
+                            width,
+                            entries,
+                            capacity);
+        }
+    }
+
+    record Codes(
+            IntArray codes,
+            FloatArray tables,
+            FloatArray bias,
+            FloatArray y,
+            IntArray sizes,
+            int biased,
+            int n,
+            int capacity,
+            boolean tuned)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            if (tuned) {
+                GroupScores.codesGroups(context, codes, tables, bias, y, sizes, biased);
+            } else {
+                PortableScores.codesPortable(codes, tables, bias, y, sizes, biased, n, capacity);
+            }
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return tuned
+                    ? graph.task(task, GroupScores::codesGroups, context, codes, tables, bias, y, sizes, biased)
+                    : graph.task(
+                            task, PortableScores::codesPortable, codes, tables, bias, y, sizes, biased, n, capacity);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return tuned ? 4L * GroupScores.SLICE * 1024 : 0;
+        }
+    }
+
+    record Scatter(
+            FloatArray logits,
+            IntArray assignments,
+            FloatArray bias,
+            FloatArray y,
+            IntArray sizes,
+            int biased,
+            int k,
+            int n,
+            int capacity,
+            boolean tuned)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            if (tuned) {
+                GroupScores.scatterGroups(context, logits, assignments, bias, y, sizes, biased, k);
+            } else {
+                PortableScores.scatterPortable(logits, assignments, bias, y, biased, k, n, capacity);
+            }
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return tuned
+                    ? graph.task(
+                            task, GroupScores::scatterGroups, context, logits, assignments, bias, y, sizes, biased, k)
+                    : graph.task(
+                            task,
+                            PortableScores::scatterPortable,
+                            logits,
+                            assignments,
+                            bias,
+                            y,
+                            biased,
+                            k,
+                            n,
+                            capacity);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package dev.gust.runtime.logits;
+
+import dev.gust.formats.vqhead.HeadMethod;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceInfo;
+import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.kernel.KernelStyle;
+import dev.gust.runtime.tornado.TornadoDevices;
+import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every head on TornadoVM's first device, by both kinds of kernels. */
+@Tag("device")
+class TornadoHeadTest {
+    static Stream<Arguments> cases() {
+        return TornadoDevices.list().stream()
+                .map(DeviceInfo::id)
+                .limit(1)
+                .flatMap(id -> Stream.of(KernelStyle.values())
+                        .flatMap(style -> Stream.concat(
+                                Stream.of(HeadMethod.values())
+                                        .filter(method -> method != HeadMethod.KMEANS)
+                                        .map(method -> Arguments.of(id, style, method, HeadOptions.Search.SCREEN)),
+                                Stream.of(Arguments.of(id, style, HeadMethod.KMEANS, HeadOptions.Search.CODEBOOK)))));
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void agreesWithTheReference(DeviceId id, KernelStyle style, HeadMethod method, HeadOptions.Search search) {
+        VqHead head = SampleHeads.of(method, 2053, 40, 7);
+        HeadOptions options =
+                HeadOptions.DEFAULT.with(search).withRerank(9).withProbes(3).withStyle(style);
+        try (Device device = TornadoDevices.open(id, DeviceOptions.defaults());
+                HeadPlan plan = VqLogits.prepare(device, head, options)) {
+            for (int seed = 1; seed <= 2; seed++) { // A plan serves several calls.
+                MemorySegment h = SampleHeads.floats(SampleHeads.gaussian(2 * 40, new SplittableRandom(seed)));
+                HeadConformance.check(plan, head, options, h, 2, 5);
+            }
+        }
+    }
+}
