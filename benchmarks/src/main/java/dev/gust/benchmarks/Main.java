@@ -17,6 +17,8 @@ import java.util.Arrays;
  *                          products on one device: kernel time, bandwidth beside a copy, whole calls
  * attention-devices [DEVICE [TOKENS,… [RULE…]]]
  *                          linear attention on one device: decoding beside a copy, and prompts in chunks
+ * kmeans [DEVICE [V [D [K]]]]
+ *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * </pre>
@@ -37,6 +39,7 @@ public final class Main {
             case "attention" -> AttentionComparison.print(Path.of(rest[0]));
             case "devices" -> DeviceMatmul.print(rest);
             case "attention-devices" -> DeviceAttention.print(rest);
+            case "kmeans" -> AssignSpeed.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),
@@ -44,7 +47,7 @@ public final class Main {
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | end-to-end FOLDER [GB [SCHEME...]]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | kmeans [DEVICE [V [D [K]]]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -8,7 +8,6 @@ import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.runtime.device.Device;
-import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.layer.Norm;
 import dev.gust.runtime.layer.NormGate;
@@ -18,7 +17,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 
 /** {@code gust op norm}. */
 final class NormRun {
@@ -50,7 +48,7 @@ final class NormRun {
                 gates = OpRun.optional(model, "gate", memory, shape.dims());
             }
             int rows = (int) (shape.elements() / shape.columns());
-            try (NormPlan plan = norm.prepare(device, rows, style(attributes))) {
+            try (NormPlan plan = norm.prepare(device, rows, OpRun.style(attributes))) {
                 var info = new TensorInfo("y", DType.F32, shape);
                 MemorySegment y = OpRun.room(info, memory);
                 KernelTimes times = plan.run(OpRun.floats(source, x, memory), gates, rows, y);
@@ -65,13 +63,5 @@ final class NormRun {
             memory.close();
             throw e;
         }
-    }
-
-    private static Optional<KernelStyle> style(Map<String, String> attributes) {
-        return switch (OpRun.choice(attributes, "kernels", "auto", "portable", "tuned")) {
-            case "portable" -> Optional.of(KernelStyle.PORTABLE);
-            case "tuned" -> Optional.of(KernelStyle.TUNED);
-            default -> Optional.empty();
-        };
     }
 }

@@ -97,6 +97,7 @@ final class OpCommand implements Callable<Integer> {
                 case "causal-conv" -> CausalConvRun.run(model, device, attributes);
                 case "norm" -> NormRun.run(model, device, attributes);
                 case "gate" -> GateRun.run(model, device, attributes);
+                case "kmeans-assign" -> AssignRun.run(model, device, attributes, common.threads);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
             try (result) {

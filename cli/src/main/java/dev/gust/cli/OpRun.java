@@ -10,6 +10,7 @@ import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.formats.weight.LogicalTensor;
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -145,5 +146,14 @@ final class OpRun {
                     "attribute " + key + " is '" + value + "'", "set it to " + String.join(" or ", words));
         }
         return value;
+    }
+
+    /** The attribute {@code kernels}. */
+    static Optional<KernelStyle> style(Map<String, String> attributes) {
+        return switch (choice(attributes, "kernels", "auto", "portable", "tuned")) {
+            case "portable" -> Optional.of(KernelStyle.PORTABLE);
+            case "tuned" -> Optional.of(KernelStyle.TUNED);
+            default -> Optional.empty();
+        };
     }
 }

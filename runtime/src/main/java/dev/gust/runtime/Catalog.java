@@ -5,6 +5,7 @@ import dev.gust.runtime.attention.DiagonalRnn;
 import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
+import dev.gust.runtime.codebook.KmeansAssign;
 import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.hybrid.HybridAttention;
 import dev.gust.runtime.hybrid.SoftmaxAttention;
@@ -32,7 +33,8 @@ public final class Catalog {
             FeatureMap.entry(),
             VisionAttention.entry(),
             SoftmaxAttention.entry(),
-            HybridAttention.entry());
+            HybridAttention.entry(),
+            KmeansAssign.entry());
 
     private Catalog() {}
 
