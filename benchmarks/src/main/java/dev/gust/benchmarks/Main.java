@@ -19,6 +19,9 @@ import java.util.Arrays;
  *                          linear attention on one device: decoding beside a copy, and prompts in chunks
  * kmeans [DEVICE [V [D [K]]]]
  *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
+ * vq-heads FOLDER [minilm|wink [PLOTS]]
+ *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
+ *                          FOLDER
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * </pre>
@@ -40,6 +43,7 @@ public final class Main {
             case "devices" -> DeviceMatmul.print(rest);
             case "attention-devices" -> DeviceAttention.print(rest);
             case "kmeans" -> AssignSpeed.print(rest);
+            case "vq-heads" -> VqHeads.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),
@@ -47,7 +51,7 @@ public final class Main {
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             default -> {
                 System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | kmeans [DEVICE [V [D [K]]]] | end-to-end FOLDER [GB [SCHEME...]]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | kmeans [DEVICE [V [D [K]]]] | vq-heads FOLDER [minilm|wink [PLOTS]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -20,6 +20,7 @@ import picocli.CommandLine.ScopeType;
             CompareCommand.class,
             VerifyCommand.class,
             InspectCommand.class,
+            VqHeadCommand.class,
             OpCommand.class,
             DevicesCommand.class,
             DoctorCommand.class,

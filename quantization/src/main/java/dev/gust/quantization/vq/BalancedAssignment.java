@@ -5,7 +5,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.PriorityQueue;
 import java.util.stream.IntStream;
@@ -25,6 +27,7 @@ final class BalancedAssignment {
     private final Vectors centroids;
     private final int listed;
     private final int[] lists;
+    private final Map<Integer, int[]> longer = new HashMap<>();
 
     private BalancedAssignment(Vectors x, Vectors centroids) {
         this.x = x;
@@ -104,9 +107,17 @@ final class BalancedAssignment {
         return nearest;
     }
 
-    /** The cluster at some place of a row's list, which is made anew where it goes on beyond what is kept. */
+    /** The cluster at some place of a row's list, which is made anew, four times as long, where it goes on beyond its end. */
     private int choice(int r, int place, float[] row, float[] columns, float[] distances) {
-        return place < listed ? lists[r * listed + place] : order(row, columns, distances, place + 1)[place];
+        if (place < listed) {
+            return lists[r * listed + place];
+        }
+        int[] list = longer.getOrDefault(r, new int[0]);
+        if (place >= list.length) {
+            list = order(row, columns, distances, Math.min(4 * place, centroids.count()));
+            longer.put(r, list);
+        }
+        return list[place];
     }
 
     /** The nearest clusters in order. */

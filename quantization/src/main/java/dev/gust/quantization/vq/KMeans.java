@@ -107,14 +107,14 @@ public final class KMeans {
             nearest = BalancedAssignment.of(run, x, centroids);
         } else {
             nearest = run.nearest(x, centroids);
-            settle(nearest, excluded, 1);
+            settle(nearest, excluded);
         }
         return new Clusters(centroids, nearest.ids(), nearest.distances(), iterations, repaired);
     }
 
-    /** Rows of zeros are as far from one direction as from any other, but for rounding. */
-    private static void settle(TrainingRun.Nearest nearest, BitSet zeros, float distance) {
-        zeros.stream().forEach(row -> nearest.set(row, 0, distance));
+    /** Rows of zeros are as far from one direction as from any other, but for rounding; they do not count in the error. */
+    private static void settle(TrainingRun.Nearest nearest, BitSet zeros) {
+        zeros.stream().forEach(row -> nearest.set(row, 0, 0));
     }
 
     private void passes(Vectors rows, BitSet left, AssignPlan plan, Vectors centroids) {
@@ -126,12 +126,13 @@ public final class KMeans {
             while (moves && iterations < options.iterations()) {
                 run.proceed();
                 nearest.fill(plan, 0, centroids);
-                settle(nearest, left, 0);
+                settle(nearest, left);
                 double error = nearest.error();
                 int given = EmptyClusters.repair(nearest, options.codes());
                 repaired += given;
                 means.update(nearest, centroids);
                 iterations++;
+                run.progress().advance("pass " + iterations, rows.data().byteSize());
                 moves = given > 0 || before - error > options.tolerance() * before || Double.isInfinite(before);
                 before = error;
             }

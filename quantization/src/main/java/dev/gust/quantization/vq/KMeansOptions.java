@@ -23,6 +23,9 @@ public record KMeansOptions(
         int sample,
         boolean spherical,
         boolean balanced) {
+    /** Training ends when a pass lowers the error by less than this part of it, unless something else is asked for. */
+    public static final double TOLERANCE = 1e-3;
+
     /** More rows to a cluster do not move its centroid by much. */
     private static final int ROWS_TO_A_CODE = 256;
 
@@ -40,7 +43,7 @@ public record KMeansOptions(
 
     /** 25 passes at most over all that counts, Euclidean. */
     public static KMeansOptions of(int codes, long seed) {
-        return new KMeansOptions(codes, 25, 1e-3, seed, 0, 0, false, false);
+        return new KMeansOptions(codes, 25, TOLERANCE, seed, 0, 0, false, false);
     }
 
     /** With rows and centroids of length 1. */

@@ -45,9 +45,10 @@ public final class ProductQuantizer {
             try (Arena scratch = Arena.ofShared()) {
                 Vectors columns = x.columns(scratch, part * width, width);
                 Clusters clusters =
-                        KMeans.trainOnRows(run.with(scratch), columns, options.withSeed(options.seed() + part));
+                        KMeans.trainOnRows(run.part(scratch), columns, options.withSeed(options.seed() + part));
                 codes.put(part, clusters);
                 error += clusters.error();
+                run.progress().advance("part " + part, columns.data().byteSize());
             }
         }
         return codes.withError(error);
@@ -71,10 +72,11 @@ public final class ProductQuantizer {
             for (int level = 0; level < levels; level++) {
                 try (Arena scratch = Arena.ofShared()) {
                     Clusters clusters =
-                            KMeans.trainOnRows(run.with(scratch), left, options.withSeed(options.seed() + level));
+                            KMeans.trainOnRows(run.part(scratch), left, options.withSeed(options.seed() + level));
                     codes.put(level, clusters);
                     error = clusters.error();
                     subtract(run, left, clusters);
+                    run.progress().advance("level " + level, left.data().byteSize());
                 }
             }
         }

@@ -63,6 +63,7 @@ public record SimVq(Clusters clusters, Vectors map) {
                 solve(frozen, x, nearest, map);
                 product(frozen, map, entries);
                 iterations++;
+                run.progress().advance("pass " + iterations, x.data().byteSize());
                 moves = Double.isInfinite(before) || before - error > options.tolerance() * before;
                 before = error;
             }

@@ -1,5 +1,6 @@
 package dev.gust.quantization.vq;
 
+import dev.gust.quantization.pipeline.Progress;
 import dev.gust.runtime.codebook.AssignPlan;
 import dev.gust.runtime.codebook.KmeansAssign;
 import dev.gust.runtime.device.Device;
@@ -19,18 +20,25 @@ import java.util.function.BooleanSupplier;
  * @param threads most threads
  * @param memory what results live in; to be shared between threads
  * @param cancelled asked now and then; once true the work stops
+ * @param progress told of bytes of rows that were gone through
  */
-public record TrainingRun(Device device, JvmDevice host, int threads, Arena memory, BooleanSupplier cancelled) {
+public record TrainingRun(
+        Device device, JvmDevice host, int threads, Arena memory, BooleanSupplier cancelled, Progress progress) {
     /** Elements that a device takes at a time, so that its arrays stay well within their bounds. */
     private static final long BLOCK = 1L << 28;
 
     /** All threads of the jvm device, never cancelled. */
     public static TrainingRun on(JvmDevice host, Arena memory) {
-        return new TrainingRun(host, host, 0, memory, () -> false);
+        return new TrainingRun(host, host, 0, memory, () -> false, Progress.NONE);
     }
 
     TrainingRun with(Arena other) {
-        return new TrainingRun(device, host, threads, other, cancelled);
+        return new TrainingRun(device, host, threads, other, cancelled, progress);
+    }
+
+    /** The same for a part of the work, which says nothing of how far it is. */
+    TrainingRun part(Arena other) {
+        return new TrainingRun(device, host, threads, other, cancelled, Progress.NONE);
     }
 
     /**

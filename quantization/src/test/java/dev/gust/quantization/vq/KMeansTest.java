@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
+import dev.gust.quantization.pipeline.Progress;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.lang.foreign.Arena;
@@ -73,8 +74,8 @@ class KMeansTest {
         for (KMeansOptions options : new KMeansOptions[] {
             KMeansOptions.of(30, 7), KMeansOptions.of(30, 7).withBatch(100), KMeansOptions.of(30, 7).angular().ofEqualSize()
         }) {
-            Clusters one = KMeans.train(new TrainingRun(host, host, 1, arena, () -> false), x, options);
-            Clusters four = KMeans.train(new TrainingRun(host, host, 4, arena, () -> false), x, options);
+            Clusters one = KMeans.train(new TrainingRun(host, host, 1, arena, () -> false, Progress.NONE), x, options);
+            Clusters four = KMeans.train(new TrainingRun(host, host, 4, arena, () -> false, Progress.NONE), x, options);
             Clusters other = KMeans.train(run, x, options.withSeed(8));
             assertThat(one.centroids().data().mismatch(four.centroids().data())).isEqualTo(-1);
             assertThat(one.ids().mismatch(four.ids())).isEqualTo(-1);
@@ -86,7 +87,7 @@ class KMeansTest {
     void anyDeviceSearches() {
         Vectors x = Points.blobs(arena, 60, 4, 6, 9);
         try (var scalar = new ScalarDevice()) {
-            var there = new TrainingRun(scalar, host, 0, arena, () -> false);
+            var there = new TrainingRun(scalar, host, 0, arena, () -> false, Progress.NONE);
             Clusters a = KMeans.train(there, x, KMeansOptions.of(6, 1));
             Clusters b = KMeans.train(run, x, KMeansOptions.of(6, 1));
             assertThat(a.ids().mismatch(b.ids())).isEqualTo(-1);
@@ -202,7 +203,7 @@ class KMeansTest {
         assertThatThrownBy(() -> KMeans.train(run, bad, KMeansOptions.of(2, 1)))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("row 2");
-        var stopped = new TrainingRun(host, host, 1, arena, () -> true);
+        var stopped = new TrainingRun(host, host, 1, arena, () -> true, Progress.NONE);
         assertThatThrownBy(() -> KMeans.train(stopped, x, KMeansOptions.of(2, 1)))
                 .isInstanceOf(CancellationException.class);
         assertThat(Arrays.stream(KMeans.train(run, x, KMeansOptions.of(9, 1)).sizes()).sum())
