@@ -21,6 +21,11 @@ import java.util.List;
  * lowrank-kernels [DEVICE [M [N [TYPE…]]]]
  *                          factored, sparse, adapter and Monarch products on one device, beside the dense one
  * heads [DEVICE [MATRIX…]] output heads by their screens, beside the dense product and a copy
+ * kmeans [DEVICE [V [D [K]]]]
+ *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
+ * vq-heads FOLDER [minilm|wink [PLOTS]]
+ *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
+ *                          FOLDER
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * evaluate FOLDER [N [SCHEME…]]
@@ -61,6 +66,8 @@ public final class Main {
             case "attention-devices" -> DeviceAttention.print(rest);
             case "lowrank-kernels" -> DeviceLowRank.print(rest);
             case "heads" -> HeadComparison.print(rest);
+            case "kmeans" -> AssignSpeed.print(rest);
+            case "vq-heads" -> VqHeads.print(rest);
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),

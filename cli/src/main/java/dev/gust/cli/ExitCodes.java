@@ -7,6 +7,7 @@ import dev.gust.formats.UsageException;
 import dev.gust.quantization.pipeline.InterruptedRunException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -55,14 +56,19 @@ final class ExitCodes {
             case InputException _, InternalError _ -> INPUT;
             case UsageException _ -> USAGE;
             case DeviceException _ -> DEVICE;
-            case InterruptedRunException _ -> INTERRUPTED;
+            case InterruptedRunException _, CancellationException _ -> INTERRUPTED;
             default -> OTHER;
         };
     }
 
     private static String message(Throwable failure) {
         return switch (failure) {
-            case InputException _, UsageException _, OutputException _, DeviceException _, InterruptedRunException _ ->
+            case InputException _,
+                    UsageException _,
+                    OutputException _,
+                    DeviceException _,
+                    InterruptedRunException _,
+                    CancellationException _ ->
                 String.valueOf(failure.getMessage());
             case OutOfMemoryError _ ->
                 "the Java heap or the system's memory is used up; use fewer --threads, or allow more heap with"

@@ -23,6 +23,7 @@ import picocli.CommandLine.ScopeType;
             CalibrateCommand.class,
             EvaluateCommand.class,
             InspectCommand.class,
+            VqHeadCommand.class,
             OpCommand.class,
             DevicesCommand.class,
             DoctorCommand.class,

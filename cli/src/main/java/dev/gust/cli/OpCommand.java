@@ -104,6 +104,7 @@ final class OpCommand implements Callable<Integer> {
                 case "gate" -> GateRun.run(model, device, attributes);
                 case "svd" -> SvdRun.run(model, device, attributes, common.threads);
                 case "vq-logits" -> VqLogitsRun.run(model, device, attributes, common.threads);
+                case "kmeans-assign" -> AssignRun.run(model, device, attributes, common.threads);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
             try (result) {

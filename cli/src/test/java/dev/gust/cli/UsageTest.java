@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Arguments, right and wrong. */
 class UsageTest {
     private static final List<String> VERBS =
-            List.of("quantize", "dequantize", "lowrank", "convert", "compare", "verify", "inspect", "devices", "doctor");
+            List.of("quantize", "dequantize", "lowrank", "convert", "compare", "verify", "inspect", "vqhead", "devices", "doctor");
 
     @TempDir
     Path folder;

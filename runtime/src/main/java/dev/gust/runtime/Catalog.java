@@ -6,6 +6,7 @@ import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.catalog.SingularValues;
+import dev.gust.runtime.codebook.KmeansAssign;
 import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.hybrid.HybridAttention;
 import dev.gust.runtime.hybrid.SoftmaxAttention;
@@ -49,8 +50,9 @@ public final class Catalog {
             VisionAttention.entry(),
             SoftmaxAttention.entry(),
             HybridAttention.entry(),
-            SingularValues.entry());
-            VqLogits.entry());
+            SingularValues.entry(),
+            VqLogits.entry(),
+            KmeansAssign.entry());
 
     private Catalog() {}
 

@@ -29,8 +29,17 @@ public final class TensorFiles {
      * @throws OutputException if it cannot be written
      */
     public static void write(Path out, List<Tensor> tensors) {
+        write(out, tensors, Map.of());
+    }
+
+    /**
+     * As {@link #write(Path, List)}, with metadata.
+     *
+     * @param metadata texts by key
+     */
+    public static void write(Path out, List<Tensor> tensors, Map<String, String> metadata) {
         List<TensorInfo> infos = tensors.stream().map(Tensor::info).toList();
-        FileLayout layout = layout(out, infos);
+        FileLayout layout = layout(out, infos, metadata);
         Path target = out.toAbsolutePath();
         Path partial = target.resolveSibling(target.getFileName() + ".partial");
         try {
@@ -65,10 +74,10 @@ public final class TensorFiles {
         }
     }
 
-    private static FileLayout layout(Path out, List<TensorInfo> infos) {
+    private static FileLayout layout(Path out, List<TensorInfo> infos, Map<String, String> metadata) {
         requireKind(out);
         return String.valueOf(out.getFileName()).toLowerCase(Locale.ROOT).endsWith(".arrow")
-                ? ArrowLayout.of(infos, Map.of())
-                : SafetensorsLayout.of(infos, Map.of());
+                ? ArrowLayout.of(infos, metadata)
+                : SafetensorsLayout.of(infos, metadata);
     }
 }

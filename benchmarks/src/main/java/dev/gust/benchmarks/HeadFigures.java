@@ -1,0 +1,33 @@
+package dev.gust.benchmarks;
+
+/**
+ * What was measured of one way of searching one head.
+ *
+ * @param family for the plot
+ * @param label the head
+ * @param search how it was searched
+ * @param bytes bytes that a query reads, on average
+ * @param denseBytes bytes of all rows
+ * @param recall for each noise, recall at each of {@link #KS}, NaN where fewer rows are multiplied exactly, and the part of the
+ *     queries whose exact best row is among the first 32
+ * @param rate queries a second, one at a time
+ */
+@SuppressWarnings("ArrayRecordComponent") // printed, never compared
+record HeadFigures(
+        String family, String label, String search, double bytes, double denseBytes, double[][] recall, double rate) {
+    /** The k of recall@k. */
+    static final int[] KS = {1, 8, 32, 128};
+
+    double share() {
+        return bytes / denseBytes;
+    }
+
+    /** The least recall@32 over the noises. */
+    double worstAt32() {
+        double worst = 1;
+        for (double[] one : recall) {
+            worst = Math.min(worst, one[2]);
+        }
+        return worst;
+    }
+}

@@ -1,0 +1,59 @@
+package dev.gust.benchmarks;
+
+import java.awt.Color;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.knowm.xchart.VectorGraphicsEncoder;
+import org.knowm.xchart.VectorGraphicsEncoder.VectorGraphicsFormat;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler;
+
+/** Recall against bytes: what is missed of the exact best 32, so that one nine more is as far as another. */
+final class RecallPlot {
+    private static final double LEAST = 1e-4;
+
+    private RecallPlot() {}
+
+    /**
+     * Writes an SVG.
+     *
+     * @param path without the ending
+     */
+    static void write(String name, List<HeadFigures> figures, Path path) throws IOException {
+        System.setProperty("java.awt.headless", "true");
+        XYChart chart = new XYChartBuilder()
+                .width(900)
+                .height(560)
+                .title(name + ": missed of the exact best 32, noise of 2 deviations")
+                .xAxisTitle("bytes that a query reads, of the dense product's")
+                .yAxisTitle("1 − recall@32")
+                .build();
+        chart.getStyler()
+                .setXAxisLogarithmic(true)
+                .setYAxisLogarithmic(true)
+                .setYAxisMin(LEAST)
+                .setYAxisMax(1.0)
+                .setLegendPosition(Styler.LegendPosition.OutsideE)
+                .setChartBackgroundColor(Color.WHITE);
+        Map<String, List<HeadFigures>> families = new LinkedHashMap<>();
+        for (HeadFigures f : figures) {
+            if (!Double.isNaN(f.recall()[1][2]) && !f.family().equals("dense")) {
+                families.computeIfAbsent(f.family(), _ -> new ArrayList<>()).add(f);
+            }
+        }
+        families.forEach((family, points) -> {
+            double[] x = points.stream().mapToDouble(HeadFigures::share).toArray();
+            double[] y = points.stream()
+                    .mapToDouble(f -> Math.max(LEAST, 1 - f.recall()[1][2]))
+                    .toArray();
+            chart.addSeries(family, x, y).setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+        });
+        VectorGraphicsEncoder.saveVectorGraphic(chart, path.toString(), VectorGraphicsFormat.SVG);
+    }
+}

@@ -1,0 +1,122 @@
+package dev.gust.quantization.vq;
+
+import dev.gust.formats.UsageException;
+import dev.gust.formats.vqhead.HeadMethod;
+
+/**
+ * What head to build.
+ *
+ * @param method of the screen
+ * @param codes clusters, or entries of a codebook; 0 for a cluster to 16 rows, or 256 entries
+ * @param parts codebooks: parts of a row or levels; 0 for one to 4 columns (pq) or 16 levels (rvq)
+ * @param rank of a low-rank screen; 0 for a quarter of the columns
+ * @param simVq whether clusters' centroids are a frozen codebook times a learned map
+ * @param rerank rows that a search multiplies exactly, for the file; 0 for {@link #RERANK}
+ * @param probes clusters that a search looks into, for the file; 0 for what searches do anyway
+ * @param training how codebooks are trained; its codes do not count
+ */
+public record HeadRequest(
+        HeadMethod method,
+        int codes,
+        int parts,
+        int rank,
+        boolean simVq,
+        int rerank,
+        int probes,
+        KMeansOptions training) {
+    /** Rows that are multiplied exactly after a screen unless something else is asked for. */
+    public static final int RERANK = 256;
+
+    /** Rows to a cluster, as FlashHead has them. */
+    private static final int ROWS_TO_A_CLUSTER = 16;
+
+    private static final int COLUMNS_TO_A_PART = 4;
+    private static final int LEVELS = 16;
+
+    /**
+     * @throws UsageException if a number is negative, or belongs to another method
+     */
+    public HeadRequest {
+        if (codes < 0 || parts < 0 || rank < 0 || rerank < 0 || probes < 0) {
+            throw new UsageException(
+                    "codes " + codes + ", parts " + parts + ", rank " + rank + ", rerank " + rerank + ", probes "
+                            + probes,
+                    "give nothing negative");
+        }
+        boolean clusters = method == HeadMethod.KMEANS || method == HeadMethod.SPHERICAL;
+        boolean bytes = method == HeadMethod.PQ || method == HeadMethod.RVQ;
+        require(method, "codes", codes == 0 || clusters || bytes, "kmeans, spherical, pq and rvq");
+        require(method, "parts or levels", parts == 0 || bytes, "pq and rvq");
+        require(method, "a rank", rank == 0 || method == HeadMethod.LOWRANK, "lowrank");
+        require(method, "probes", probes == 0 || clusters, "kmeans and spherical");
+        require(method, "a frozen codebook", !simVq || method == HeadMethod.KMEANS, "kmeans");
+        require(method, "clusters of equal size", !training.balanced() || clusters && !simVq, "kmeans and spherical");
+        require(method, "exact rows to rerank", rerank == 0 || !clusters, "pq, rvq, int4 and lowrank");
+        if (bytes && codes > ProductQuantizer.MOST_ENTRIES) {
+            throw new UsageException(codes + " codes", "a code is a byte: ask for 256 at most");
+        }
+    }
+
+    private static void require(HeadMethod method, String what, boolean holds, String methods) {
+        if (!holds) {
+            throw new UsageException(
+                    "a head of method " + method.label() + " has no use for " + what, "that is for " + methods);
+        }
+    }
+
+    /** A method with all that follows from it. */
+    public static HeadRequest of(HeadMethod method, long seed) {
+        return new HeadRequest(method, 0, 0, 0, false, 0, 0, KMeansOptions.of(1, seed));
+    }
+
+    public HeadRequest withCodes(int count) {
+        return new HeadRequest(method, count, parts, rank, simVq, rerank, probes, training);
+    }
+
+    public HeadRequest withParts(int count) {
+        return new HeadRequest(method, codes, count, rank, simVq, rerank, probes, training);
+    }
+
+    public HeadRequest withRank(int r) {
+        return new HeadRequest(method, codes, parts, r, simVq, rerank, probes, training);
+    }
+
+    public HeadRequest withTraining(KMeansOptions options) {
+        return new HeadRequest(method, codes, parts, rank, simVq, rerank, probes, options);
+    }
+
+    /** Clusters, or entries of a codebook, for so many rows. */
+    int codesFor(int rows) {
+        if (codes > 0) {
+            return codes;
+        }
+        return method == HeadMethod.PQ || method == HeadMethod.RVQ
+                ? Math.clamp(rows - 1, 1, ProductQuantizer.MOST_ENTRIES)
+                : Math.ceilDiv(rows, ROWS_TO_A_CLUSTER);
+    }
+
+    /** Codebooks for rows of so many columns. */
+    int partsFor(int length) {
+        if (parts > 0) {
+            return parts;
+        }
+        return method == HeadMethod.RVQ ? LEVELS : Math.ceilDiv(length, COLUMNS_TO_A_PART);
+    }
+
+    int rankFor(int length) {
+        return rank > 0 ? rank : Math.max(1, length / 4);
+    }
+
+    /** Options of the k-means that trains its codebooks. */
+    KMeansOptions trainingFor(int rows) {
+        return new KMeansOptions(
+                codesFor(rows),
+                training.iterations(),
+                training.tolerance(),
+                training.seed(),
+                training.batch(),
+                training.sample(),
+                method == HeadMethod.SPHERICAL,
+                training.balanced());
+    }
+}
