@@ -32,9 +32,6 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
     /** Largest RMSE(reference − o) / RMS(reference): linear attention's. */
     public static final double TOLERANCE = 1e-3;
 
-    private static final Support WRONG_THROUGH_POCL =
-            new Support.Invalid("keys chosen one by one came out wrong through PoCL, for a reason that was not found");
-
     /**
      * @throws UsageException if the rule does not have an attribute
      */
@@ -107,11 +104,6 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
             int sequences,
             int threads,
             String where) {
-        if (device.id().kind() == DeviceId.Kind.TORNADO
-                && support(rule, DeviceId.Kind.TORNADO) instanceof Support.Invalid(var why)) {
-            throw new DeviceException(
-                    device.id().toString(), "rule " + rule.label() + ": " + why, "take the device jvm");
-        }
         for (HybridTensor tensor : rule.tensors()) {
             boolean given = shapes.containsKey(tensor.name());
             if (given ? tensor.weight() && !weights.containsKey(tensor.name()) : !tensor.optional()) {
@@ -172,11 +164,6 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                         DeviceId.Kind.JVM, Support.VALID,
                         DeviceId.Kind.SCALAR, Support.VALID,
                         DeviceId.Kind.EMULATOR, Support.VALID,
-                        DeviceId.Kind.TORNADO, support(rule, DeviceId.Kind.TORNADO)));
-    }
-
-    /** Whether a rule runs on a kind of device. */
-    private static Support support(HybridRule rule, DeviceId.Kind kind) {
-        return rule == HybridRule.NATS_L && kind == DeviceId.Kind.TORNADO ? WRONG_THROUGH_POCL : Support.VALID;
+                        DeviceId.Kind.TORNADO, Support.VALID));
     }
 }
