@@ -34,7 +34,7 @@ class HybridRunTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lolcats", "liger", "mom", "linear-infsa", "nats-l", "gam"})
+    @ValueSource(strings = {"lolcats", "still", "liger", "mom", "linear-infsa", "nats-l", "gam"})
     void everyDeviceGivesTheSameAnswer(String rule) throws Exception {
         SampleModel model = model();
         Path in = (rule.equals("mom")

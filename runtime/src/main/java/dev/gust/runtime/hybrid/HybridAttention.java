@@ -123,6 +123,7 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                 rule, attributes, device, threads, where, Map.copyOf(shapes), Map.copyOf(weights), sequences);
         HybridParts parts = switch (rule) {
             case LOLCATS -> new Lolcats(setup);
+            case STILL -> new Still(setup);
             case LIGER -> new Liger(setup);
             case MOM -> new MixtureOfMemories(setup);
             case LINEAR_INFSA -> new InfiniteAttention(setup);
@@ -142,13 +143,16 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                 List.of(
                         new OperatorEntry.Attribute("rule", HybridRule.labels("|"), "the rule; must be given"),
                         new OperatorEntry.Attribute("window", "64", "lolcats, liger: tokens that softmax sees"),
+                        new OperatorEntry.Attribute(
+                                "terrace", "false|true", "lolcats: the window is the query's chunk and the one before"),
                         new OperatorEntry.Attribute("mix", "0.5", "liger: what softmax weighs"),
                         new OperatorEntry.Attribute("normalizer", "16", "liger: what gates are divided by"),
-                        new OperatorEntry.Attribute("top", "2", "mom: memories of a token"),
+                        new OperatorEntry.Attribute(
+                                "top", "2", "mom: memories of a token; still: chosen of a chunk (chunk/16)"),
                         new OperatorEntry.Attribute("shared", "false|true", "mom: a memory of all tokens, too"),
                         new OperatorEntry.Attribute("form", "linear|pure", "linear-infsa: which of its forms"),
                         new OperatorEntry.Attribute("rho", "1", "linear-infsa: what o is multiplied by"),
-                        new OperatorEntry.Attribute("chunk", "64", "nats-l: tokens that are put somewhere together")),
+                        new OperatorEntry.Attribute("chunk", "64", "nats-l, still: tokens that are routed together")),
                 Arrays.stream(HybridRule.values()).map(HybridAttention::variant).toList());
     }
 

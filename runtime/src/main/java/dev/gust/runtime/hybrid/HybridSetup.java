@@ -4,6 +4,9 @@ import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.featuremap.FeatureMap;
+import dev.gust.runtime.featuremap.MapName;
+import dev.gust.runtime.featuremap.MapOptions;
 import dev.gust.runtime.featuremap.MapWeight;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -96,7 +99,15 @@ record HybridSetup(
         return values.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
 
-    Optional<MapWeight> mapWeight(String name) {
+    /** A map of rows of x [B, T, H, D], by weights [H, E, D] if they are there. */
+    FeatureMap map(MapName name, Shape x, String weight) {
+        if (has(weight)) {
+            require(weight, x.dim(2), shape(weight, 3).dim(1), x.dim(3));
+        }
+        return FeatureMap.of(where, name, MapOptions.DEFAULT, x, mapWeight(weight), Optional.empty());
+    }
+
+    private Optional<MapWeight> mapWeight(String name) {
         return Optional.ofNullable(weights.get(name)).map(values -> new MapWeight(name, shape(name, 3), values));
     }
 

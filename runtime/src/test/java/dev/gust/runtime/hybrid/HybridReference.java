@@ -23,6 +23,7 @@ final class HybridReference {
             int end = call.sequences().end(s);
             switch (call.attention().rule()) {
                 case LOLCATS -> reference.lolcats(first, end);
+                case STILL -> reference.still(first, end);
                 case LIGER -> reference.liger(first, end);
                 case MOM -> reference.mom(first, end);
                 case LINEAR_INFSA -> reference.infsa(first, end);
@@ -76,14 +77,17 @@ final class HybridReference {
             double near = call.tensors().containsKey("window_factor") ? Values.at(call.tensor("window_factor"), h) : 1;
             double far = call.tensors().containsKey("linear_factor") ? Values.at(call.tensor("linear_factor"), h) : 1;
             for (int i = first; i < end; i++) {
+                int nearest = "true".equals(call.attention().attributes().get("terrace"))
+                        ? Math.max(first, i - (i - first) % window - window)
+                        : Math.max(first, i - window + 1);
                 double max = Double.NEGATIVE_INFINITY;
-                for (int j = Math.max(first, i - window + 1); j <= i; j++) {
+                for (int j = nearest; j <= i; j++) {
                     max = Math.max(max, score(i, j, h));
                 }
                 double[] sum = new double[call.dim("v", 3)];
                 double divisor = 0;
                 for (int j = first; j <= i; j++) {
-                    double weight = i - j < window
+                    double weight = j >= nearest
                             ? near * Math.exp(score(i, j, h) - max)
                             : far
                                     * Values.product(
@@ -97,20 +101,97 @@ final class HybridReference {
         }
     }
 
+    private void still(int first, int end) {
+        int chunk = (int) number("chunk", 64);
+        int top = (int) number("top", 4);
+        for (int h = 0; h < heads(); h++) {
+            boolean[] salient = salient(first, end, h, chunk, top);
+            for (int i = first; i < end; i++) {
+                int nearest = Math.max(first, i - (i - first) % chunk - chunk);
+                double max = Double.NEGATIVE_INFINITY;
+                for (int j = first; j <= i; j++) {
+                    max = j >= nearest || salient[j - first] ? Math.max(max, score(i, j, h)) : max;
+                }
+                double[] exact = new double[call.dim("v", 3)];
+                double[] rest = new double[exact.length];
+                double divisor = 0;
+                for (int j = first; j <= i; j++) {
+                    boolean seen = j >= nearest || salient[j - first];
+                    double weight = seen
+                            ? Math.exp(score(i, j, h) - max)
+                            : Values.product(preserved(q(i, h), "w_q", h), preserved(key("k", j, h), "w_k", h));
+                    divisor += weight;
+                    add(seen ? exact : rest, weight, key("v", j, h));
+                }
+                for (int d = 0; d < exact.length; d++) {
+                    long at = ((long) i * heads() + h) * exact.length + d;
+                    boolean gated = call.tensors().containsKey("gate");
+                    exact[d] += rest[d] / (gated ? 1 + Math.exp(-Values.at(call.tensor("gate"), at)) : 1);
+                }
+                store(i, h, heads(), exact, 1 / divisor);
+            }
+        }
+    }
+
+    /** Which tokens of each chunk a head chooses. */
+    private boolean[] salient(int first, int end, int h, int chunk, int top) {
+        double[] saliency = new double[end - first];
+        for (int i = first; i < end; i++) {
+            int from = Math.max(first, i - chunk + 1);
+            double[] scores = new double[i + 1 - from];
+            for (int j = from; j <= i; j++) {
+                scores[j - from] = score(i, j, h);
+            }
+            double[] with = softmax(scores);
+            double[] without = new double[scores.length];
+            if (scores.length > 1) {
+                System.arraycopy(softmax(Arrays.copyOf(scores, scores.length - 1)), 0, without, 0, scores.length - 1);
+            }
+            for (int j = 0; j < scores.length; j++) {
+                saliency[i - first] += with[j] * Math.log((with[j] + 1e-8) / (without[j] + 1e-8));
+            }
+        }
+        boolean[] salient = new boolean[end - first];
+        for (int i = first; i < end; i++) {
+            int greater = 0;
+            int start = (i - first) / chunk * chunk;
+            for (int j = start; j < Math.min(end - first, start + chunk); j++) {
+                greater += saliency[j] > saliency[i - first] ? 1 : 0;
+            }
+            salient[i - first] = greater < top;
+        }
+        return salient;
+    }
+
+    /** [softmax(u), softmax(−u)] of u = y ‖x‖/‖y‖, y = w x. */
+    private double[] preserved(double[] x, String name, int head) {
+        double[] y = projected(x, name, head);
+        double factor = Math.sqrt(Values.product(x, x) / Values.product(y, y));
+        return halves(Arrays.stream(y).map(v -> v * factor).toArray());
+    }
+
     private double score(int i, int j, int h) {
         return Values.product(q(i, h), key("k", j, h)) / Math.sqrt(call.dim("q", 3));
     }
 
     /** [softmax(y), softmax(−y)] of y = w x. */
     private double[] features(double[] x, String name, int head) {
-        double[] y = x;
-        if (call.tensors().containsKey(name)) {
-            int rows = call.dim(name, 1);
-            y = new double[rows];
-            for (int e = 0; e < rows; e++) {
-                y[e] = Values.product(Values.row(call.tensor(name), (long) head * rows + e, x.length), x);
-            }
+        return halves(projected(x, name, head));
+    }
+
+    private double[] projected(double[] x, String name, int head) {
+        if (!call.tensors().containsKey(name)) {
+            return x;
         }
+        int rows = call.dim(name, 1);
+        double[] y = new double[rows];
+        for (int e = 0; e < rows; e++) {
+            y[e] = Values.product(Values.row(call.tensor(name), (long) head * rows + e, x.length), x);
+        }
+        return y;
+    }
+
+    private static double[] halves(double[] y) {
         double[] plus = softmax(y);
         double[] minus = softmax(Arrays.stream(y).map(v -> -v).toArray());
         return IntStream.range(0, 2 * y.length)

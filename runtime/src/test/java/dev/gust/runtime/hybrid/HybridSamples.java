@@ -26,7 +26,17 @@ final class HybridSamples {
                                 .with("w_k", 0.5, 2, 6, 12)
                                 .withShares("window_factor", 4)
                                 .withShares("linear_factor", 4),
-                        HybridCase.grouped(rule(rule), 2, 2, 8, 8, 0, 70));
+                        HybridCase.grouped(rule(rule), 2, 2, 8, 8, 0, 70),
+                        HybridCase.grouped(rule(rule, "window", "4", "terrace", "true"), 4, 2, 12, 7, 0, 9, 9, 26),
+                        HybridCase.grouped(rule(rule, "terrace", "true"), 1, 1, 8, 8, 0, 130));
+            case STILL ->
+                List.of(
+                        HybridCase.grouped(rule(rule, "chunk", "4", "top", "1"), 4, 2, 12, 7, 0, 3, 3, 26)
+                                .with("gate", 1, 1, 26, 4, 7)
+                                .with("w_q", 0.5, 4, 6, 12)
+                                .with("w_k", 0.5, 4, 6, 12),
+                        HybridCase.grouped(rule(rule, "chunk", "3", "top", "3"), 2, 1, 8, 5, 0, 20),
+                        HybridCase.grouped(rule(rule), 2, 2, 8, 8, 0, 200));
             case LIGER ->
                 List.of(
                         HybridCase.grouped(rule(rule, "window", "5", "mix", "0.25"), 4, 2, 12, 7, 0, 3, 3, 26)
