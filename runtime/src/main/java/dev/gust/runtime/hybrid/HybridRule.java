@@ -108,6 +108,32 @@ public enum HybridRule {
             optionalWeight("delta_norm", "[V]"),
             optionalWeight("softmax_norm", "[V]")),
     /**
+     * SEA (arXiv 2310.01777, github.com/gmlwns2000/sea-attention), causal. Kernel attention with normaliser of φ(q) and φ(k)
+     * to values [position; v] and v itself are a head's context x; h = GELU(layer norm(w_enc x)). softmax(w_dec h) is
+     * attention squeezed to K columns, and sigmoid(w_scale h) = (a, b). Of its H · K columns a token keeps the
+     * round(H · top · K / n) with the greatest probabilities, n keys being seen; a key is seen by a head if the column under
+     * its middle is kept. o = b · a · softmax over these + (1 − b) · mean of the v seen. φ is {@code t2r} with w_map, or
+     * {@code elu1}. Ours: {@code conv}, one convolution over three tokens and columns, instead of the code's network with its
+     * norms and resampling; GELU in its tanh form; φ without the code's 1e-3; no positions where none are given; of equal
+     * probabilities the lower head's, then the lower column; a query without keys has 0.
+     */
+    SEA(
+            List.of("top"),
+            of("q", "[B,T,H,D]"),
+            of("k", "[B,T,HKV,D]"),
+            of("v", "[B,T,HKV,V]"),
+            weight("w_enc", "[M,P+2V]"),
+            weight("w_dec", "[K,M]"),
+            weight("w_scale", "[2,M]"),
+            optionalWeight("b_enc", "[M]"),
+            optionalWeight("norm_w", "[M]"),
+            optionalWeight("norm_b", "[M]"),
+            optionalWeight("b_dec", "[K]"),
+            optionalWeight("b_scale", "[2]"),
+            optionalWeight("w_map", "[H,F,D]"),
+            optionalWeight("position", "[≥T,P]"),
+            optionalWeight("conv", "[H,H,3,3]")),
+    /**
      * GAM (github.com/rishiraj/gam): y = sigmoid(conv_gate) ∘ a causal convolution of x, tap by tap with w [C,W], +
      * sigmoid(bank_gate) ∘ softmax(x Mᵀ) M for a bank M [S,C] of learned slots.
      */

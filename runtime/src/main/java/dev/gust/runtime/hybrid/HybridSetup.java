@@ -54,6 +54,15 @@ record HybridSetup(
         return shape;
     }
 
+    /** A dimension of a matrix, of which there is at least one. */
+    int size(String name, int dimension) {
+        long size = shape(name, 2).dim(dimension);
+        if (size < 1 || size > MOST) {
+            throw InputException.ofTensor(where, name, "is " + shape(name, 2), "give it rows and columns");
+        }
+        return (int) size;
+    }
+
     /** Checks a tensor's shape. */
     void require(String name, long... dims) {
         Shape wanted = Shape.of(dims);
@@ -90,11 +99,16 @@ record HybridSetup(
 
     /** A weight's values, or so many ones. */
     float[] floats(String name, int otherwise) {
+        return floatsOr(name, otherwise, 1);
+    }
+
+    /** A weight's values, or {@code count} times a value. */
+    float[] floatsOr(String name, int count, float value) {
         MemorySegment values = weights.get(name);
         if (values == null) {
-            float[] ones = new float[otherwise];
-            Arrays.fill(ones, 1);
-            return ones;
+            float[] alike = new float[count];
+            Arrays.fill(alike, value);
+            return alike;
         }
         return values.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
