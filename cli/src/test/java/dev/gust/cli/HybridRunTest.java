@@ -29,12 +29,15 @@ class HybridRunTest {
                 .weight("x", DType.F32, 2, 21, 10)
                 .weight("conv_gate", DType.F32, 2, 21, 10)
                 .weight("bank_gate", DType.F32, 2, 21, 10)
+                .weight("w_enc", DType.F32, 6, 10)
+                .weight("w_dec", DType.F32, 9, 6)
+                .weight("w_scale", DType.F32, 2, 6)
                 .weight("w", DType.F32, 10, 3)
                 .weight("bank", DType.F32, 6, 10);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lolcats", "liger", "mom", "linear-infsa", "nats-l", "gam"})
+    @ValueSource(strings = {"lolcats", "still", "liger", "mom", "linear-infsa", "nats-l", "sea", "gam"})
     void everyDeviceGivesTheSameAnswer(String rule) throws Exception {
         SampleModel model = model();
         Path in = (rule.equals("mom")

@@ -148,7 +148,8 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
     }
 
     private Form formFor(AttentionSizes sizes) {
-        return form.orElse(sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
+        return form.map(Form::requireShort)
+                .orElse(sizes.tokens() > (long) FEW * sizes.sequences() ? new Form.Chunked(FEW) : Form.RECURRENT);
     }
 
     private void requireRoom(AttentionSizes sizes) {

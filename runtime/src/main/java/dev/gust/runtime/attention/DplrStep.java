@@ -34,8 +34,10 @@ public record DplrStep(boolean decays, boolean normalizes, float scale) {
      *
      * @param sizes of which the heads of an erase key are ignored
      * @param style which kernels to run on devices that run kernels; nothing for those that suit the device
+     * @throws dev.gust.formats.UsageException if chunks have more than {@link Form#MOST_PAIRED} tokens
      */
     public StatePlan<DplrOperands> prepare(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
+        form.requireShort();
         return switch (device) {
             case KernelDevice kernels -> DplrKernels.prepare(kernels, this, sizes, form, style.orElse(kernels.style()));
             case JvmDevice jvm -> new JvmDplr(jvm, this, sizes, form);

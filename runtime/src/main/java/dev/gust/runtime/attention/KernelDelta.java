@@ -19,7 +19,7 @@ final class KernelDelta implements DeltaPlan {
     /** Elements of the largest array of a slice. */
     private static final long SLICE_ELEMENTS = 1L << 26;
 
-    /** Slices of several chunks are whole ones, of any length up to this that is a power of two. */
+    /** Slices of several chunks are whole ones, of any length up to this that is a power of two, and of any longer one. */
     private static final int SLICE_GRANULARITY = 128;
 
     private final DeltaStep step;
@@ -46,8 +46,8 @@ final class KernelDelta implements DeltaPlan {
         }
         this.step = step;
         this.sizes = sizes;
-        this.slice = slice(sizes, sliceElements);
-        Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(form) : form;
+        Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(step, sizes, form) : PortableDeltaKernels.form(sizes, form);
+        this.slice = slice(sizes, sliceElements, used);
         DeltaArrays arrays = DeltaArrays.of(step, sizes.withTokens(slice), used, device.arrays());
         DeltaKernels kernels = switch (style) {
             case PORTABLE -> PortableDeltaKernels.of(arrays, used, device.arrays());
@@ -87,11 +87,15 @@ final class KernelDelta implements DeltaPlan {
     }
 
     /** Tokens of a slice. */
-    private static int slice(DeltaSizes sizes, long elements) {
-        long row = (long) sizes.valueHeads() * Math.max(Math.max(sizes.keyDim(), sizes.valueDim()), SLICE_GRANULARITY);
+    private static int slice(DeltaSizes sizes, long elements, Form form) {
+        int granularity = SLICE_GRANULARITY;
+        if (form instanceof Form.Chunked(int length) && length > SLICE_GRANULARITY) {
+            granularity = length;
+        }
+        long row = (long) sizes.valueHeads() * Math.max(Math.max(sizes.keyDim(), sizes.valueDim()), granularity);
         long tokens = Math.max(1, elements / row);
-        if (tokens > SLICE_GRANULARITY) {
-            tokens -= tokens % SLICE_GRANULARITY;
+        if (tokens > granularity) {
+            tokens -= tokens % granularity;
         }
         return (int) Math.min(tokens, sizes.tokens());
     }

@@ -302,7 +302,7 @@ public record LinearAttention(
                 List.of(
                         new OperatorEntry.Attribute("rule", String.join("|", rules()), "the recurrence; must be given"),
                         new OperatorEntry.Attribute("form", "auto|recurrent|chunk", "how it is computed"),
-                        new OperatorEntry.Attribute("chunk", "64", "most tokens of a chunk, 1 to 128"),
+                        new OperatorEntry.Attribute("chunk", "64", "most tokens of a chunk, 1 to 1024"),
                         new OperatorEntry.Attribute("scale", "1/sqrt(K)", "what q is multiplied by"),
                         new OperatorEntry.Attribute("qk-l2norm", "false|true", "whether q and k are normalised first"),
                         new OperatorEntry.Attribute(

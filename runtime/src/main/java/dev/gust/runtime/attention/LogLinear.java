@@ -29,6 +29,7 @@ public record LogLinear(int levels, float scale) {
 
     /** Makes it ready on a device. Costly: keep the plan. */
     public LogLinearPlan prepare(Device device, DeltaSizes sizes, Form form) {
+        form.requireShort();
         return switch (device) {
             case KernelDevice kernels -> LogLinearKernels.prepare(kernels, this, sizes, form);
             case JvmDevice jvm ->

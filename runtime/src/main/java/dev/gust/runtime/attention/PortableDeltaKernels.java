@@ -17,6 +17,19 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class PortableDeltaKernels {
     private PortableDeltaKernels() {}
 
+    /** Floats that pairs of longer chunks may take. */
+    private static final long MOST_PAIRS = 1L << 28;
+
+    /** The form as portable kernels take it: they keep all pairs of a chunk's tokens. */
+    static Form form(DeltaSizes sizes, Form form) {
+        if (form instanceof Form.Chunked(int length) && length > Form.MOST_PAIRED) {
+            long chunks = sizes.tokens() / length + sizes.sequences();
+            boolean fits = 2 * chunks * sizes.valueHeads() * length * length <= MOST_PAIRS;
+            return fits ? form : new Form.Chunked(Form.MOST_PAIRED);
+        }
+        return form;
+    }
+
     /** The kernels of a form. */
     static DeltaKernels of(DeltaArrays arrays, Form form, NativeArrays memory) {
         var calls = new ArrayList<KernelCall>();

@@ -15,10 +15,11 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 final class TunedDeltaKernels {
     private TunedDeltaKernels() {}
 
-    /** The form as tuned kernels take it: their chunks are at most as long as their tiles. */
-    static Form form(Form form) {
+    /** The form as tuned kernels take it: most have chunks that are at most as long as their tiles. */
+    static Form form(DeltaStep step, DeltaSizes sizes, Form form) {
         return switch (form) {
             case Form.Recurrent() -> form;
+            case Form.Chunked(int length) when LongChunkKernels.serve(step, sizes, length) -> form;
             case Form.Chunked(int length) -> new Form.Chunked(Math.min(length, DeltaTiles.TOKENS));
         };
     }
@@ -28,6 +29,8 @@ final class TunedDeltaKernels {
         int keyDim = arrays.sizes().keyDim();
         return switch (form) {
             case Form.Recurrent() when keyDim <= GroupDelta.MOST_ROWS -> recurrent(arrays);
+            case Form.Chunked(int length) when length > DeltaTiles.TOKENS ->
+                LongChunkKernels.of(arrays, device.arrays());
             case Form.Chunked _
             when keyDim <= GroupDeltaScan.MOST_ROWS -> TunedChunkKernels.of(arrays, device.arrays());
             default -> PortableDeltaKernels.of(arrays, form, device.arrays());

@@ -23,6 +23,11 @@ record Attend(AttendSizes sizes, HeadMap headMap, float scale, int kind, boolean
         return new Attend(sizes, headMap, scale, WeightKind.SOFTMAX, false);
     }
 
+    /** Softmax over keys of a stretch that are near or chosen. */
+    static Attend selective(AttendSizes sizes, HeadMap headMap, float scale) {
+        return new Attend(sizes, headMap, scale, WeightKind.SOFTMAX, true);
+    }
+
     AttendPlan prepare(Device device, int threads, Optional<KernelStyle> style) {
         return switch (device) {
             case KernelDevice kernels -> new KernelAttend(kernels, this, style.orElse(kernels.style()));

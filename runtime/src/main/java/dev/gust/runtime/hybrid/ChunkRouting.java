@@ -50,7 +50,7 @@ final class ChunkRouting implements HybridParts {
         int atOnce = (int) Math.min(tokens, (long) setup.sequences() * chunk);
         try {
             this.softmax =
-                    parts.add(new Attend(sizes, HeadMap.INTERLEAVED, (float) (1 / Math.sqrt(sizes.width())), 0, true)
+                    parts.add(Attend.selective(sizes, HeadMap.INTERLEAVED, (float) (1 / Math.sqrt(sizes.width())))
                             .prepare(setup.device(), setup.threads(), Optional.empty()));
             this.chain = parts.add(new LinearPart(
                     setup, delta, AttentionSizes.of(atOnce, setup.sequences(), heads, sizes.width(), sizes.values())));

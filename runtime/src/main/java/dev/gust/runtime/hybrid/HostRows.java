@@ -22,6 +22,11 @@ final class HostRows {
         MemorySegment.copy(from, row * width * Float.BYTES, to, toRow * width * Float.BYTES, width * Float.BYTES);
     }
 
+    /** Copies {@code count} numbers that do not lie in rows of the same width. */
+    static void move(MemorySegment from, long first, MemorySegment to, long at, long count) {
+        MemorySegment.copy(from, first * Float.BYTES, to, at * Float.BYTES, count * Float.BYTES);
+    }
+
     /** Gives each of {@code heads} heads its own copy of the interleaved key head that it uses. */
     static void expand(MemorySegment from, int keyHeads, MemorySegment to, int heads, long tokens, long width) {
         int group = heads / keyHeads;
@@ -47,6 +52,15 @@ final class HostRows {
                 set(to, at, (float) (get(from, at) * factor * weight[d]));
             }
         }
+    }
+
+    /** Σ x y over {@code width} numbers of each. */
+    static double product(MemorySegment x, long first, MemorySegment y, long at, int width) {
+        double sum = 0;
+        for (int d = 0; d < width; d++) {
+            sum += (double) get(x, first + d) * get(y, at + d);
+        }
+        return sum;
     }
 
     static double sigmoid(double x) {

@@ -32,9 +32,6 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
     /** Largest RMSE(reference − o) / RMS(reference): linear attention's. */
     public static final double TOLERANCE = 1e-3;
 
-    private static final Support WRONG_THROUGH_POCL =
-            new Support.Invalid("keys chosen one by one came out wrong through PoCL, for a reason that was not found");
-
     /**
      * @throws UsageException if the rule does not have an attribute
      */
@@ -107,11 +104,6 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
             int sequences,
             int threads,
             String where) {
-        if (device.id().kind() == DeviceId.Kind.TORNADO
-                && support(rule, DeviceId.Kind.TORNADO) instanceof Support.Invalid(var why)) {
-            throw new DeviceException(
-                    device.id().toString(), "rule " + rule.label() + ": " + why, "take the device jvm");
-        }
         for (HybridTensor tensor : rule.tensors()) {
             boolean given = shapes.containsKey(tensor.name());
             if (given ? tensor.weight() && !weights.containsKey(tensor.name()) : !tensor.optional()) {
@@ -131,10 +123,12 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                 rule, attributes, device, threads, where, Map.copyOf(shapes), Map.copyOf(weights), sequences);
         HybridParts parts = switch (rule) {
             case LOLCATS -> new Lolcats(setup);
+            case STILL -> new Still(setup);
             case LIGER -> new Liger(setup);
             case MOM -> new MixtureOfMemories(setup);
             case LINEAR_INFSA -> new InfiniteAttention(setup);
             case NATS_L -> new ChunkRouting(setup);
+            case SEA -> new Sea(setup);
             case GAM -> new GatedBank(setup);
         };
         return new HybridPlan(setup, parts, output);
@@ -150,13 +144,16 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                 List.of(
                         new OperatorEntry.Attribute("rule", HybridRule.labels("|"), "the rule; must be given"),
                         new OperatorEntry.Attribute("window", "64", "lolcats, liger: tokens that softmax sees"),
+                        new OperatorEntry.Attribute(
+                                "terrace", "false|true", "lolcats: the window is the query's chunk and the one before"),
                         new OperatorEntry.Attribute("mix", "0.5", "liger: what softmax weighs"),
                         new OperatorEntry.Attribute("normalizer", "16", "liger: what gates are divided by"),
-                        new OperatorEntry.Attribute("top", "2", "mom: memories of a token"),
+                        new OperatorEntry.Attribute(
+                                "top", "2", "mom: memories of a token; still: chosen of a chunk (chunk/16); sea: keys (7)"),
                         new OperatorEntry.Attribute("shared", "false|true", "mom: a memory of all tokens, too"),
                         new OperatorEntry.Attribute("form", "linear|pure", "linear-infsa: which of its forms"),
                         new OperatorEntry.Attribute("rho", "1", "linear-infsa: what o is multiplied by"),
-                        new OperatorEntry.Attribute("chunk", "64", "nats-l: tokens that are put somewhere together")),
+                        new OperatorEntry.Attribute("chunk", "64", "nats-l, still: tokens that are routed together")),
                 Arrays.stream(HybridRule.values()).map(HybridAttention::variant).toList());
     }
 
@@ -172,11 +169,6 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                         DeviceId.Kind.JVM, Support.VALID,
                         DeviceId.Kind.SCALAR, Support.VALID,
                         DeviceId.Kind.EMULATOR, Support.VALID,
-                        DeviceId.Kind.TORNADO, support(rule, DeviceId.Kind.TORNADO)));
-    }
-
-    /** Whether a rule runs on a kind of device. */
-    private static Support support(HybridRule rule, DeviceId.Kind kind) {
-        return rule == HybridRule.NATS_L && kind == DeviceId.Kind.TORNADO ? WRONG_THROUGH_POCL : Support.VALID;
+                        DeviceId.Kind.TORNADO, Support.VALID));
     }
 }

@@ -21,10 +21,11 @@ public enum HybridRule {
      * LoLCATs (arXiv 2410.10254, github.com/HazyResearch/lolcats): one mix with one normaliser. With the window W of the last
      * {@code window} tokens, s = q·k/√D and m = max of s in W, o = (f_w Σ_W e^(s−m) v + f_l Σ_before φ(q)·φ(k) v) divided by
      * the same sums without v. φ is the feature map {@code lolcats} with the weights w_q and w_k, or without any; factors
-     * that are not given are 1. The window slides token by token.
+     * that are not given are 1. The window slides token by token, or with {@code terrace=true} holds the query's chunk of
+     * {@code window} tokens up to the query, and the chunk before.
      */
     LOLCATS(
-            List.of("window"),
+            List.of("window", "terrace"),
             of("q", "[B,T,H,D]"),
             of("k", "[B,T,HKV,D]"),
             of("v", "[B,T,HKV,V]"),
@@ -32,6 +33,24 @@ public enum HybridRule {
             optionalWeight("w_k", "[HKV,E,D]"),
             optionalWeight("window_factor", "[H]"),
             optionalWeight("linear_factor", "[H]")),
+    /**
+     * STILL (arXiv 2602.02180, github.com/ZacharyMeng/STILL): each head puts the {@code top} most salient tokens of each chunk
+     * into softmax attention and the others into a linear state. Saliency is Σ a log((a + ε)/(b + ε)) over the last
+     * {@code chunk} tokens, a being their softmax weights for the token, b those without its own key, ε 1e-8. The choice comes
+     * late: by softmax a query sees its own chunk up to itself, the chunk before, and what was chosen from earlier ones; the
+     * rest of those is in the state. o = (Σ e^(s−m) v + sigmoid(gate) ∘ Σ φ(q)·φ(k) v) / (Σ e^(s−m) + Σ φ(q)·φ(k)); φ is the
+     * feature map {@code norm-preserved} with the weights w_q and w_k, or without any. Saliency follows the paper's formula,
+     * not the code's masks; that equal tokens are chosen by their order, that a Householder reflection belongs into w_q and
+     * w_k, that a gate that is not given is open, and that nothing is added to the divisor is ours.
+     */
+    STILL(
+            List.of("chunk", "top"),
+            of("q", "[B,T,H,D]"),
+            of("k", "[B,T,HKV,D]"),
+            of("v", "[B,T,HKV,V]"),
+            optional("gate", "[B,T,H,V]"),
+            optionalWeight("w_q", "[H,E,D]"),
+            optionalWeight("w_k", "[H,E,D]")),
     /**
      * Liger (arXiv 2503.01496, github.com/OpenSparseLLMs/Linearization): o = mix · softmax attention in a window + (1 − mix) ·
      * gated linear attention of softmax(q) and softmax(k) along the head, scale 1, whose gates are log sigmoid(k) / 16. Its
@@ -88,6 +107,32 @@ public enum HybridRule {
             optionalWeight("k_norm", "[K]"),
             optionalWeight("delta_norm", "[V]"),
             optionalWeight("softmax_norm", "[V]")),
+    /**
+     * SEA (arXiv 2310.01777, github.com/gmlwns2000/sea-attention), causal. Kernel attention with normaliser of φ(q) and φ(k)
+     * to values [position; v] and v itself are a head's context x; h = GELU(layer norm(w_enc x)). softmax(w_dec h) is
+     * attention squeezed to K columns, and sigmoid(w_scale h) = (a, b). Of its H · K columns a token keeps the
+     * round(H · top · K / n) with the greatest probabilities, n keys being seen; a key is seen by a head if the column under
+     * its middle is kept. o = b · a · softmax over these + (1 − b) · mean of the v seen. φ is {@code t2r} with w_map, or
+     * {@code elu1}. Ours: {@code conv}, one convolution over three tokens and columns, instead of the code's network with its
+     * norms and resampling; GELU in its tanh form; φ without the code's 1e-3; no positions where none are given; of equal
+     * probabilities the lower head's, then the lower column; a query without keys has 0.
+     */
+    SEA(
+            List.of("top"),
+            of("q", "[B,T,H,D]"),
+            of("k", "[B,T,HKV,D]"),
+            of("v", "[B,T,HKV,V]"),
+            weight("w_enc", "[M,P+2V]"),
+            weight("w_dec", "[K,M]"),
+            weight("w_scale", "[2,M]"),
+            optionalWeight("b_enc", "[M]"),
+            optionalWeight("norm_w", "[M]"),
+            optionalWeight("norm_b", "[M]"),
+            optionalWeight("b_dec", "[K]"),
+            optionalWeight("b_scale", "[2]"),
+            optionalWeight("w_map", "[H,F,D]"),
+            optionalWeight("position", "[≥T,P]"),
+            optionalWeight("conv", "[H,H,3,3]")),
     /**
      * GAM (github.com/rishiraj/gam): y = sigmoid(conv_gate) ∘ a causal convolution of x, tap by tap with w [C,W], +
      * sigmoid(bank_gate) ∘ softmax(x Mᵀ) M for a bank M [S,C] of learned slots.

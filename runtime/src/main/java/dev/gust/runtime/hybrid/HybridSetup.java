@@ -4,6 +4,9 @@ import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.featuremap.FeatureMap;
+import dev.gust.runtime.featuremap.MapName;
+import dev.gust.runtime.featuremap.MapOptions;
 import dev.gust.runtime.featuremap.MapWeight;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -51,6 +54,15 @@ record HybridSetup(
         return shape;
     }
 
+    /** A dimension of a matrix, of which there is at least one. */
+    int size(String name, int dimension) {
+        long size = shape(name, 2).dim(dimension);
+        if (size < 1 || size > MOST) {
+            throw InputException.ofTensor(where, name, "is " + shape(name, 2), "give it rows and columns");
+        }
+        return (int) size;
+    }
+
     /** Checks a tensor's shape. */
     void require(String name, long... dims) {
         Shape wanted = Shape.of(dims);
@@ -87,16 +99,29 @@ record HybridSetup(
 
     /** A weight's values, or so many ones. */
     float[] floats(String name, int otherwise) {
+        return floatsOr(name, otherwise, 1);
+    }
+
+    /** A weight's values, or {@code count} times a value. */
+    float[] floatsOr(String name, int count, float value) {
         MemorySegment values = weights.get(name);
         if (values == null) {
-            float[] ones = new float[otherwise];
-            Arrays.fill(ones, 1);
-            return ones;
+            float[] alike = new float[count];
+            Arrays.fill(alike, value);
+            return alike;
         }
         return values.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
 
-    Optional<MapWeight> mapWeight(String name) {
+    /** A map of rows of x [B, T, H, D], by weights [H, E, D] if they are there. */
+    FeatureMap map(MapName name, Shape x, String weight) {
+        if (has(weight)) {
+            require(weight, x.dim(2), shape(weight, 3).dim(1), x.dim(3));
+        }
+        return FeatureMap.of(where, name, MapOptions.DEFAULT, x, mapWeight(weight), Optional.empty());
+    }
+
+    private Optional<MapWeight> mapWeight(String name) {
         return Optional.ofNullable(weights.get(name)).map(values -> new MapWeight(name, shape(name, 3), values));
     }
 

@@ -63,7 +63,7 @@ record HybridCase(
     }
 
     int dim(String name, int d) {
-        return (int) shapes.getOrDefault(name, Shape.of(0, 0, 0, 0)).dim(d);
+        return shapes.containsKey(name) ? (int) shapes.get(name).dim(d) : 0;
     }
 
     HybridPlan prepare(Device device) {

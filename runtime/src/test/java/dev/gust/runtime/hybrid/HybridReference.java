@@ -23,10 +23,12 @@ final class HybridReference {
             int end = call.sequences().end(s);
             switch (call.attention().rule()) {
                 case LOLCATS -> reference.lolcats(first, end);
+                case STILL -> reference.still(first, end);
                 case LIGER -> reference.liger(first, end);
                 case MOM -> reference.mom(first, end);
                 case LINEAR_INFSA -> reference.infsa(first, end);
                 case NATS_L -> reference.natsL(first, end);
+                case SEA -> reference.sea(first, end);
                 case GAM -> reference.gam(first, end);
             }
         }
@@ -76,14 +78,17 @@ final class HybridReference {
             double near = call.tensors().containsKey("window_factor") ? Values.at(call.tensor("window_factor"), h) : 1;
             double far = call.tensors().containsKey("linear_factor") ? Values.at(call.tensor("linear_factor"), h) : 1;
             for (int i = first; i < end; i++) {
+                int nearest = "true".equals(call.attention().attributes().get("terrace"))
+                        ? Math.max(first, i - (i - first) % window - window)
+                        : Math.max(first, i - window + 1);
                 double max = Double.NEGATIVE_INFINITY;
-                for (int j = Math.max(first, i - window + 1); j <= i; j++) {
+                for (int j = nearest; j <= i; j++) {
                     max = Math.max(max, score(i, j, h));
                 }
                 double[] sum = new double[call.dim("v", 3)];
                 double divisor = 0;
                 for (int j = first; j <= i; j++) {
-                    double weight = i - j < window
+                    double weight = j >= nearest
                             ? near * Math.exp(score(i, j, h) - max)
                             : far
                                     * Values.product(
@@ -97,20 +102,97 @@ final class HybridReference {
         }
     }
 
+    private void still(int first, int end) {
+        int chunk = (int) number("chunk", 64);
+        int top = (int) number("top", 4);
+        for (int h = 0; h < heads(); h++) {
+            boolean[] salient = salient(first, end, h, chunk, top);
+            for (int i = first; i < end; i++) {
+                int nearest = Math.max(first, i - (i - first) % chunk - chunk);
+                double max = Double.NEGATIVE_INFINITY;
+                for (int j = first; j <= i; j++) {
+                    max = j >= nearest || salient[j - first] ? Math.max(max, score(i, j, h)) : max;
+                }
+                double[] exact = new double[call.dim("v", 3)];
+                double[] rest = new double[exact.length];
+                double divisor = 0;
+                for (int j = first; j <= i; j++) {
+                    boolean seen = j >= nearest || salient[j - first];
+                    double weight = seen
+                            ? Math.exp(score(i, j, h) - max)
+                            : Values.product(preserved(q(i, h), "w_q", h), preserved(key("k", j, h), "w_k", h));
+                    divisor += weight;
+                    add(seen ? exact : rest, weight, key("v", j, h));
+                }
+                for (int d = 0; d < exact.length; d++) {
+                    long at = ((long) i * heads() + h) * exact.length + d;
+                    boolean gated = call.tensors().containsKey("gate");
+                    exact[d] += rest[d] / (gated ? 1 + Math.exp(-Values.at(call.tensor("gate"), at)) : 1);
+                }
+                store(i, h, heads(), exact, 1 / divisor);
+            }
+        }
+    }
+
+    /** Which tokens of each chunk a head chooses. */
+    private boolean[] salient(int first, int end, int h, int chunk, int top) {
+        double[] saliency = new double[end - first];
+        for (int i = first; i < end; i++) {
+            int from = Math.max(first, i - chunk + 1);
+            double[] scores = new double[i + 1 - from];
+            for (int j = from; j <= i; j++) {
+                scores[j - from] = score(i, j, h);
+            }
+            double[] with = softmax(scores);
+            double[] without = new double[scores.length];
+            if (scores.length > 1) {
+                System.arraycopy(softmax(Arrays.copyOf(scores, scores.length - 1)), 0, without, 0, scores.length - 1);
+            }
+            for (int j = 0; j < scores.length; j++) {
+                saliency[i - first] += with[j] * Math.log((with[j] + 1e-8) / (without[j] + 1e-8));
+            }
+        }
+        boolean[] salient = new boolean[end - first];
+        for (int i = first; i < end; i++) {
+            int greater = 0;
+            int start = (i - first) / chunk * chunk;
+            for (int j = start; j < Math.min(end - first, start + chunk); j++) {
+                greater += saliency[j] > saliency[i - first] ? 1 : 0;
+            }
+            salient[i - first] = greater < top;
+        }
+        return salient;
+    }
+
+    /** [softmax(u), softmax(−u)] of u = y ‖x‖/‖y‖, y = w x. */
+    private double[] preserved(double[] x, String name, int head) {
+        double[] y = projected(x, name, head);
+        double factor = Math.sqrt(Values.product(x, x) / Values.product(y, y));
+        return halves(Arrays.stream(y).map(v -> v * factor).toArray());
+    }
+
     private double score(int i, int j, int h) {
         return Values.product(q(i, h), key("k", j, h)) / Math.sqrt(call.dim("q", 3));
     }
 
     /** [softmax(y), softmax(−y)] of y = w x. */
     private double[] features(double[] x, String name, int head) {
-        double[] y = x;
-        if (call.tensors().containsKey(name)) {
-            int rows = call.dim(name, 1);
-            y = new double[rows];
-            for (int e = 0; e < rows; e++) {
-                y[e] = Values.product(Values.row(call.tensor(name), (long) head * rows + e, x.length), x);
-            }
+        return halves(projected(x, name, head));
+    }
+
+    private double[] projected(double[] x, String name, int head) {
+        if (!call.tensors().containsKey(name)) {
+            return x;
         }
+        int rows = call.dim(name, 1);
+        double[] y = new double[rows];
+        for (int e = 0; e < rows; e++) {
+            y[e] = Values.product(Values.row(call.tensor(name), (long) head * rows + e, x.length), x);
+        }
+        return y;
+    }
+
+    private static double[] halves(double[] y) {
         double[] plus = softmax(y);
         double[] minus = softmax(Arrays.stream(y).map(v -> -v).toArray());
         return IntStream.range(0, 2 * y.length)
@@ -307,6 +389,136 @@ final class HybridReference {
         return IntStream.range(0, x.length)
                 .mapToDouble(d -> x[d] / norm * (given ? Values.at(call.tensor(weight), d) : 1))
                 .toArray();
+    }
+
+    private void sea(int first, int end) {
+        int top = (int) number("top", 7);
+        int columns = call.dim("w_dec", 0);
+        double[][][] x = seaContexts(first, end);
+        double[][][] scores = new double[end - first][heads()][];
+        double[][][] hidden = new double[end - first][heads()][];
+        for (int i = 0; i < end - first; i++) {
+            for (int h = 0; h < heads(); h++) {
+                hidden[i][h] = seaHidden(x[i][h]);
+                scores[i][h] = affine("w_dec", "b_dec", hidden[i][h]);
+            }
+        }
+        if (call.tensors().containsKey("conv")) {
+            scores = seaConv(scores);
+        }
+        for (int i = first; i < end; i++) {
+            int seen = i - first + 1;
+            List<double[]> order = new ArrayList<>();
+            for (int h = 0; h < heads(); h++) {
+                double[] p = softmax(scores[i - first][h]);
+                for (int m = 0; m < columns; m++) {
+                    order.add(new double[] {p[m], h, m});
+                }
+            }
+            order.sort(Comparator.comparingDouble(c -> -c[0]));
+            long budget = Math.round((double) heads() * top * columns / seen);
+            for (int h = 0; h < heads(); h++) {
+                double[] sum = new double[call.dim("v", 3)];
+                double[] mean = new double[sum.length];
+                double divisor = 0;
+                for (int j = first; j <= i; j++) {
+                    add(mean, 1.0 / seen, key("v", j, h));
+                    double place = (j - first + 0.5) * columns / seen;
+                    int column = (int) Math.ceil(place) - 1;
+                    for (double[] c : order.subList(0, (int) Math.clamp(budget, 1, order.size()))) {
+                        if (c[1] == h && c[2] == column) {
+                            double weight = Math.exp(score(i, j, h));
+                            divisor += weight;
+                            add(sum, weight, key("v", j, h));
+                        }
+                    }
+                }
+                double[] scale = affine("w_scale", "b_scale", hidden[i - first][h]);
+                double share = 1 / (1 + Math.exp(-scale[1]));
+                store(i, h, heads(), mean, 1 - share);
+                if (divisor > 0) {
+                    store(i, h, heads(), sum, share / (1 + Math.exp(-scale[0])) / divisor);
+                }
+            }
+        }
+    }
+
+    private double[][][] seaContexts(int first, int end) {
+        int places = call.dim("position", 1);
+        int values = call.dim("v", 3);
+        double[][][] x = new double[end - first][heads()][places + 2 * values];
+        for (int h = 0; h < heads(); h++) {
+            for (int i = first; i < end; i++) {
+                double divisor = 0;
+                double[] to = x[i - first][h];
+                for (int j = first; j <= i; j++) {
+                    double weight = Values.product(seaFeatures(q(i, h), h), seaFeatures(key("k", j, h), h));
+                    divisor += weight;
+                    for (int d = 0; d < places; d++) {
+                        to[d] += weight * Values.at(call.tensor("position"), (long) (j - first) * places + d);
+                    }
+                    for (int d = 0; d < values; d++) {
+                        to[places + d] += weight * key("v", j, h)[d];
+                    }
+                }
+                for (int d = 0; d < places + values; d++) {
+                    to[d] = divisor == 0 ? 0 : to[d] / divisor;
+                }
+                System.arraycopy(key("v", i, h), 0, to, places + values, values);
+            }
+        }
+        return x;
+    }
+
+    private double[] seaFeatures(double[] x, int h) {
+        boolean given = call.tensors().containsKey("w_map");
+        return Arrays.stream(given ? projected(x, "w_map", h) : x)
+                .map(v -> given ? Math.max(0, v) : v > 0 ? v + 1 : Math.exp(v))
+                .toArray();
+    }
+
+    private double[] seaHidden(double[] x) {
+        double[] y = affine("w_enc", "b_enc", x);
+        double mean = Arrays.stream(y).average().orElse(0);
+        double variance =
+                Arrays.stream(y).map(v -> (v - mean) * (v - mean)).average().orElse(0);
+        for (int d = 0; d < y.length; d++) {
+            double u = (y[d] - mean) / Math.sqrt(variance + 1e-5);
+            u *= call.tensors().containsKey("norm_w") ? Values.at(call.tensor("norm_w"), d) : 1;
+            u += call.tensors().containsKey("norm_b") ? Values.at(call.tensor("norm_b"), d) : 0;
+            y[d] = u / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (u + 0.044715 * Math.pow(u, 3))));
+        }
+        return y;
+    }
+
+    private double[] affine(String w, String b, double[] x) {
+        double[] y = new double[call.dim(w, 0)];
+        for (int r = 0; r < y.length; r++) {
+            double bias = call.tensors().containsKey(b) ? Values.at(call.tensor(b), r) : 0;
+            y[r] = bias + Values.product(Values.row(call.tensor(w), r, x.length), x);
+        }
+        return y;
+    }
+
+    private double[][][] seaConv(double[][][] scores) {
+        int columns = call.dim("w_dec", 0);
+        double[][][] sums = new double[scores.length][heads()][columns];
+        for (int t = 0; t < scores.length; t++) {
+            for (int h = 0; h < heads(); h++) {
+                for (int m = 0; m < columns; m++) {
+                    for (int n = 0; n < 9 * heads(); n++) {
+                        int from = n / 9;
+                        int token = t - 2 + n % 9 / 3;
+                        int column = m - 1 + n % 3;
+                        if (token >= 0 && column >= 0 && column < columns) {
+                            sums[t][h][m] +=
+                                    Values.at(call.tensor("conv"), (long) h * 9 * heads() + n) * scores[token][from][column];
+                        }
+                    }
+                }
+            }
+        }
+        return sums;
     }
 
     private void gam(int first, int end) {

@@ -26,7 +26,17 @@ final class HybridSamples {
                                 .with("w_k", 0.5, 2, 6, 12)
                                 .withShares("window_factor", 4)
                                 .withShares("linear_factor", 4),
-                        HybridCase.grouped(rule(rule), 2, 2, 8, 8, 0, 70));
+                        HybridCase.grouped(rule(rule), 2, 2, 8, 8, 0, 70),
+                        HybridCase.grouped(rule(rule, "window", "4", "terrace", "true"), 4, 2, 12, 7, 0, 9, 9, 26),
+                        HybridCase.grouped(rule(rule, "terrace", "true"), 1, 1, 8, 8, 0, 130));
+            case STILL ->
+                List.of(
+                        HybridCase.grouped(rule(rule, "chunk", "4", "top", "1"), 4, 2, 12, 7, 0, 3, 3, 26)
+                                .with("gate", 1, 1, 26, 4, 7)
+                                .with("w_q", 0.5, 4, 6, 12)
+                                .with("w_k", 0.5, 4, 6, 12),
+                        HybridCase.grouped(rule(rule, "chunk", "3", "top", "3"), 2, 1, 8, 5, 0, 20),
+                        HybridCase.grouped(rule(rule), 2, 2, 8, 8, 0, 200));
             case LIGER ->
                 List.of(
                         HybridCase.grouped(rule(rule, "window", "5", "mix", "0.25"), 4, 2, 12, 7, 0, 3, 3, 26)
@@ -50,6 +60,18 @@ final class HybridSamples {
                                 .withShares("delta_norm", 7)
                                 .withShares("softmax_norm", 7),
                         nats(rule(rule), 1, 8, 8, 0, 70));
+            case SEA ->
+                List.of(
+                        sea(rule(rule, "top", "2"), 4, 2, 9, 5, 0, 3, 3, 26)
+                                .with("w_map", 0.5, 4, 9, 12)
+                                .with("conv", 0.4, 4, 4, 3, 3)
+                                .with("b_enc", 1, 6)
+                                .with("norm_w", 1, 6)
+                                .with("norm_b", 1, 6)
+                                .with("b_dec", 1, 9)
+                                .with("b_scale", 1, 2),
+                        sea(rule(rule, "top", "1"), 2, 2, 32, 0, 0, 50),
+                        sea(rule(rule), 1, 1, 4, 3, 0, 70));
             case GAM ->
                 List.of(new HybridCase(rule(rule), Map.of(), Map.of(), new Sequences(0, 2, 2, 21))
                         .with("x", 1, 1, 21, 10)
@@ -58,6 +80,16 @@ final class HybridSamples {
                         .with("w", 1, 10, 3)
                         .with("bank", 1, 19, 10));
         };
+    }
+
+    private static HybridCase sea(
+            HybridAttention attention, int heads, int keyHeads, int columns, int places, int... offsets) {
+        int tokens = offsets[offsets.length - 1];
+        HybridCase sample = HybridCase.grouped(attention, heads, keyHeads, 12, 7, offsets)
+                .with("w_enc", 1, 6, places + 14)
+                .with("w_dec", 1, columns, 6)
+                .with("w_scale", 1, 2, 6);
+        return places == 0 ? sample : sample.with("position", 1, tokens + 3, places);
     }
 
     private static HybridCase mom(HybridAttention attention, int sets, int heads, int valueHeads, int... offsets) {

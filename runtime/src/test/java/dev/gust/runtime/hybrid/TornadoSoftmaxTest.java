@@ -2,12 +2,18 @@ package dev.gust.runtime.hybrid;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.gust.kernels.hybrid.WeightKind;
+import dev.gust.runtime.attention.HeadMap;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
 import dev.gust.runtime.kernel.KernelStyle;
+import dev.gust.runtime.scalar.ScalarDevice;
 import dev.gust.runtime.tornado.TornadoDevices;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,5 +45,45 @@ class TornadoSoftmaxTest {
                 }
             }
         }
+    }
+
+    /** Chosen or not, near or not: where both were asked with || the compiled kernels saw keys that they should not. */
+    @ParameterizedTest
+    @MethodSource("styles")
+    void keysThatAreChosenOneByOneAgreeWithPlainJava(DeviceId id, KernelStyle style) {
+        var sizes = AttendSizes.of(40, 2, 2, 12, 7);
+        var attend = new Attend(sizes, HeadMap.INTERLEAVED, 0.3f, WeightKind.SOFTMAX, true);
+        var random = new SplittableRandom(5);
+        int[] chosen = random.ints(80, 0, 2).toArray();
+        int[] bounds = new int[KeyRanges.LENGTH * 40];
+        for (int i = 0; i < 40; i++) {
+            KeyRanges.set(bounds, i, i / 20 * 20, i - i % 4, i + 1);
+        }
+        var ranges = new KeyRanges(bounds, chosen);
+        double[] expected = Values.row(attended(new ScalarDevice(), attend, KernelStyle.PORTABLE, ranges), 0, 40 * 2 * 7);
+        MemorySegment actual = attended(TornadoDevices.open(id, DeviceOptions.defaults()), attend, style, ranges);
+        assertThat(Values.error(expected, actual)).isLessThan(SoftmaxAttention.TOLERANCE);
+    }
+
+    static Stream<Arguments> styles() {
+        return TornadoDevices.list().stream()
+                .map(DeviceInfo::id)
+                .limit(1)
+                .flatMap(id -> Stream.of(KernelStyle.values()).map(style -> Arguments.of(id, style)));
+    }
+
+    private static MemorySegment attended(Device device, Attend attend, KernelStyle style, KeyRanges ranges) {
+        MemorySegment o = Values.filled(40 * 2 * 7, Float.NaN);
+        try (device;
+                AttendPlan plan = attend.prepare(device, 0, Optional.of(style))) {
+            plan.run(new AttendCall(
+                    Values.gaussian(40 * 2 * 12, 1, 1),
+                    Values.gaussian(40 * 2 * 12, 2, 1),
+                    Values.gaussian(40 * 2 * 7, 3, 1),
+                    ranges,
+                    o,
+                    Optional.empty()));
+        }
+        return o;
     }
 }

@@ -98,7 +98,7 @@ public final class GroupSoftmax {
             int key = from + x;
             float score = SoftmaxValues.UNSEEN;
             if (key >= first && key < end) {
-                if (key >= near || SoftmaxValues.isChosen(chosen, key, keyHead, keyHeads, selective) == 1) {
+                if (key + SoftmaxValues.reach(chosen, key, keyHead, keyHeads, selective) >= near) {
                     float total = 0.0f;
                     for (int d = 0; d < depth; d++) {
                         total += queryTile[y * (width + 1) + d] * keyTile[x * (width + 1) + d];

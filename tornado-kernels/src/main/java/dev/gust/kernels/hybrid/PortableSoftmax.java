@@ -66,7 +66,7 @@ public final class PortableSoftmax {
                     for (int t = 0; t < count; t++) {
                         int key = start + t;
                         float score = SoftmaxValues.UNSEEN;
-                        if (key >= near || SoftmaxValues.isChosen(chosen, key, keyHead, keyHeads, selective) == 1) {
+                        if (key + SoftmaxValues.reach(chosen, key, keyHead, keyHeads, selective) >= near) {
                             int at = (key * keyHeads + keyHead) * width;
                             score = scale * SoftmaxValues.product(q, row * width, k, at, width);
                         }

@@ -9,6 +9,9 @@ final class SoftmaxValues {
     /** The score of a key that is not seen; finite, as infinities are undefined under relaxed math. */
     static final float UNSEEN = -3.0e38f;
 
+    /** More than there are keys, and no overflow when added to a key. */
+    private static final int ANYWHERE = 1 << 30;
+
     private SoftmaxValues() {}
 
     static int keyHead(int head, IntArray sizes) {
@@ -17,13 +20,16 @@ final class SoftmaxValues {
         return sizes.get(SoftmaxSizes.TILED) == 1 ? head % keyHeads : head / (heads / keyHeads);
     }
 
-    /** 1 for a key that is seen though it lies before those that are in any case. */
-    static int isChosen(IntArray chosen, int key, int keyHead, int keyHeads, int selective) {
-        int seen = 1;
+    /**
+     * From how far before those that are seen in any case a key is seen: so a key is seen or not by one comparison. Said with
+     * ||, TornadoVM's OpenCL ran the loop under it for keys, too, that neither side was true of.
+     */
+    static int reach(IntArray chosen, int key, int keyHead, int keyHeads, int selective) {
+        int reach = ANYWHERE;
         if (selective == 1) {
-            seen = chosen.get(key * keyHeads + keyHead);
+            reach = chosen.get(key * keyHeads + keyHead) * ANYWHERE;
         }
-        return seen;
+        return reach;
     }
 
     static float product(FloatArray q, int query, FloatArray k, int key, int width) {
