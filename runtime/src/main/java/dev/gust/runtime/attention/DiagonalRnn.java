@@ -121,18 +121,13 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
      * @throws DeviceException if the device cannot run it
      */
     public AttentionPlan prepare(Device device, int tokens, int sequences, int channels, int stateSize, String where) {
-        AttentionSizes sizes = AttentionSizes.of(tokens, sequences, channels, stateSize, 1);
-        if (rule.equals("hgrn") && stateSize != 1) {
-            throw new UsageException("hgrn with a state of " + stateSize, "channels of hgrn have one element");
-        }
-        requireRoom(sizes);
+        AttentionSizes sizes = sizes(tokens, sequences, channels, stateSize);
         RuleEntry entry = entry(rule);
-        var settings = new RuleSettings(Map.of(), sizes, 1, false, HeadMap.INTERLEAVED, Decay.NONE);
         var scratch = new Scratch(tokens);
         try {
             return plan(
                     device,
-                    entry.maker().make(settings, scratch),
+                    entry.maker().make(settings(sizes), scratch),
                     new CallCheck(where, entry, sizes, 1),
                     sizes,
                     scratch);
@@ -140,6 +135,56 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
             scratch.close();
             throw e;
         }
+    }
+
+    /** Whether gradients go back through the rule. */
+    public boolean hasGradient() {
+        return entry(rule).gradient();
+    }
+
+    /**
+     * Makes its gradients ready on a device. Costly: keep the plan. The parameters are those of
+     * {@link #prepare(Device, int, int, int, int, String)}.
+     *
+     * @throws InputException if the sizes are not positive
+     * @throws UsageException if the rule has no gradient, or there is no room for so much
+     * @throws DeviceException if the device cannot run it
+     */
+    public AttentionBackwardPlan prepareBackward(
+            Device device, int tokens, int sequences, int channels, int stateSize, String where) {
+        AttentionSizes sizes = sizes(tokens, sequences, channels, stateSize);
+        RuleEntry entry = entry(rule);
+        var scratch = new Scratch(tokens);
+        try {
+            if (!(entry.maker().make(settings(sizes), scratch) instanceof DifferentiableRule<?, ?> made)) {
+                throw new UsageException("rule " + rule + " has no gradient", "take hgrn");
+            }
+            return RuleBackward.prepare(
+                    device,
+                    made,
+                    new CallCheck(where, entry, sizes, 1),
+                    sizes,
+                    formFor(sizes),
+                    Optional.empty(),
+                    DecayGradient.STATES,
+                    scratch);
+        } catch (RuntimeException e) {
+            scratch.close();
+            throw e;
+        }
+    }
+
+    private AttentionSizes sizes(int tokens, int sequences, int channels, int stateSize) {
+        AttentionSizes sizes = AttentionSizes.of(tokens, sequences, channels, stateSize, 1);
+        if (rule.equals("hgrn") && stateSize != 1) {
+            throw new UsageException("hgrn with a state of " + stateSize, "channels of hgrn have one element");
+        }
+        requireRoom(sizes);
+        return sizes;
+    }
+
+    private static RuleSettings settings(AttentionSizes sizes) {
+        return new RuleSettings(Map.of(), sizes, 1, false, HeadMap.INTERLEAVED, Decay.NONE);
     }
 
     private <X> AttentionPlan plan(
@@ -201,7 +246,9 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
                         DeviceId.Kind.JVM, Support.VALID,
                         DeviceId.Kind.SCALAR, Support.VALID,
                         DeviceId.Kind.EMULATOR, Support.VALID,
-                        DeviceId.Kind.TORNADO, Support.VALID));
+                        DeviceId.Kind.TORNADO, Support.VALID),
+                List.of(),
+                rule.gradient());
     }
 
     /** A tensor that is looked through for what is no number before anything runs. */

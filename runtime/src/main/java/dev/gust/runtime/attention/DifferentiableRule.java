@@ -10,8 +10,13 @@ import java.lang.foreign.MemorySegment;
  * @param <G> where the gradients of those go
  */
 interface DifferentiableRule<X, G> extends AttentionRule<X> {
-    /** The recurrence's gradients, ready on a device. */
-    BackwardPlan<X, G> prepareBackward(Device device, DecayGradient decays);
+    /**
+     * The recurrence's gradients, ready on a device.
+     *
+     * @param form of the recurrence where they are found by it
+     * @param decays how gradients of log decays are found
+     */
+    BackwardPlan<X, G> prepareBackward(Device device, Form form, DecayGradient decays);
 
     /** Whether {@link #outputGradient} asks for what the recurrence wrote. */
     default boolean needsOutput() {

@@ -27,7 +27,7 @@ final class DplrRule implements DifferentiableRule<DplrOperands, DplrGradients> 
     }
 
     @Override
-    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, DecayGradient decays) {
+    public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, Form form, DecayGradient decays) {
         return step().prepareBackward(device, sizes(), decays);
     }
 

@@ -17,11 +17,21 @@ public final class Hgrn {
      * @param form in chunks, kernels scan; the device jvm goes token by token, which is all that a channel has to do
      */
     public static StatePlan<HgrnOperands> prepare(Device device, int tokens, int sequences, int channels, Form form) {
-        DeltaSizes sizes = DeltaSizes.of(tokens, sequences, 1, 1, 1, channels, HeadMap.INTERLEAVED);
+        DeltaSizes sizes = sizes(tokens, sequences, channels);
         return switch (device) {
             case KernelDevice kernels -> HgrnKernels.prepare(kernels, sizes, form);
             case JvmDevice jvm -> new JvmHgrn(jvm, sizes);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
+    }
+
+    /** Makes its gradients ready on a device, as {@link #prepare} does the recurrence. */
+    public static BackwardPlan<HgrnOperands, HgrnGradients> prepareBackward(
+            Device device, int tokens, int sequences, int channels, Form form) {
+        return new HgrnBackward(prepare(device, tokens, sequences, channels, form), sizes(tokens, sequences, channels));
+    }
+
+    private static DeltaSizes sizes(int tokens, int sequences, int channels) {
+        return DeltaSizes.of(tokens, sequences, 1, 1, 1, channels, HeadMap.INTERLEAVED);
     }
 }

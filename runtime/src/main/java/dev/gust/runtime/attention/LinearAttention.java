@@ -233,25 +233,19 @@ public record LinearAttention(
                                         .map(RuleEntry::name)
                                         .collect(Collectors.joining(", ")));
             }
-            return backwardPlan(
-                    device, made, decays, new CallCheck(where, entry, sizes, entry.multiple(settings)), sizes, scratch);
+            return RuleBackward.prepare(
+                    device,
+                    made,
+                    new CallCheck(where, entry, sizes, entry.multiple(settings)),
+                    sizes,
+                    formFor(sizes),
+                    kernels,
+                    decays,
+                    scratch);
         } catch (RuntimeException e) {
             scratch.close();
             throw e;
         }
-    }
-
-    private <X, G> AttentionBackwardPlan backwardPlan(
-            Device device,
-            DifferentiableRule<X, G> made,
-            DecayGradient decays,
-            CallCheck check,
-            AttentionSizes sizes,
-            Scratch scratch) {
-        BackwardPlan<X, G> plan = made.prepareBackward(device, decays);
-        Optional<StatePlan<X>> forward =
-                made.needsOutput() ? Optional.of(made.prepare(device, formFor(sizes), kernels)) : Optional.empty();
-        return new RuleBackward<>(check, sizes, made, plan, forward, scratch);
     }
 
     /**

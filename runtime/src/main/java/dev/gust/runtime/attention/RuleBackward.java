@@ -1,6 +1,8 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.formats.InputException;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,8 +24,28 @@ final class RuleBackward<X, G> implements AttentionBackwardPlan {
     private final Scratch scratch;
     private boolean closed;
 
-    /** @param scratch the rule's; closed with the plan */
-    RuleBackward(
+    /**
+     * Makes it ready.
+     *
+     * @param form of the recurrence, where it runs too
+     * @param scratch the rule's; closed with the plan
+     */
+    static <X, G> AttentionBackwardPlan prepare(
+            Device device,
+            DifferentiableRule<X, G> rule,
+            CallCheck check,
+            AttentionSizes sizes,
+            Form form,
+            Optional<KernelStyle> kernels,
+            DecayGradient decays,
+            Scratch scratch) {
+        BackwardPlan<X, G> plan = rule.prepareBackward(device, form, decays);
+        Optional<StatePlan<X>> forward =
+                rule.needsOutput() ? Optional.of(rule.prepare(device, form, kernels)) : Optional.empty();
+        return new RuleBackward<>(check, sizes, rule, plan, forward, scratch);
+    }
+
+    private RuleBackward(
             CallCheck check,
             AttentionSizes sizes,
             DifferentiableRule<X, G> rule,
