@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,11 +51,15 @@ class EncoderCommandsTest {
         assertThat(report.path("layers")).hasSize(6);
         Map<String, SampleModel.Stored> stored = SampleModel.stored(out);
         assertThat(stored).hasSize(18);
-        assertThat(stored.get(QUERY + ".gram").shape()).isEqualTo(Shape.of(64, 64));
-        assertThat(stored.get("encoder.layer.0.output.dense.gram").shape()).isEqualTo(Shape.of(96, 96));
-        assertThat(stored.get(QUERY + ".amax").shape()).isEqualTo(Shape.of(64));
+        assertThat(shape(stored, QUERY + ".gram")).isEqualTo(Shape.of(64, 64));
+        assertThat(shape(stored, "encoder.layer.0.output.dense.gram")).isEqualTo(Shape.of(96, 96));
+        assertThat(shape(stored, QUERY + ".amax")).isEqualTo(Shape.of(64));
         assertThat(stored.get(QUERY + ".count"))
                 .isEqualTo(new SampleModel.Stored(DType.I64, Shape.of(1), "1e00000000000000"));
+    }
+
+    private static Shape shape(Map<String, SampleModel.Stored> stored, String name) {
+        return Objects.requireNonNull(stored.get(name), name).shape();
     }
 
     /** Devices agree, and plain Java's sums are the same bits with any number of threads. */
