@@ -102,6 +102,34 @@ class EncoderCommandsTest {
         assertThat(overall.path("min").asDouble()).isEqualTo(overall.path("p1").asDouble());
     }
 
+    /** What calibrate writes is what lowrank reads, and what lowrank writes runs again. */
+    @Test
+    void lowRankFactorsAreCalibratedAndEvaluated() {
+        Gust.run("calibrate", model, out, "--text", text, "--device", "jvm").isDone();
+        Path factors = folder.resolve("factors");
+        Gust.run("lowrank", model, factors, "--rank", 3, "--method", "whitened", "--calibration", out, "--quiet")
+                .isDone();
+        Path residual = folder.resolve("residual");
+        Gust.run("lowrank", model, residual, "--rank", 8, "--scheme", "int8", "--residual", "int8", "--quiet")
+                .isDone();
+        double[] least = new double[2];
+        for (int i = 0; i < least.length; i++) {
+            Path b = i == 0 ? factors : residual;
+            least[i] = Gust.run("evaluate", model, b, "--text", text, "--device", "jvm", "--json")
+                    .isDone()
+                    .json()
+                    .path("overall")
+                    .path("min")
+                    .asDouble();
+        }
+        assertThat(least[0]).isBetween(0.9, 0.999999);
+        assertThat(least[1]).isBetween(least[0], 1.0);
+        Path again = folder.resolve("again.safetensors");
+        Gust.run("calibrate", factors, again, "--text", text, "--device", "jvm").isDone();
+        assertThat(SampleModel.stored(again).keySet())
+                .isEqualTo(SampleModel.stored(out).keySet());
+    }
+
     @Test
     void theTokenizerMayBeTheOtherModels() throws IOException {
         Path single = folder.resolve("elsewhere/model.gguf");
