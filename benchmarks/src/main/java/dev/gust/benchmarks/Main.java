@@ -76,7 +76,8 @@ public final class Main {
                         rest.length > 1 ? Double.parseDouble(rest[1]) : 4,
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
             case "sentences" ->
-                BrownSentences.of(Path.of(rest[0]), Integer.parseInt(rest[1]), 0).forEach(System.out::println);
+                BrownSentences.of(Path.of(rest[0]), Integer.parseInt(rest[1]), 0)
+                        .forEach(System.out::println);
             case "evaluate" -> EncoderEvaluation.print(rest);
             default -> {
                 System.err.println("usage: one of");

@@ -35,11 +35,7 @@ record EncoderLayer(
      * @param module {@code encoder.layer.N}
      */
     static EncoderLayer load(
-            Device device,
-            EncoderTensors tensors,
-            String module,
-            EncoderSizes sizes,
-            EncoderOptions options) {
+            Device device, EncoderTensors tensors, String module, EncoderSizes sizes, EncoderOptions options) {
         var opened = new ArrayList<AutoCloseable>();
         int hidden = sizes.hidden();
         var loader = new Loader(device, tensors, module, sizes, options, opened);

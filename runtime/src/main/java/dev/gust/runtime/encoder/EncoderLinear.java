@@ -43,10 +43,7 @@ record EncoderLinear(String name, int in, MemorySegment bias, MatmulPlan product
         requireNoOrphan(tensors, name);
         if (!weight.shape().equals(Shape.of(out, in))) {
             throw InputException.ofTensor(
-                    tensors.location(),
-                    weight.name(),
-                    "is " + weight.shape(),
-                    "give it as [" + out + ", " + in + "]");
+                    tensors.location(), weight.name(), "is " + weight.shape(), "give it as [" + out + ", " + in + "]");
         }
         MemorySegment bias = tensors.bias(module, out);
         MatmulPlan product = weight.encoding() instanceof TensorEncoding.LowRank

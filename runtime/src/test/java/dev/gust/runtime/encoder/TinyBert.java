@@ -110,8 +110,7 @@ final class TinyBert {
                 var info = new TensorInfo(prefix + name, DType.F32, shape);
                 tensors.add(Tensor.view(
                         info,
-                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, of(name))
-                                .asSlice(0, info.byteSize())));
+                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, of(name)).asSlice(0, info.byteSize())));
             });
             TensorFiles.write(file, tensors);
         }
