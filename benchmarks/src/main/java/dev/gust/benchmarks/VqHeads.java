@@ -107,8 +107,7 @@ final class VqHeads {
         try (Arena scratch = Arena.ofShared()) {
             TrainedHead head = TrainedHead.train(TrainingRun.on(device, scratch), x, form.request());
             var tensors = new ArrayList<>(head.tensors());
-            tensors.add(Tensor.view(
-                    new TensorInfo("weight", DType.F32, Shape.of(x.count(), x.length())), x.data()));
+            tensors.add(Tensor.view(new TensorInfo("weight", DType.F32, Shape.of(x.count(), x.length())), x.data()));
             TensorFiles.write(
                     file, tensors, Map.of(HeadMetadata.KEY, head.settings().toString()));
             return head.relativeError();

@@ -3,7 +3,7 @@ package dev.gust.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.model.TensorFiles;
-import dev.gust.quantization.calibration.Calibration;
+import dev.gust.quantization.calibration.Calibrator;
 import dev.gust.quantization.pipeline.Progress;
 import dev.gust.quantization.text.TextLines;
 import dev.gust.quantization.text.TextTokenizer;
@@ -53,7 +53,7 @@ final class CalibrateCommand implements Callable<Integer> {
                 Encoder encoder =
                         Encoder.load(device, model.logical(), model.input().config(), options);
                 TextTokenizer tokenizer = text.tokenizer(Map.of(in, model.input()), encoder);
-                Calibration calibration = new Calibration(in, encoder, common.threads)) {
+                Calibrator calibration = new Calibrator(in, encoder, common.threads)) {
             var batches = new TokenBatches(lines, tokenizer, encoder.tokens(), text.maxTokens);
             Progress progress = common.progress();
             progress.begin("calibrate", lines.byteSize());
@@ -68,7 +68,7 @@ final class CalibrateCommand implements Callable<Integer> {
         return ExitCodes.DONE;
     }
 
-    private void report(Device device, TokenBatches batches, Calibration calibration) {
+    private void report(Device device, TokenBatches batches, Calibrator calibration) {
         if (common.json) {
             ObjectNode root = JsonNodeFactory.instance.objectNode();
             root.put("in", in);

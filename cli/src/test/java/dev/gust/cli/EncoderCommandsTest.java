@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,11 +51,15 @@ class EncoderCommandsTest {
         assertThat(report.path("layers")).hasSize(6);
         Map<String, SampleModel.Stored> stored = SampleModel.stored(out);
         assertThat(stored).hasSize(18);
-        assertThat(stored.get(QUERY + ".gram").shape()).isEqualTo(Shape.of(64, 64));
-        assertThat(stored.get("encoder.layer.0.output.dense.gram").shape()).isEqualTo(Shape.of(96, 96));
-        assertThat(stored.get(QUERY + ".amax").shape()).isEqualTo(Shape.of(64));
+        assertThat(shape(stored, QUERY + ".gram")).isEqualTo(Shape.of(64, 64));
+        assertThat(shape(stored, "encoder.layer.0.output.dense.gram")).isEqualTo(Shape.of(96, 96));
+        assertThat(shape(stored, QUERY + ".amax")).isEqualTo(Shape.of(64));
         assertThat(stored.get(QUERY + ".count"))
                 .isEqualTo(new SampleModel.Stored(DType.I64, Shape.of(1), "1e00000000000000"));
+    }
+
+    private static Shape shape(Map<String, SampleModel.Stored> stored, String name) {
+        return Objects.requireNonNull(stored.get(name), name).shape();
     }
 
     /** Devices agree, and plain Java's sums are the same bits with any number of threads. */
@@ -72,7 +77,8 @@ class EncoderCommandsTest {
 
     @Test
     void textMayBeLeftOut() {
-        JsonNode report = Gust.run("calibrate", model, out, "--text", text, "--max-tokens", 11, "--device", "jvm", "--json")
+        JsonNode report = Gust.run(
+                        "calibrate", model, out, "--text", text, "--max-tokens", 11, "--device", "jvm", "--json")
                 .isDone()
                 .json();
         assertThat(report.path("tokens").asInt()).isEqualTo(11);
@@ -97,6 +103,34 @@ class EncoderCommandsTest {
         assertThat(overall.path("min").asDouble()).isEqualTo(overall.path("p1").asDouble());
     }
 
+    /** What calibrate writes is what lowrank reads, and what lowrank writes runs again. */
+    @Test
+    void lowRankFactorsAreCalibratedAndEvaluated() {
+        Gust.run("calibrate", model, out, "--text", text, "--device", "jvm").isDone();
+        Path factors = folder.resolve("factors");
+        Gust.run("lowrank", model, factors, "--rank", 3, "--method", "whitened", "--calibration", out, "--quiet")
+                .isDone();
+        Path residual = folder.resolve("residual");
+        Gust.run("lowrank", model, residual, "--rank", 8, "--scheme", "int8", "--residual", "int8", "--quiet")
+                .isDone();
+        double[] least = new double[2];
+        for (int i = 0; i < least.length; i++) {
+            Path b = i == 0 ? factors : residual;
+            least[i] = Gust.run("evaluate", model, b, "--text", text, "--device", "jvm", "--json")
+                    .isDone()
+                    .json()
+                    .path("overall")
+                    .path("min")
+                    .asDouble();
+        }
+        assertThat(least[0]).isBetween(0.9, 0.999999);
+        assertThat(least[1]).isBetween(least[0], 1.0);
+        Path again = folder.resolve("again.safetensors");
+        Gust.run("calibrate", factors, again, "--text", text, "--device", "jvm").isDone();
+        assertThat(SampleModel.stored(again).keySet())
+                .isEqualTo(SampleModel.stored(out).keySet());
+    }
+
     @Test
     void theTokenizerMayBeTheOtherModels() throws IOException {
         Path single = folder.resolve("elsewhere/model.gguf");
@@ -109,7 +143,16 @@ class EncoderCommandsTest {
                 .isDone()
                 .json();
         assertThat(report.path("sentences")).hasSize(2);
-        Gust.run("calibrate", single, out, "--text", text, "--device", "jvm", "--tokenizer", model.resolve("tokenizer.json"))
+        Gust.run(
+                        "calibrate",
+                        single,
+                        out,
+                        "--text",
+                        text,
+                        "--device",
+                        "jvm",
+                        "--tokenizer",
+                        model.resolve("tokenizer.json"))
                 .isDone();
         Files.copy(model.resolve("tokenizer.json"), single.resolveSibling("tokenizer.json"));
         Gust.run("calibrate", single, out, "--text", text, "--device", "jvm").isDone();
@@ -117,9 +160,14 @@ class EncoderCommandsTest {
 
     @Test
     void aModelIsLikeItself() {
-        Gust.Result same = Gust.run("evaluate", model, model, "--text", text, "--device", "jvm", "--min-cosine", 0.999999);
-        assertThat(same.isDone().out()).contains("1.000000").contains("The cat sat on the mat.").contains("1 lines cut");
-        JsonNode first = Gust.run("evaluate", model, model, "--text", text, "--pooling", "first", "--device", "scalar", "--json")
+        Gust.Result same =
+                Gust.run("evaluate", model, model, "--text", text, "--device", "jvm", "--min-cosine", 0.999999);
+        assertThat(same.isDone().out())
+                .contains("1.000000")
+                .contains("The cat sat on the mat.")
+                .contains("1 lines cut");
+        JsonNode first = Gust.run(
+                        "evaluate", model, model, "--text", text, "--pooling", "first", "--device", "scalar", "--json")
                 .isDone()
                 .json();
         assertThat(first.path("overall").path("min").asDouble()).isCloseTo(1, within(1e-9));
@@ -158,8 +206,7 @@ class EncoderCommandsTest {
     }
 
     private void refuse(int code, String part, Path in, Object... options) {
-        Gust.run("calibrate", in, out, "--device", "jvm", List.of(options))
-                .failed(code, part);
+        Gust.run("calibrate", in, out, "--device", "jvm", List.of(options)).failed(code, part);
         Gust.assertNothingLeft(out);
     }
 }

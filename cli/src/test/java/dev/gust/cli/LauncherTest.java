@@ -170,6 +170,8 @@ class LauncherTest {
                 List.of("devices", "--device", "jvm"),
                 List.of("--debug", "doctor"),
                 List.of("op", "matmul"),
+                List.of("calibrate", "in", "out"),
+                List.of("evaluate", "a", "b", "--device", "tornado"),
                 List.of("op", "matmul", "--device", "auto"),
                 List.of("op", "matmul", "--device=tornado:0:1"));
         for (List<String> args : with) {

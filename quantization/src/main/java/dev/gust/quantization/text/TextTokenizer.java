@@ -50,15 +50,17 @@ public final class TextTokenizer implements AutoCloseable {
         if (!Files.isRegularFile(file)) {
             throw InputException.of(name, "there is no such file", "name a model's tokenizer.json");
         }
-        NativeTokenizers.prepare();
         try {
             if (Files.size(file) > MOST_BYTES) {
                 throw InputException.of(
                         name, "has " + Files.size(file) + " bytes, more than any tokenizer", "name a tokenizer.json");
             }
+            NativeTokenizers.prepare();
             try (InputStream in = Files.newInputStream(file)) {
                 return new TextTokenizer(HuggingFaceTokenizer.newInstance(
                         in, Map.of("truncation", "true", "padding", "false", "maxLength", String.valueOf(most))));
+            } finally {
+                NativeTokenizers.discard();
             }
         } catch (InputException e) {
             throw e;
@@ -68,8 +70,6 @@ public final class TextTokenizer implements AutoCloseable {
             throw new UsageException(
                     "the tokenizer library has nothing for this system: " + reason(e),
                     "use Linux on x86-64 or arm64, macOS on arm64, or Windows on x86-64");
-        } finally {
-            NativeTokenizers.discard();
         }
     }
 

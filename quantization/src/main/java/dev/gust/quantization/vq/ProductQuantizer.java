@@ -101,7 +101,9 @@ public final class ProductQuantizer {
     private static void requireEntries(Vectors x, KMeansOptions options) {
         if (options.codes() > MOST_ENTRIES) {
             throw InputException.of(
-                    "a codebook", "cannot have " + options.codes() + " entries", "ask for " + MOST_ENTRIES + " at most");
+                    "a codebook",
+                    "cannot have " + options.codes() + " entries",
+                    "ask for " + MOST_ENTRIES + " at most");
         }
         if (options.codes() >= x.count()) {
             throw InputException.of(
@@ -121,8 +123,7 @@ public final class ProductQuantizer {
      * @param width W
      * @param error the sum of squared differences from the rows
      */
-    public record Codes(
-            MemorySegment codebooks, MemorySegment codes, int parts, int entries, int width, double error) {
+    public record Codes(MemorySegment codebooks, MemorySegment codes, int parts, int entries, int width, double error) {
         static Codes room(Arena memory, int rows, int parts, int entries, int width) {
             return new Codes(
                     memory.allocate(4L * parts * entries * width, 64),

@@ -119,8 +119,14 @@ public record TrainedHead(
             }
             case LOWRANK -> {
                 LowRankRows rows = LowRankRows.of(run, x, request.rankFor(x.length()));
-                parts.add(tensor("factor_a", DType.F32, rows.a().data(), x.count(), rows.b().count()));
-                parts.add(tensor("factor_b", DType.F32, rows.b().data(), rows.b().count(), x.length()));
+                parts.add(tensor(
+                        "factor_a",
+                        DType.F32,
+                        rows.a().data(),
+                        x.count(),
+                        rows.b().count()));
+                parts.add(
+                        tensor("factor_b", DType.F32, rows.b().data(), rows.b().count(), x.length()));
                 settings.put("rank", rows.b().count());
                 yield screen(parts, settings, rows.error(), squares);
             }

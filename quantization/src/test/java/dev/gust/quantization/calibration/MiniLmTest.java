@@ -145,7 +145,7 @@ class MiniLmTest {
         Path text = Files.writeString(folder.resolve("text"), String.join("\n", TEXTS.subList(1, 4)) + "\n\n");
         Path out = folder.resolve("sums.safetensors");
         try (TextLines lines = TextLines.open(text);
-                var calibration = new Calibration(LOCATION, encoder, 0)) {
+                var calibration = new Calibrator(LOCATION, encoder, 0)) {
             var batches = new TokenBatches(lines, tokenizer, 30, Long.MAX_VALUE);
             calibration.add(batches, Progress.NONE);
             assertThat(batches.lines()).isEqualTo(3);

@@ -47,7 +47,7 @@ public final class Encoder implements AutoCloseable {
     private final List<AutoCloseable> opened;
     private boolean closed;
 
-    private Encoder(Device device, LogicalModel model, EncoderSizes sizes, EncoderOptions options, Parts parts) {
+    private Encoder(Device device, EncoderSizes sizes, EncoderOptions options, Parts parts) {
         this.sizes = sizes;
         this.options = options;
         this.memory = parts.memory();
@@ -67,7 +67,7 @@ public final class Encoder implements AutoCloseable {
         this.shared = parts.keep(SharedPlans.prepare(device, sizes, options));
         var loaded = new ArrayList<EncoderLayer>();
         for (int i = 0; i < sizes.layers(); i++) {
-            loaded.add(parts.keep(EncoderLayer.load(device, tensors, EncoderSizes.layer(i), sizes, options, memory)));
+            loaded.add(parts.keep(EncoderLayer.load(device, tensors, EncoderSizes.layer(i), sizes, options)));
         }
         this.layers = List.copyOf(loaded);
         this.pooler = tensors.find("pooler.dense.bias").map(_ -> tensors.name("pooler.dense"));
@@ -144,7 +144,7 @@ public final class Encoder implements AutoCloseable {
             EncoderConfig read = EncoderConfig.of(
                     tensors.location(), config, (int) tensors.words().columns());
             EncoderSizes sizes = EncoderSizes.of(tensors, read);
-            var encoder = new Encoder(device, model, sizes, options, new Parts(tensors, memory, opened));
+            var encoder = new Encoder(device, sizes, options, new Parts(tensors, memory, opened));
             opened.add(memory::close);
             opened.add(behind);
             return encoder;

@@ -3,7 +3,6 @@ package dev.gust.runtime.encoder;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.layer.Norm;
 import dev.gust.runtime.layer.NormPlan;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,15 +35,10 @@ record EncoderLayer(
      * @param module {@code encoder.layer.N}
      */
     static EncoderLayer load(
-            Device device,
-            EncoderTensors tensors,
-            String module,
-            EncoderSizes sizes,
-            EncoderOptions options,
-            Arena memory) {
+            Device device, EncoderTensors tensors, String module, EncoderSizes sizes, EncoderOptions options) {
         var opened = new ArrayList<AutoCloseable>();
         int hidden = sizes.hidden();
-        var loader = new Loader(device, tensors, module, sizes, options, memory, opened);
+        var loader = new Loader(device, tensors, module, sizes, options, opened);
         try {
             return new EncoderLayer(
                     loader.linear("attention.self.query", hidden, hidden),
@@ -67,11 +61,10 @@ record EncoderLayer(
             String module,
             EncoderSizes sizes,
             EncoderOptions options,
-            Arena memory,
             List<AutoCloseable> opened) {
         EncoderLinear linear(String name, int in, int out) {
-            EncoderLinear linear = EncoderLinear.load(
-                    device, tensors, module + "." + name, in, out, options.tokens(), options.products(), memory);
+            EncoderLinear linear =
+                    EncoderLinear.load(device, tensors, module + "." + name, in, out, options.products());
             opened.add(linear);
             return linear;
         }

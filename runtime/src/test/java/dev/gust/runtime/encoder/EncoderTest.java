@@ -85,7 +85,7 @@ class EncoderTest {
         refuses(bert -> bert.without("embeddings.word_embeddings.weight"), c -> {}, "word_embeddings");
         refuses(bert -> bert.without("embeddings.position_embeddings.weight"), c -> {}, "position_embeddings");
         refuses(bert -> bert.without("encoder.layer.1.attention.self.value.weight"), c -> {}, "self.value.weight");
-        refuses(bert -> bert.without("encoder.layer.0.attention.self.key.lowrank_b"), c -> {}, "self.key.lowrank_b");
+        refuses(bert -> bert.without("encoder.layer.0.attention.self.key.lowrank_b"), c -> {}, "self.key.lowrank_a");
         refuses(bert -> bert.without("encoder.layer.1.output.LayerNorm.weight"), c -> {}, "output.LayerNorm.weight");
         refuses(bert -> bert.reshaped("encoder.layer.1.output.dense.weight", 30, 30), c -> {}, "output.dense.weight");
         refuses(bert -> bert.reshaped("encoder.layer.1.output.dense.bias", 29), c -> {}, "output.dense.bias");

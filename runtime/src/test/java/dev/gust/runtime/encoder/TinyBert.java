@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 
 /**
@@ -109,8 +110,7 @@ final class TinyBert {
                 var info = new TensorInfo(prefix + name, DType.F32, shape);
                 tensors.add(Tensor.view(
                         info,
-                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(name))
-                                .asSlice(0, info.byteSize())));
+                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, of(name)).asSlice(0, info.byteSize())));
             });
             TensorFiles.write(file, tensors);
         }
@@ -190,7 +190,7 @@ final class TinyBert {
     }
 
     private double[][] linear(double[][] x, String module) {
-        int out = values.get(module + ".bias").length;
+        int out = of(module + ".bias").length;
         double[][] y = new double[x.length][out];
         for (int t = 0; t < x.length; t++) {
             for (int n = 0; n < out; n++) {
@@ -248,6 +248,10 @@ final class TinyBert {
     }
 
     private float at(String name, int i) {
-        return values.get(name)[i];
+        return of(name)[i];
+    }
+
+    private float[] of(String name) {
+        return Objects.requireNonNull(values.get(name), name);
     }
 }

@@ -41,7 +41,9 @@ final class AllLogits {
                 double screened = search == HeadOptions.Search.EXACT ? full : reference.screened(token);
                 boolean isExact = Math.abs(got - full) < 1e-4 * (1 + Math.abs(full));
                 if (exact.contains(token)) {
-                    assertThat(isExact).as("token %d: %f for %f", token, got, full).isTrue();
+                    assertThat(isExact)
+                            .as("token %d: %f for %f", token, got, full)
+                            .isTrue();
                 } else if (call.probes()) {
                     assertThat(got).isEqualTo(Float.NEGATIVE_INFINITY);
                 } else if (!isExact) {

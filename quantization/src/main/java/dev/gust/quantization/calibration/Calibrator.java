@@ -31,7 +31,7 @@ import java.util.Optional;
  * number of threads. What goes into them is float32 of the device's; on the jvm device its last bit may change from run to
  * run, as Java's vector library rounds exponentials and sums of lanes differently before and after it is compiled. What they take, 8·N² bytes for each input that layers share, stays on Java's heap.
  */
-public final class Calibration implements AutoCloseable {
+public final class Calibrator implements AutoCloseable {
     /** What of Java's heap the sums may take. */
     private static final double HEAP_SHARE = 0.75;
 
@@ -48,7 +48,7 @@ public final class Calibration implements AutoCloseable {
      * @param model its name, for errors
      * @param threads that sum up; 0 for one to each processor
      */
-    public Calibration(String model, Encoder encoder, int threads) {
+    public Calibrator(String model, Encoder encoder, int threads) {
         this.model = model;
         this.encoder = encoder;
         this.threads = device.threads(threads);
