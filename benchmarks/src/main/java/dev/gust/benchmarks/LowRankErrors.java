@@ -4,7 +4,7 @@ import dev.gust.formats.model.ModelFiles;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.weight.LogicalModel;
 import dev.gust.formats.weight.LogicalTensor;
-import dev.gust.quantization.lowrank.Calibration;
+import dev.gust.quantization.lowrank.CalibrationFile;
 import dev.gust.quantization.lowrank.Decomposer;
 import dev.gust.quantization.lowrank.DenseAlgebra;
 import dev.gust.quantization.lowrank.Factorization;
@@ -48,8 +48,8 @@ final class LowRankErrors {
         List<String> ranks = other ? rest.subList(1, rest.size()) : rest;
         int[] wanted = (ranks.isEmpty() ? USUAL : ranks).stream().mapToInt(Integer::parseInt).toArray();
         try (ModelInput input = ModelFiles.open(model);
-                Calibration calibration = Calibration.open(file);
-                Calibration judging = Calibration.open(other ? rest.getFirst() : file);
+                CalibrationFile calibration = CalibrationFile.open(file);
+                CalibrationFile judging = CalibrationFile.open(other ? rest.getFirst() : file);
                 Device device = Devices.open(DeviceId.JVM)) {
             LogicalModel logical = LogicalModel.of(input.source(), Optional.empty());
             List<LogicalTensor> layers = logical.tensors().stream()
