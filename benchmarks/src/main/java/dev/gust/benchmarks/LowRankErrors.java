@@ -46,7 +46,8 @@ final class LowRankErrors {
     static void print(String model, String file, List<String> rest) {
         boolean other = !rest.isEmpty() && !rest.getFirst().chars().allMatch(Character::isDigit);
         List<String> ranks = other ? rest.subList(1, rest.size()) : rest;
-        int[] wanted = (ranks.isEmpty() ? USUAL : ranks).stream().mapToInt(Integer::parseInt).toArray();
+        int[] wanted = (ranks.isEmpty() ? USUAL : ranks)
+                .stream().mapToInt(Integer::parseInt).toArray();
         try (ModelInput input = ModelFiles.open(model);
                 CalibrationFile calibration = CalibrationFile.open(file);
                 CalibrationFile judging = CalibrationFile.open(other ? rest.getFirst() : file);

@@ -86,8 +86,8 @@ public final class CalibrationFile implements AutoCloseable {
         }
         try (Tensor tensor = input.source().open(info.name())) {
             MemorySegment floats = tensor.data();
-            Matrix matrix = Matrix.of(
-                    floats, (int) (shape.elements() / shape.columns()), Math.toIntExact(shape.columns()));
+            Matrix matrix =
+                    Matrix.of(floats, (int) (shape.elements() / shape.columns()), Math.toIntExact(shape.columns()));
             for (double v : matrix.values()) {
                 if (!Double.isFinite(v)) {
                     throw bad(info.name(), "holds NaN or infinity");

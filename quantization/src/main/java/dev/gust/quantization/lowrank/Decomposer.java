@@ -59,7 +59,9 @@ public final class Decomposer {
             case RANDOMIZED -> false;
             case AUTO -> most <= SMALL || sketch > most / 2;
         };
-        return exact ? algebra.svd(matrix.small()).truncated(k) : randomized(matrix, sketch).truncated(k);
+        return exact
+                ? algebra.svd(matrix.small()).truncated(k)
+                : randomized(matrix, sketch).truncated(k);
     }
 
     /** left · right [m, n] of [m, k] and [k, n], on the device. */

@@ -77,7 +77,6 @@ public final class EjmlAlgebra implements DenseAlgebra {
             return Optional.empty();
         }
         DMatrixRMaj lower = cholesky.getT(null);
-        return Optional.of(
-                new Matrix(lower.numRows, lower.numCols, Arrays.copyOf(lower.data, lower.getNumElements())));
+        return Optional.of(new Matrix(lower.numRows, lower.numCols, Arrays.copyOf(lower.data, lower.getNumElements())));
     }
 }

@@ -69,7 +69,13 @@ public record Matrix(int rows, int columns, double[] values) {
         Matrix product = zeros(rows, right.columns);
         for (int i = 0; i < rows; i++) {
             for (int p = 0; p < columns; p++) {
-                add(product.values, i * right.columns, values[i * columns + p], right.values, p * right.columns, right.columns);
+                add(
+                        product.values,
+                        i * right.columns,
+                        values[i * columns + p],
+                        right.values,
+                        p * right.columns,
+                        right.columns);
             }
         }
         return product;

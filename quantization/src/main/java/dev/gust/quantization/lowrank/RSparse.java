@@ -110,13 +110,11 @@ public record RSparse(Factors factors, double[] scales, double threshold) {
     public static RSparse prepare(
             FloatMatrix w, double sparsity, double alpha, LayerInputs inputs, Decomposer decomposer) {
         double channels = w.columns() * (1 - sparsity) * alpha;
-        int rank = Math.clamp(
-                rank(w.rows(), w.columns(), sparsity, channels), 1, Math.min(w.rows(), w.columns()));
+        int rank = Math.clamp(rank(w.rows(), w.columns(), sparsity, channels), 1, Math.min(w.rows(), w.columns()));
         Svd svd = decomposer.svd(w, rank);
         double[] scales = scales(svd);
         Matrix a = svd.u().scaleColumns(svd.s());
-        var factors =
-                new Factors(a, svd.vt(), svd.s(), Factors.share(svd.s(), w.energy()), 0, svd.library());
+        var factors = new Factors(a, svd.vt(), svd.s(), Factors.share(svd.s(), w.energy()), 0, svd.library());
         return new RSparse(factors, scales, threshold(inputs, scales, quantile(sparsity, alpha)));
     }
 }

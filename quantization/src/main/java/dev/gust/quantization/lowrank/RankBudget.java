@@ -55,7 +55,9 @@ public final class RankBudget {
             throw new UsageException(
                     "the least ranks of " + layers.size() + " layers take more than the budget",
                     String.format(
-                            java.util.Locale.ROOT, "allow a share of at least %.4f", Math.ceil(spent / all * 1e4) / 1e4));
+                            java.util.Locale.ROOT,
+                            "allow a share of at least %.4f",
+                            Math.ceil(spent / all * 1e4) / 1e4));
         }
         var queue = new PriorityQueue<Offer>();
         for (int i = 0; i < ranks.length; i++) {
@@ -95,7 +97,8 @@ public final class RankBudget {
         static Offer next(Layer layer, int index, int rank) {
             boolean pays = rank + layer.step() <= layer.mostThatPays();
             int end = pays ? rank + layer.step() : layer.spectrum().length;
-            double gain = squares(layer.spectrum(), rank, end) / Math.max(Double.MIN_NORMAL, squares(layer.spectrum(), 0, layer.spectrum().length));
+            double gain = squares(layer.spectrum(), rank, end)
+                    / Math.max(Double.MIN_NORMAL, squares(layer.spectrum(), 0, layer.spectrum().length));
             double cost = pays ? layer.step() * layer.perRank() : layer.dense() - rank * layer.perRank();
             return new Offer(index, pays ? end : Integer.MAX_VALUE, gain, cost);
         }

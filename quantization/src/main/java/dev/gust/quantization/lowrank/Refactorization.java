@@ -44,8 +44,8 @@ public record Refactorization(Decomposer decomposer) {
     /** The weight with an adapter's update in it: W + scale · B·A. */
     public FloatMatrix merge(FloatMatrix w, Adapter adapter, double scale, Arena memory) {
         requireFit(w, adapter.b().rows(), adapter.a().columns());
-        FloatMatrix update = decomposer.product(
-                FloatMatrix.of(adapter.b(), memory), FloatMatrix.of(adapter.a(), memory), memory);
+        FloatMatrix update =
+                decomposer.product(FloatMatrix.of(adapter.b(), memory), FloatMatrix.of(adapter.a(), memory), memory);
         return w.plus(update, scale, memory);
     }
 

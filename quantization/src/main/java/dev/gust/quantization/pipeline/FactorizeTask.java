@@ -134,8 +134,7 @@ public record FactorizeTask(
                 "choose another --method, or store the model as F32 first (gust dequantize)");
     }
 
-    private record Open(
-            Arena memory, FloatMatrix weight, FloatMatrix restored, Map<TensorInfo, MemorySegment> bytes)
+    private record Open(Arena memory, FloatMatrix weight, FloatMatrix restored, Map<TensorInfo, MemorySegment> bytes)
             implements OpenTask {
         @Override
         public ErrorSums run(RowRange rows, ScratchBuffers scratch, Sink sink) {
@@ -144,7 +143,8 @@ public record FactorizeTask(
             }
             long first = rows.first() * weight.columns() * Float.BYTES;
             long size = rows.count() * weight.columns() * Float.BYTES;
-            return ErrorSums.of(weight.values().asSlice(first, size), restored.values().asSlice(first, size));
+            return ErrorSums.of(
+                    weight.values().asSlice(first, size), restored.values().asSlice(first, size));
         }
 
         @Override

@@ -122,7 +122,7 @@ public final class LowRankPlanner {
         if (ranks.isEmpty()) {
             String why = candidates.stream()
                     .findFirst()
-                    .map(t -> t.name() + ": " + decisions.get(t).reason())
+                    .flatMap(t -> Optional.ofNullable(decisions.get(t)).map(d -> t.name() + ": " + d.reason()))
                     .orElse("no weight was chosen");
             throw InputException.of(
                     model.source().location(),
@@ -138,7 +138,8 @@ public final class LowRankPlanner {
                 request.residual().map(QuantizationRequest.Aim::label),
                 ranks,
                 dense);
-        String options = request + " " + factorization.alpha() + calibration.map(c -> " " + c.identity()).orElse("");
+        String options = request + " " + factorization.alpha()
+                + calibration.map(c -> " " + c.identity()).orElse("");
         return new OutputAssembly(input, model, target).assembleLowRank(tasks, config, names, options);
     }
 
@@ -221,11 +222,11 @@ public final class LowRankPlanner {
         int rounded = (int) Math.min(Math.ceilDiv(wanted, step) * (long) step, most / step * step);
         if (rounded == 0) {
             return new Decision(
-                    0, factorForm(tensor).label() + " takes ranks in steps of " + step + ", and up to " + most + " pay");
+                    0,
+                    factorForm(tensor).label() + " takes ranks in steps of " + step + ", and up to " + most + " pay");
         }
         return new Decision(
-                rounded,
-                rounded == wanted ? "" : factorForm(tensor).label() + " takes ranks in steps of " + step);
+                rounded, rounded == wanted ? "" : factorForm(tensor).label() + " takes ranks in steps of " + step);
     }
 
     private Map<LogicalTensor, double[]> spectra(List<LogicalTensor> candidates) {
@@ -243,7 +244,9 @@ public final class LowRankPlanner {
                     LayerInputs inputs = request.method().isCalibrated()
                             ? calibration
                                     .orElseThrow()
-                                    .layer(layer(tensor), Math.toIntExact(tensor.shape().dim(1)))
+                                    .layer(
+                                            layer(tensor),
+                                            Math.toIntExact(tensor.shape().dim(1)))
                             : LayerInputs.UNKNOWN;
                     spectra.put(tensor, factorization.spectrum(WholeWeight.read(model, tensor, memory), inputs));
                 }
@@ -277,14 +280,14 @@ public final class LowRankPlanner {
         int i = 0;
         for (LogicalTensor tensor : spectra.keySet()) {
             int rank = ranks[i++];
-            decisions.put(
-                    tensor, new Decision(rank, rank > 0 ? "" : "no rank that pays is enough: stays one weight"));
+            decisions.put(tensor, new Decision(rank, rank > 0 ? "" : "no rank that pays is enough: stays one weight"));
         }
     }
 
     /** Bytes of a rank's part of both factors, with its part of scales. */
     private double bytesPerRank(LogicalTensor tensor, long rank) {
-        long most = Math.max(rank, factorForm(tensor).rankStep(tensor.shape().dim(0)).orElseThrow());
+        long most = Math.max(
+                rank, factorForm(tensor).rankStep(tensor.shape().dim(0)).orElseThrow());
         MatrixForm form = factorForm(tensor);
         var stored = new ArrayList<>(form.stored("a", Shape.of(tensor.shape().dim(0), most)));
         stored.addAll(form.stored("b", Shape.of(most, tensor.shape().dim(1))));

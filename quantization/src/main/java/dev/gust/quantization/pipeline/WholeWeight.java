@@ -20,7 +20,9 @@ public final class WholeWeight {
      */
     public static FloatMatrix read(LogicalModel model, LogicalTensor tensor, Arena memory) {
         FloatMatrix matrix = FloatMatrix.allocate(
-                Math.toIntExact(tensor.shape().dim(0)), Math.toIntExact(tensor.shape().dim(1)), memory);
+                Math.toIntExact(tensor.shape().dim(0)),
+                Math.toIntExact(tensor.shape().dim(1)),
+                memory);
         long rowBytes = tensor.shape().columns() * Float.BYTES;
         try (WeightReader reader = model.read(tensor);
                 var scratch = new ScratchBuffers()) {

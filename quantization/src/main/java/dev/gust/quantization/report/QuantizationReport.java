@@ -108,7 +108,9 @@ public record QuantizationReport(
     /** The same report with what is to be said of factors, by tensor name. */
     public QuantizationReport with(Map<String, LowRankFigures> figures) {
         List<TensorRow> rows = tensors.stream()
-                .map(row -> Optional.ofNullable(figures.get(row.name())).map(row::with).orElse(row))
+                .map(row -> Optional.ofNullable(figures.get(row.name()))
+                        .map(row::with)
+                        .orElse(row))
                 .toList();
         return new QuantizationReport(verb, input, output, settings, planned, seconds, rows, totals);
     }

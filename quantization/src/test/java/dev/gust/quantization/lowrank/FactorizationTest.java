@@ -44,8 +44,7 @@ class FactorizationTest {
     }
 
     private static LayerInputs known(Matrix x) {
-        return new LayerInputs(
-                Optional.of(Spectra.product(x, Spectra.transposed(x))), Optional.empty(), x.columns());
+        return new LayerInputs(Optional.of(Spectra.product(x, Spectra.transposed(x))), Optional.empty(), x.columns());
     }
 
     private Factors factors(LowRankMethod method, int rank, LayerInputs inputs) {
@@ -103,8 +102,8 @@ class FactorizationTest {
         var equal = new LayerInputs(Optional.empty(), Optional.of(new Matrix(1, N, constant(3))), 1);
         Factors plain = factors(LowRankMethod.SVD, RANK, LayerInputs.UNKNOWN);
         Factors scaled = factors(LowRankMethod.ASVD, RANK, equal);
-        assertThat(Spectra.norm(Spectra.minus(
-                        Spectra.product(plain.a(), plain.b()), Spectra.product(scaled.a(), scaled.b()))))
+        assertThat(Spectra.norm(
+                        Spectra.minus(Spectra.product(plain.a(), plain.b()), Spectra.product(scaled.a(), scaled.b()))))
                 .isLessThan(1e-5);
     }
 
@@ -180,8 +179,8 @@ class FactorizationTest {
                 .isCloseTo(
                         Spectra.norm(Spectra.product(difference, x)) / Spectra.norm(Spectra.product(w, x)),
                         Percentage.withPercentage(0.01));
-        OutputError none = OutputError.of(
-                Spectra.floats(w, memory), Spectra.floats(w, memory), LayerInputs.UNKNOWN, decomposer);
+        OutputError none =
+                OutputError.of(Spectra.floats(w, memory), Spectra.floats(w, memory), LayerInputs.UNKNOWN, decomposer);
         assertThat(none).isEqualTo(new OutputError(0, Optional.empty()));
         assertThat(none.energyKept()).isOne();
     }

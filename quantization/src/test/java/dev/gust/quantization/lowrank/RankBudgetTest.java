@@ -50,8 +50,7 @@ class RankBudgetTest {
         assertThat((ranks[0] + ranks[1]) * 80).isEqualTo(800);
         assertThat(ranks[1]).isGreaterThan(ranks[0]);
         // The same values: the one whose ranks cost less gets more.
-        ranks = RankBudget.ranks(
-                List.of(layer(40, 40, geometric(40, 0.9)), layer(80, 400, geometric(80, 0.9))), 4000);
+        ranks = RankBudget.ranks(List.of(layer(40, 40, geometric(40, 0.9)), layer(80, 400, geometric(80, 0.9))), 4000);
         assertThat(ranks[0]).isGreaterThan(ranks[1]);
     }
 
@@ -95,7 +94,8 @@ class RankBudgetTest {
                 }
             }
         }
-        assertThat(loss(layers.get(0), ranks[0]) + loss(layers.get(1), ranks[1])).isLessThan(1.05 * least);
+        assertThat(loss(layers.get(0), ranks[0]) + loss(layers.get(1), ranks[1]))
+                .isLessThan(1.05 * least);
     }
 
     private static double loss(Layer layer, int rank) {

@@ -33,7 +33,8 @@ class RefactorizationTest {
     void anAdapterGetsAnOrthonormalA() {
         Adapter orthonormal = refactorization.orthonormal(adapter);
         Spectra.assertOrthonormalRows(orthonormal.a(), 1e-12);
-        assertThat(Spectra.norm(Spectra.minus(update(adapter), update(orthonormal)))).isLessThan(1e-11);
+        assertThat(Spectra.norm(Spectra.minus(update(adapter), update(orthonormal))))
+                .isLessThan(1e-11);
         // B = U·Σ: its columns are orthogonal, the longest first.
         Matrix columns = Spectra.transposed(orthonormal.b());
         assertThat(Spectra.dot(columns, 0, columns, 1)).isLessThan(1e-9);
@@ -50,7 +51,8 @@ class RefactorizationTest {
         var dependent = new Adapter(b, adapter.a());
         Adapter orthonormal = refactorization.orthonormal(dependent);
         Spectra.assertOrthonormalRows(orthonormal.a(), 1e-12);
-        assertThat(Spectra.norm(Spectra.minus(update(dependent), update(orthonormal)))).isLessThan(1e-9);
+        assertThat(Spectra.norm(Spectra.minus(update(dependent), update(orthonormal))))
+                .isLessThan(1e-9);
     }
 
     @Test

@@ -51,8 +51,7 @@ class StructuredTest {
         assertThat(RSparse.threshold(x, scales, 0)).isZero();
 
         // Inputs that are normal: the Gram matrix tells as much as they do.
-        var inputs = new LayerInputs(
-                Optional.of(Spectra.product(Spectra.transposed(x), x)), Optional.empty(), 2000);
+        var inputs = new LayerInputs(Optional.of(Spectra.product(Spectra.transposed(x), x)), Optional.empty(), 2000);
         assertThat(RSparse.threshold(inputs, scales, 0.7)).isCloseTo(seen, Percentage.withPercentage(4));
     }
 
@@ -71,15 +70,16 @@ class StructuredTest {
                 Device jvm = Devices.open(DeviceId.JVM)) {
             Matrix w = Spectra.gaussian(1, 40, 60);
             Matrix x = Spectra.gaussian(2, 60, 300);
-            var inputs = new LayerInputs(
-                    Optional.of(Spectra.product(x, Spectra.transposed(x))), Optional.empty(), 300);
+            var inputs = new LayerInputs(Optional.of(Spectra.product(x, Spectra.transposed(x))), Optional.empty(), 300);
             var decomposer = new Decomposer(jvm, DenseAlgebra.best(), SvdOptions.DEFAULT, 1);
             RSparse prepared = RSparse.prepare(Spectra.floats(w, memory), 0.5, 0.8, inputs, decomposer);
-            assertThat(prepared.factors().rank()).isEqualTo(RSparse.rank(40, 60, 0.5, 24)).isEqualTo(2);
+            assertThat(prepared.factors().rank())
+                    .isEqualTo(RSparse.rank(40, 60, 0.5, 24))
+                    .isEqualTo(2);
             assertThat(prepared.scales()).hasSize(60);
             assertThat(prepared.threshold()).isPositive();
-            assertThatThrownBy(() -> RSparse.prepare(
-                            Spectra.floats(w, memory), 0.5, 0.8, LayerInputs.UNKNOWN, decomposer))
+            assertThatThrownBy(
+                            () -> RSparse.prepare(Spectra.floats(w, memory), 0.5, 0.8, LayerInputs.UNKNOWN, decomposer))
                     .isInstanceOf(UsageException.class);
         }
     }
@@ -87,7 +87,10 @@ class StructuredTest {
     @Test
     void aMonarchMatrixIsFoundAgain() {
         var monarch = new Monarch(
-                Spectra.gaussian(1, 1, 3 * 4 * 2).values(), Spectra.gaussian(2, 1, 2 * 3 * 5).values(), 3, 2);
+                Spectra.gaussian(1, 1, 3 * 4 * 2).values(),
+                Spectra.gaussian(2, 1, 2 * 3 * 5).values(),
+                3,
+                2);
         Matrix w = monarch.product(); // [12, 10]
         assertThat(w.rows()).isEqualTo(12);
         assertThat(w.columns()).isEqualTo(10);
@@ -103,7 +106,10 @@ class StructuredTest {
     @Test
     void aMonarchMatrixIsTwoBlockDiagonalProducts() {
         var monarch = new Monarch(
-                Spectra.gaussian(1, 1, 3 * 4 * 2).values(), Spectra.gaussian(2, 1, 2 * 3 * 5).values(), 3, 2);
+                Spectra.gaussian(1, 1, 3 * 4 * 2).values(),
+                Spectra.gaussian(2, 1, 2 * 3 * 5).values(),
+                3,
+                2);
         double[] x = Spectra.gaussian(3, 1, 10).values();
         double[] y = new double[12];
         for (int j = 0; j < 3; j++) {

@@ -153,8 +153,10 @@ class LowRankPipelineTest {
                 .findFirst()
                 .orElseThrow()
                 .error();
-        assertThat(error(reported)).isBetween(
-                0.999 * error(difference(in, out, Q + ".weight")), 1.001 * error(difference(in, out, Q + ".weight")));
+        assertThat(error(reported))
+                .isBetween(
+                        0.999 * error(difference(in, out, Q + ".weight")),
+                        1.001 * error(difference(in, out, Q + ".weight")));
         assertThat(outcomes)
                 .filteredOn(o -> o.task().source().name().equals("layers.0.thin.weight"))
                 .singleElement()
@@ -185,7 +187,16 @@ class LowRankPipelineTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"int8,,", "fp8,,", "mxfp4,,", "nvfp4,,", "int4,int8,", "'',mxfp4,", "mxfp8,nvfp4,", "fp8-block,fp8-block,"})
+    @CsvSource({
+        "int8,,",
+        "fp8,,",
+        "mxfp4,,",
+        "nvfp4,,",
+        "int4,int8,",
+        "'',mxfp4,",
+        "mxfp8,nvfp4,",
+        "fp8-block,fp8-block,"
+    })
     void factorsAndResidualTakeSchemes(String scheme, String residual) {
         Path in = model();
         Path out = folder.resolve("out");
@@ -193,12 +204,15 @@ class LowRankPipelineTest {
         run(in, out, request(LowRankMethod.SVD, new RankChoice.Rank(20), scheme, rest, out), Optional.empty());
         LowRankWeight q = factors(out, Q).orElseThrow();
         assertThat(q.a().encoding().label()).isEqualTo(scheme.isEmpty() ? "F32" : scheme);
-        assertThat(q.residual().map(r -> r.encoding().label())).isEqualTo(Optional.of(rest).filter(r -> !r.isEmpty()));
-        assertThat(q.rank()).isEqualTo(switch (scheme) {
-            case "nvfp4", "mxfp4", "mxfp8" -> 32;
-            case "int4", "fp8-block" -> 128;
-            default -> 20;
-        });
+        assertThat(q.residual().map(r -> r.encoding().label()))
+                .isEqualTo(Optional.of(rest).filter(r -> !r.isEmpty()));
+        assertThat(q.rank())
+                .isEqualTo(
+                        switch (scheme) {
+                            case "nvfp4", "mxfp4", "mxfp8" -> 32;
+                            case "int4", "fp8-block" -> 128;
+                            default -> 20;
+                        });
         assertThat(audit(out)).isEmpty();
         assertThat(error(difference(in, out, Q + ".weight"))).isLessThan(scheme.endsWith("4") ? 0.2 : 0.06);
     }
@@ -289,10 +303,11 @@ class LowRankPipelineTest {
     @ValueSource(strings = {"WHITENED", "ASVD", "LORD"})
     void calibratedMethodsServeTheOutputs(LowRankMethod method) {
         Path in = model();
-        try (CalibrationFile calibration = CalibrationFile.open(calibration(400, 1).toString())) {
+        try (CalibrationFile calibration =
+                CalibrationFile.open(calibration(400, 1).toString())) {
             Path out = folder.resolve("out");
-            List<TensorOutcome> outcomes = run(
-                    in, out, request(method, new RankChoice.Rank(8), "", "", out), Optional.of(calibration));
+            List<TensorOutcome> outcomes =
+                    run(in, out, request(method, new RankChoice.Rank(8), "", "", out), Optional.of(calibration));
             assertThat(outcomes)
                     .filteredOn(o -> o.task().source().name().equals(UP + ".weight"))
                     .singleElement()
@@ -349,7 +364,8 @@ class LowRankPipelineTest {
         Files.writeString(config, text.replace(UP, "layers.7.other"));
         assertThat(audit(out))
                 .anyMatch(f -> f.tensor().equals(UP) && f.problem().contains("nothing of its rank"))
-                .anyMatch(f -> f.tensor().equals("layers.7.other") && f.problem().contains("missing"));
+                .anyMatch(
+                        f -> f.tensor().equals("layers.7.other") && f.problem().contains("missing"));
         Files.writeString(config, text.replace("\"gust\"", "\"compressed-tensors\""));
         assertThat(audit(out)).anyMatch(f -> f.problem().contains("another engine would misread it"));
         Files.writeString(config, "{}");
@@ -454,7 +470,8 @@ class LowRankPipelineTest {
             }
         }
         assertThat(folder.resolve("out.partial")).doesNotExist();
-        assertThatThrownBy(() -> CalibrationFile.open(in.resolve("model.safetensors").toString()))
+        assertThatThrownBy(() ->
+                        CalibrationFile.open(in.resolve("model.safetensors").toString()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("is no calibration");
     }
