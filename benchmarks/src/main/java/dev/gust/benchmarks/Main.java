@@ -26,6 +26,10 @@ import java.util.List;
  * vq-heads FOLDER [minilm|wink [PLOTS]]
  *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
  *                          FOLDER
+ * svd [N [RANK [DEVICE]]]  the randomized decomposition beside the library's own
+ * lowrank MODEL CALIBRATION [OTHER] [RANK…]
+ *                          errors of a model's outputs by method and rank, on the same or OTHER text, and how many
+ *                          ranks its weights' energy takes
  * end-to-end FOLDER [GB [SCHEME…]]
  *                          gust quantize's pipeline over a generated model, beside the disk and the work in memory
  * evaluate FOLDER [N [FORM…]]
@@ -70,6 +74,9 @@ public final class Main {
             case "heads" -> HeadComparison.print(rest);
             case "kmeans" -> AssignSpeed.print(rest);
             case "vq-heads" -> VqHeads.print(rest);
+            case "svd" -> SvdComparison.print(rest);
+            case "lowrank" ->
+                LowRankErrors.print(rest[0], rest[1], Arrays.asList(rest).subList(2, rest.length));
             case "end-to-end" ->
                 EndToEnd.run(
                         Path.of(rest[0]),
@@ -82,6 +89,8 @@ public final class Main {
             default -> {
                 System.err.println("usage: one of");
                 USAGE.forEach(System.err::println);
+                System.err.println(
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | svd [N [RANK [DEVICE]]] | lowrank MODEL CALIBRATION [OTHER] [RANK...] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -5,7 +5,7 @@ import dev.gust.formats.layout.QuantizationConfig;
 import dev.gust.formats.model.ModelFiles;
 import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.weight.LogicalModel;
-import dev.gust.quantization.lowrank.Calibration;
+import dev.gust.quantization.lowrank.CalibrationFile;
 import dev.gust.quantization.lowrank.Decomposer;
 import dev.gust.quantization.lowrank.DenseAlgebra;
 import dev.gust.quantization.lowrank.Factorization;
@@ -178,14 +178,14 @@ final class LowRankCommand implements Callable<Integer> {
     }
 
     /** The calibration, if one was named. */
-    private record Calibrations(Optional<Calibration> calibration) implements AutoCloseable {
+    private record Calibrations(Optional<CalibrationFile> calibration) implements AutoCloseable {
         static Calibrations open(@Nullable String file) {
-            return new Calibrations(Optional.ofNullable(file).map(Calibration::open));
+            return new Calibrations(Optional.ofNullable(file).map(CalibrationFile::open));
         }
 
         @Override
         public void close() {
-            calibration.ifPresent(Calibration::close);
+            calibration.ifPresent(CalibrationFile::close);
         }
     }
 

@@ -14,7 +14,7 @@ import java.util.Optional;
  * model instead of running it on the residual, or on newly initialised weights.
  *
  * @param method how the factors were found: {@code svd}, {@code whitened}, {@code asvd} or {@code lord}
- * @param chosenBy how ranks were chosen, as the user said it: {@code rank}, {@code energy} or {@code budget}
+ * @param chosenBy how ranks were chosen, by the option's name: rank, energy or budget
  * @param amount the number that goes with it
  * @param calibration name of the calibration file; empty if none was used
  * @param factorScheme scheme of the factors; empty if they are plain

@@ -3,14 +3,16 @@ package dev.gust.quantization.lowrank;
 import java.util.Arrays;
 import java.util.Optional;
 import org.ejml.data.DMatrixRMaj;
-import org.ejml.dense.row.CommonOps_DDRM;
 import org.ejml.dense.row.SingularOps_DDRM;
 import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
 import org.ejml.interfaces.decomposition.CholeskyDecomposition_F64;
 import org.ejml.interfaces.decomposition.QRDecomposition;
 import org.ejml.interfaces.decomposition.SingularValueDecomposition_F64;
 
-/** Factorizations by EJML, in plain Java. */
+/**
+ * Factorizations by EJML, in plain Java. What is called here has the same signature in EJML 0.38, which a TornadoVM SDK
+ * puts before ours.
+ */
 public final class EjmlAlgebra implements DenseAlgebra {
     @Override
     public String name() {
@@ -65,8 +67,7 @@ public final class EjmlAlgebra implements DenseAlgebra {
         QRDecomposition<DMatrixRMaj> qr = DecompositionFactory_DDRM.qr(wide.columns(), wide.rows());
         qr.decompose(wide.transposed().wrapped());
         DMatrixRMaj q = qr.getQ(null, true);
-        CommonOps_DDRM.transpose(q);
-        return new Matrix(q.numRows, q.numCols, Arrays.copyOf(q.data, q.getNumElements()));
+        return new Matrix(q.numRows, q.numCols, Arrays.copyOf(q.data, q.getNumElements())).transposed();
     }
 
     @Override

@@ -4,7 +4,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import org.ejml.data.DMatrixRMaj;
-import org.ejml.dense.row.CommonOps_DDRM;
 
 /**
  * A small dense matrix on the heap, row-major, in float64: what factorizations on the host take and give. The array is
@@ -58,11 +57,35 @@ public record Matrix(int rows, int columns, double[] values) {
         return t;
     }
 
-    /** This matrix times another. */
+    /**
+     * This matrix times another. Not by EJML: a TornadoVM SDK brings a release of it from 2019, which comes before ours
+     * where the SDK is there, and whose products have another signature.
+     */
     public Matrix times(Matrix right) {
+        if (columns != right.rows) {
+            throw new IllegalArgumentException(
+                    "[" + rows + ", " + columns + "] times [" + right.rows + ", " + right.columns + "]");
+        }
         Matrix product = zeros(rows, right.columns);
-        CommonOps_DDRM.mult(wrapped(), right.wrapped(), product.wrapped());
+        for (int i = 0; i < rows; i++) {
+            for (int p = 0; p < columns; p++) {
+                add(
+                        product.values,
+                        i * right.columns,
+                        values[i * columns + p],
+                        right.values,
+                        p * right.columns,
+                        right.columns);
+            }
+        }
         return product;
+    }
+
+    /** A row of the sum += factor · a row: a loop that the compiler makes vectors of. */
+    private static void add(double[] sum, int at, double factor, double[] row, int from, int count) {
+        for (int j = 0; j < count; j++) {
+            sum[at + j] += factor * row[from + j];
+        }
     }
 
     /** The first rows. */

@@ -9,7 +9,7 @@ import dev.gust.formats.weight.LogicalTensor;
 import dev.gust.formats.weight.LowRankWeight;
 import dev.gust.formats.weight.RowRange;
 import dev.gust.formats.weight.ScratchBuffers;
-import dev.gust.quantization.lowrank.Calibration;
+import dev.gust.quantization.lowrank.CalibrationFile;
 import dev.gust.quantization.lowrank.Factorization;
 import dev.gust.quantization.lowrank.Factors;
 import dev.gust.quantization.lowrank.FloatMatrix;
@@ -42,7 +42,7 @@ public record FactorizeTask(
         MatrixForm factors,
         Optional<MatrixForm> residual,
         Factorization factorization,
-        Optional<Calibration> calibration,
+        Optional<CalibrationFile> calibration,
         String reason)
         implements TensorTask {
 

@@ -9,7 +9,7 @@ import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.formats.weight.LogicalModel;
 import dev.gust.formats.weight.LogicalTensor;
 import dev.gust.formats.weight.TensorEncoding;
-import dev.gust.quantization.lowrank.Calibration;
+import dev.gust.quantization.lowrank.CalibrationFile;
 import dev.gust.quantization.lowrank.Factorization;
 import dev.gust.quantization.lowrank.LayerInputs;
 import dev.gust.quantization.lowrank.RankBudget;
@@ -30,7 +30,7 @@ public final class LowRankPlanner {
     private final LogicalModel model;
     private final LowRankRequest request;
     private final Factorization factorization;
-    private final Optional<Calibration> calibration;
+    private final Optional<CalibrationFile> calibration;
     private final RunOptions run;
     private final Map<LogicalTensor, Decision> decisions = new LinkedHashMap<>();
 
@@ -47,7 +47,7 @@ public final class LowRankPlanner {
             LogicalModel model,
             LowRankRequest request,
             Factorization factorization,
-            Optional<Calibration> calibration,
+            Optional<CalibrationFile> calibration,
             RunOptions run) {
         this.input = input;
         this.model = model;
@@ -72,7 +72,7 @@ public final class LowRankPlanner {
             LogicalModel model,
             LowRankRequest request,
             Factorization factorization,
-            Optional<Calibration> calibration,
+            Optional<CalibrationFile> calibration,
             RunOptions run,
             Path target) {
         if (request.method().isCalibrated() && calibration.isEmpty()) {
@@ -122,7 +122,7 @@ public final class LowRankPlanner {
         if (ranks.isEmpty()) {
             String why = candidates.stream()
                     .findFirst()
-                    .map(t -> t.name() + ": " + decisions.get(t).reason())
+                    .flatMap(t -> Optional.ofNullable(decisions.get(t)).map(d -> t.name() + ": " + d.reason()))
                     .orElse("no weight was chosen");
             throw InputException.of(
                     model.source().location(),

@@ -15,7 +15,7 @@ import dev.gust.formats.weight.LowRankWeight;
 import dev.gust.quantization.Pipelines;
 import dev.gust.quantization.audit.ModelAudit;
 import dev.gust.quantization.audit.ModelComparison;
-import dev.gust.quantization.lowrank.Calibration;
+import dev.gust.quantization.lowrank.CalibrationFile;
 import dev.gust.quantization.lowrank.Decomposer;
 import dev.gust.quantization.lowrank.EjmlAlgebra;
 import dev.gust.quantization.lowrank.Factorization;
@@ -98,7 +98,7 @@ class LowRankPipelineTest {
                         .aim());
     }
 
-    private List<TensorOutcome> run(Path in, Path out, LowRankRequest request, Optional<Calibration> calibration) {
+    private List<TensorOutcome> run(Path in, Path out, LowRankRequest request, Optional<CalibrationFile> calibration) {
         var decomposer = new Decomposer(jvm, new EjmlAlgebra(), SvdOptions.DEFAULT, 1);
         var factorization = new Factorization(request.method(), 0.5, decomposer);
         RunOptions run = Pipelines.threads(1);
@@ -303,7 +303,8 @@ class LowRankPipelineTest {
     @ValueSource(strings = {"WHITENED", "ASVD", "LORD"})
     void calibratedMethodsServeTheOutputs(LowRankMethod method) {
         Path in = model();
-        try (Calibration calibration = Calibration.open(calibration(400, 1).toString())) {
+        try (CalibrationFile calibration =
+                CalibrationFile.open(calibration(400, 1).toString())) {
             Path out = folder.resolve("out");
             List<TensorOutcome> outcomes =
                     run(in, out, request(method, new RankChoice.Rank(8), "", "", out), Optional.of(calibration));
@@ -460,7 +461,7 @@ class LowRankPipelineTest {
             Path file = new SafetensorsFixture()
                     .floats(Q + ".gram", (float[]) one[0], n, n)
                     .write(folder.resolve("bad.safetensors"));
-            try (Calibration calibration = Calibration.open(file.toString())) {
+            try (CalibrationFile calibration = CalibrationFile.open(file.toString())) {
                 assertThatThrownBy(() -> run(in, out, request, Optional.of(calibration)))
                         .as("%s", one[2])
                         .isInstanceOf(InputException.class)
@@ -469,8 +470,8 @@ class LowRankPipelineTest {
             }
         }
         assertThat(folder.resolve("out.partial")).doesNotExist();
-        assertThatThrownBy(
-                        () -> Calibration.open(in.resolve("model.safetensors").toString()))
+        assertThatThrownBy(() ->
+                        CalibrationFile.open(in.resolve("model.safetensors").toString()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("is no calibration");
     }

@@ -16,13 +16,13 @@ import java.util.Optional;
  * A calibration file: for each layer NAME, {@code NAME.gram} F32 [N, N], the sum of x·xᵀ over all tokens, {@code
  * NAME.amax} F32 [N] and {@code NAME.count} I64 [1]. Layers are read as they are asked for.
  */
-public final class Calibration implements AutoCloseable {
+public final class CalibrationFile implements AutoCloseable {
     private static final ValueLayout.OfLong I64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final String AGAIN = "calibrate the model that is decomposed, again";
 
     private final ModelInput input;
 
-    private Calibration(ModelInput input) {
+    private CalibrationFile(ModelInput input) {
         this.input = input;
     }
 
@@ -31,7 +31,7 @@ public final class Calibration implements AutoCloseable {
      *
      * @throws InputException if there is none, or it is bad
      */
-    public static Calibration open(String file) {
+    public static CalibrationFile open(String file) {
         ModelInput input = ModelFiles.open(file);
         if (input.source().tensors().stream()
                 .noneMatch(t -> t.name().endsWith(".gram") || t.name().endsWith(".amax"))) {
@@ -40,7 +40,7 @@ public final class Calibration implements AutoCloseable {
             throw InputException.of(
                     location, "is no calibration: no tensor ends in .gram or .amax", "name what gust calibrate wrote");
         }
-        return new Calibration(input);
+        return new CalibrationFile(input);
     }
 
     /** The file, as the user named it. */
