@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import dev.gust.formats.model.TensorFiles;
+import dev.gust.formats.scheme.Scheme;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
@@ -14,6 +15,7 @@ import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.lowrank.LowRankReference.Matrix;
+import dev.gust.runtime.matmul.MatmulOptions;
 import dev.gust.runtime.matmul.SampleWeights;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.nio.file.Path;
@@ -58,28 +60,50 @@ class FactoredLinearTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void multipliesByTheFactorsAndTheResidual(boolean hasResidual) {
-        String file = file(hasResidual);
-        float[] x = SampleWeights.of("F32", 2, N, 4).values();
+        check(
+                file(hasResidual),
+                Matrix.of(a.values(), M, R),
+                Matrix.of(b.values(), R, N),
+                Matrix.of(hasResidual ? residual.values() : new float[M * N], M, N));
+    }
+
+    @Test
+    void factorsAndResidualStayPacked() {
+        SampleWeights.Stored left = SampleWeights.stored("layer.lowrank_a.weight", Scheme.MXFP4, M, 32, 5);
+        SampleWeights.Stored right = SampleWeights.stored("layer.lowrank_b.weight", Scheme.NVFP4, 32, 48, 6);
+        SampleWeights.Stored rest = SampleWeights.stored("layer.weight", Scheme.FP8, M, 48, 7);
+        var tensors = new ArrayList<Tensor>();
+        for (SampleWeights.Stored stored : List.of(left, right, rest)) {
+            stored.tensors().forEach((info, bytes) -> tensors.add(Tensor.view(info, bytes)));
+        }
+        Path file = folder.resolve("packed.safetensors");
+        TensorFiles.write(file, tensors);
+        check(
+                file.toString(),
+                Matrix.of(left.values(), M, 32),
+                Matrix.of(right.values(), 32, 48),
+                Matrix.of(rest.values(), M, 48));
+    }
+
+    private static void check(String file, Matrix a, Matrix b, Matrix residual) {
+        float[] x = SampleWeights.of("F32", 2, b.columns(), 4).values();
+        MatmulOptions options = MatmulOptions.DEFAULT.withIntegerPath(false);
         try (Device jvm = new JvmDevice();
                 Device scalar = new ScalarDevice()) {
             for (Device device : List.of(jvm, scalar)) {
-                try (FactoredLinear layer = FactoredLinear.load(device, file, "layer")) {
-                    assertThat(layer.weight().rank()).isEqualTo(R);
+                try (FactoredLinear layer = FactoredLinear.load(device, file, "layer", options)) {
+                    assertThat(layer.weight().rank()).isEqualTo(b.rows());
                     float[] y = layer.multiply(x);
                     assertThat(y).hasSize(2 * M);
                     for (int t = 0; t < 2; t++) {
-                        double[] row = Matrix.of(x, 2, N).row(t);
-                        double[] expected = Matrix.of(a.values(), M, R)
-                                .times(Matrix.of(b.values(), R, N).times(row));
-                        if (hasResidual) {
-                            expected = LowRankReference.sum(
-                                    expected, Matrix.of(residual.values(), M, N).times(row), 1);
-                        }
+                        double[] row = Matrix.of(x, 2, b.columns()).row(t);
+                        double[] expected = LowRankReference.sum(a.times(b.times(row)), residual.times(row), 1);
                         for (int i = 0; i < M; i++) {
                             assertThat((double) y[t * M + i]).isCloseTo(expected[i], within(1e-4));
                         }
                     }
-                    assertThatThrownBy(() -> layer.multiply(new float[N + 1])).isInstanceOf(UsageException.class);
+                    assertThatThrownBy(() -> layer.multiply(new float[b.columns() + 1]))
+                            .isInstanceOf(UsageException.class);
                 }
             }
         }

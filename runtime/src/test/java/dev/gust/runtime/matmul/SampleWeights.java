@@ -103,6 +103,25 @@ public final class SampleWeights {
     }
 
     private static Sample scheme(Arena arena, Scheme scheme, MemorySegment floats, int n, int k) {
+        Stored stored = stored("layer.weight", arena, scheme, floats, n, k);
+        return new Sample(load(stored.tensors(), Optional.of(scheme)), stored.values());
+    }
+
+    /**
+     * The tensors that a weight is stored as, with its restored values.
+     *
+     * @param tensors by name, type and shape
+     * @param values [N, K]
+     */
+    public record Stored(Map<TensorInfo, MemorySegment> tensors, float[] values) {}
+
+    /** A random weight of that name in a scheme. */
+    public static Stored stored(String name, Scheme scheme, int n, int k, long seed) {
+        Arena arena = Arena.ofAuto();
+        return stored(name, arena, scheme, gaussian(arena, (long) n * k, seed, 0.5f), n, k);
+    }
+
+    private static Stored stored(String name, Arena arena, Scheme scheme, MemorySegment floats, int n, int k) {
         WeightQuantizer quantizer = Quantizers.of(scheme, ScaleRule.EVEN, DType.F32);
         Shape shape = Shape.of(n, k);
         var stored = new LinkedHashMap<TensorInfo, MemorySegment>();
@@ -110,7 +129,7 @@ public final class SampleWeights {
         for (Part part : quantizer.parts(shape)) {
             MemorySegment bytes =
                     arena.allocate(Math.max(1, part.byteSize()), 64).asSlice(0, part.byteSize());
-            stored.put(Layout.COMPRESSED_TENSORS.stored("layer.weight", part), bytes);
+            stored.put(Layout.COMPRESSED_TENSORS.stored(name, part), bytes);
             parts.add(bytes);
         }
         float amax = 0;
@@ -120,7 +139,7 @@ public final class SampleWeights {
         quantizer.quantize(floats, n, shape, amax, parts);
         MemorySegment restored = arena.allocate((long) n * k * Float.BYTES, 64);
         quantizer.dequantize(parts, n, k, restored);
-        return new Sample(load(stored, Optional.of(scheme)), restored.toArray(ValueLayout.JAVA_FLOAT));
+        return new Stored(stored, restored.toArray(ValueLayout.JAVA_FLOAT));
     }
 
     private static LinearWeight load(Map<TensorInfo, MemorySegment> stored, Optional<Scheme> scheme) {

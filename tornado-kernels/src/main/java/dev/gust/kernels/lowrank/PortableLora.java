@@ -76,23 +76,24 @@ public final class PortableLora {
             int adds,
             int columns,
             int capacity) {
-        for (@Parallel int token = 0; token < capacity; token++) {
-            for (@Parallel int column = 0; column < columns; column++) {
-                int id = token < shape.get(LoraShape.TOKENS) ? ids.get(token) : -1;
-                int start = shape.get(LoraShape.STARTS + Math.max(id, 0));
-                int rank = id >= 0 ? shape.get(LoraShape.STARTS + id + 1) - start : 0;
-                int from = token * shape.get(LoraShape.RANK);
-                float sum = 0.0f;
-                for (int k = 0; k < rank; k++) {
-                    sum += h.get(from + k)
-                            * WeightValues.stored(words, floats, tables, (start + k) * columns + column, code);
-                }
-                float value = sum * scales.get(Math.max(id, 0));
-                if (adds == 1) {
-                    value += base.get(token * columns + column);
-                }
-                y.set(token * columns + column, value);
+        int numbers = columns * capacity;
+        for (@Parallel int place = 0; place < numbers; place++) {
+            int token = place / columns;
+            int column = place % columns;
+            int id = token < shape.get(LoraShape.TOKENS) ? ids.get(token) : -1;
+            int start = shape.get(LoraShape.STARTS + Math.max(id, 0));
+            int rank = id >= 0 ? shape.get(LoraShape.STARTS + id + 1) - start : 0;
+            int from = token * shape.get(LoraShape.RANK);
+            float sum = 0.0f;
+            for (int k = 0; k < rank; k++) {
+                sum += h.get(from + k)
+                        * WeightValues.stored(words, floats, tables, (start + k) * columns + column, code);
             }
+            float value = sum * scales.get(Math.max(id, 0));
+            if (adds == 1) {
+                value += base.get(place);
+            }
+            y.set(place, value);
         }
     }
 }
