@@ -34,13 +34,19 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
                 HeadOptions.DEFAULT.withProbes(64),
                 HeadOptions.DEFAULT.withProbes(256));
         int codes = Math.min(rows / 16, MOST_CLUSTERS);
-        HeadRequest spherical = HeadRequest.of(HeadMethod.SPHERICAL, SEED).withCodes(codes).withTraining(training);
+        HeadRequest spherical =
+                HeadRequest.of(HeadMethod.SPHERICAL, SEED).withCodes(codes).withTraining(training);
         forms.add(new HeadForm(
-                "k-means", "kmeans " + codes, HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
+                "k-means",
+                "kmeans " + codes,
+                HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
                 clusters));
         forms.add(new HeadForm("spherical", "spherical " + codes, spherical, clusters));
         forms.add(new HeadForm(
-                "spherical, equal size", "balanced " + codes, spherical.withTraining(training.ofEqualSize()), clusters));
+                "spherical, equal size",
+                "balanced " + codes,
+                spherical.withTraining(training.ofEqualSize()),
+                clusters));
         for (int width : new int[] {8, 6, 5, 4, 3}) {
             int parts = Math.ceilDiv(length, width);
             long screen = (long) rows * parts + 4L * 256 * parts * width;

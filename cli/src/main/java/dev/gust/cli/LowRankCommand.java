@@ -164,7 +164,12 @@ final class LowRankCommand implements Callable<Integer> {
             var outcomes = ModelWriter.write(model.logical(), plan, run);
             double seconds = (System.nanoTime() - start) / 1e9;
             var result = QuantizationReport.of(
-                            "lowrank", in, plan, settings(request, device.id().toString(), algebra.name()), outcomes, seconds)
+                            "lowrank",
+                            in,
+                            plan,
+                            settings(request, device.id().toString(), algebra.name()),
+                            outcomes,
+                            seconds)
                     .with(figures(model, plan));
             reportFile.ifPresent(r -> r.write(result));
             LowRankPrinter.print(result, common, verbose);
@@ -220,8 +225,8 @@ final class LowRankCommand implements Callable<Integer> {
     private Map<String, LowRankFigures> figures(Models model, OutputPlan plan) {
         var figures = new LinkedHashMap<String, LowRankFigures>();
         try (ModelInput written = ModelFiles.open(out.toString())) {
-            LogicalModel stored = LogicalModel.of(
-                    written.source(), written.config().flatMap(QuantizationConfig::declaredScheme));
+            LogicalModel stored =
+                    LogicalModel.of(written.source(), written.config().flatMap(QuantizationConfig::declaredScheme));
             for (var task : plan.tasks()) {
                 if (task instanceof FactorizeTask factorized) {
                     var measured = LowRankMeasurement.of(model.logical(), factorized, stored);

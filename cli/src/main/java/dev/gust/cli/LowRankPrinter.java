@@ -24,14 +24,11 @@ final class LowRankPrinter {
         var table = new TextTable(
                 "tensor", "shape", "to", ">rank", ">energy %", ">weight error", ">output error", ">numbers", "note");
         for (TensorRow row : report.tensors()) {
-            row.lowRank()
-                    .ifPresentOrElse(
-                            figures -> add(table, row, figures),
-                            () -> {
-                                if (verbose) {
-                                    table.row(row.name(), row.shape().toString(), row.to(), "", "", "", "", "", row.reason());
-                                }
-                            });
+            row.lowRank().ifPresentOrElse(figures -> add(table, row, figures), () -> {
+                if (verbose) {
+                    table.row(row.name(), row.shape().toString(), row.to(), "", "", "", "", "", row.reason());
+                }
+            });
         }
         List<LowRankFigures> all =
                 report.tensors().stream().flatMap(r -> r.lowRank().stream()).toList();

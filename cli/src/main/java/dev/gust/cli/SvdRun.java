@@ -38,7 +38,10 @@ final class SvdRun {
                 || info.shape().elements() == 0
                 || info.shape().elements() > Integer.MAX_VALUE - 8) {
             throw InputException.ofTensor(
-                    source.location(), info.name(), "is " + info.shape(), "make it [M, N] with less than 2^31 elements");
+                    source.location(),
+                    info.name(),
+                    "is " + info.shape(),
+                    "make it [M, N] with less than 2^31 elements");
         }
         int m = (int) info.shape().dim(0);
         int n = (int) info.shape().dim(1);

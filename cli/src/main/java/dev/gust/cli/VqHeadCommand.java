@@ -124,7 +124,8 @@ final class VqHeadCommand implements Callable<Integer> {
         try (Models model = Models.open(in);
                 Arena memory = Arena.ofShared();
                 var host = new JvmDevice();
-                Device device = id.equals(DeviceId.AUTO) || id.equals(DeviceId.JVM) ? new JvmDevice() : Devices.open(id)) {
+                Device device =
+                        id.equals(DeviceId.AUTO) || id.equals(DeviceId.JVM) ? new JvmDevice() : Devices.open(id)) {
             var run = new TrainingRun(
                     device, host, common.threads, memory, common.interruption()::isRequested, common.progress());
             HeadSource source =
@@ -147,10 +148,8 @@ final class VqHeadCommand implements Callable<Integer> {
                 .filter(m -> m != HeadMethod.DENSE)
                 .orElseThrow(() -> new ParameterException(
                         common.spec.commandLine(),
-                        "there is no method '" + method
-                                + "': choose kmeans, spherical, pq, rvq, int4 or lowrank"));
-        var training = new KMeansOptions(
-                1, iterations, KMeansOptions.TOLERANCE, seed, batch, sample, false, balanced);
+                        "there is no method '" + method + "': choose kmeans, spherical, pq, rvq, int4 or lowrank"));
+        var training = new KMeansOptions(1, iterations, KMeansOptions.TOLERANCE, seed, batch, sample, false, balanced);
         return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, training);
     }
 

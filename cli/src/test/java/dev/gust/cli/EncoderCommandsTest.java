@@ -72,7 +72,8 @@ class EncoderCommandsTest {
 
     @Test
     void textMayBeLeftOut() {
-        JsonNode report = Gust.run("calibrate", model, out, "--text", text, "--max-tokens", 11, "--device", "jvm", "--json")
+        JsonNode report = Gust.run(
+                        "calibrate", model, out, "--text", text, "--max-tokens", 11, "--device", "jvm", "--json")
                 .isDone()
                 .json();
         assertThat(report.path("tokens").asInt()).isEqualTo(11);
@@ -109,7 +110,16 @@ class EncoderCommandsTest {
                 .isDone()
                 .json();
         assertThat(report.path("sentences")).hasSize(2);
-        Gust.run("calibrate", single, out, "--text", text, "--device", "jvm", "--tokenizer", model.resolve("tokenizer.json"))
+        Gust.run(
+                        "calibrate",
+                        single,
+                        out,
+                        "--text",
+                        text,
+                        "--device",
+                        "jvm",
+                        "--tokenizer",
+                        model.resolve("tokenizer.json"))
                 .isDone();
         Files.copy(model.resolve("tokenizer.json"), single.resolveSibling("tokenizer.json"));
         Gust.run("calibrate", single, out, "--text", text, "--device", "jvm").isDone();
@@ -117,9 +127,14 @@ class EncoderCommandsTest {
 
     @Test
     void aModelIsLikeItself() {
-        Gust.Result same = Gust.run("evaluate", model, model, "--text", text, "--device", "jvm", "--min-cosine", 0.999999);
-        assertThat(same.isDone().out()).contains("1.000000").contains("The cat sat on the mat.").contains("1 lines cut");
-        JsonNode first = Gust.run("evaluate", model, model, "--text", text, "--pooling", "first", "--device", "scalar", "--json")
+        Gust.Result same =
+                Gust.run("evaluate", model, model, "--text", text, "--device", "jvm", "--min-cosine", 0.999999);
+        assertThat(same.isDone().out())
+                .contains("1.000000")
+                .contains("The cat sat on the mat.")
+                .contains("1 lines cut");
+        JsonNode first = Gust.run(
+                        "evaluate", model, model, "--text", text, "--pooling", "first", "--device", "scalar", "--json")
                 .isDone()
                 .json();
         assertThat(first.path("overall").path("min").asDouble()).isCloseTo(1, within(1e-9));
@@ -158,8 +173,7 @@ class EncoderCommandsTest {
     }
 
     private void refuse(int code, String part, Path in, Object... options) {
-        Gust.run("calibrate", in, out, "--device", "jvm", List.of(options))
-                .failed(code, part);
+        Gust.run("calibrate", in, out, "--device", "jvm", List.of(options)).failed(code, part);
         Gust.assertNothingLeft(out);
     }
 }

@@ -96,7 +96,8 @@ class LayerRunTest {
                 .weight("x", DType.F32, 1, 7, 40)
                 .tensor("cu_seqlens", DType.I32, Shape.of(4), ints(0, 2, 2, 7))
                 .write(folder.resolve("in.safetensors"));
-        assertThat(SampleModel.stored(agree(in, "pooling", kind, "kind=" + kind)).values())
+        assertThat(SampleModel.stored(agree(in, "pooling", kind, "kind=" + kind))
+                        .values())
                 .extracting(SampleModel.Stored::shape)
                 .containsExactly(Shape.of(3, 40));
     }

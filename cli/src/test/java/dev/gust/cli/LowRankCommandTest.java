@@ -30,8 +30,22 @@ class LowRankCommandTest {
         Path out = folder.resolve("minilm");
         String layer = "encoder.layer.3.attention.self.query";
         Gust.Result run = Gust.run(
-                "lowrank", MINILM, out, "--rank", 96, "--json", "--exclude", "*.0.*", "--exclude", "*.1.*",
-                "--exclude", "*.2.*", "--exclude", "*.4.*", "--exclude", "*.5.*");
+                "lowrank",
+                MINILM,
+                out,
+                "--rank",
+                96,
+                "--json",
+                "--exclude",
+                "*.0.*",
+                "--exclude",
+                "*.1.*",
+                "--exclude",
+                "*.2.*",
+                "--exclude",
+                "*.4.*",
+                "--exclude",
+                "*.5.*");
         if (run.code() == ExitCodes.INPUT && run.err().contains("Maven")) {
             throw new TestAbortedException("MiniLM cannot be fetched here: " + run.err());
         }
@@ -99,7 +113,16 @@ class LowRankCommandTest {
         Gust.run("lowrank", in, out, "--rank", 4, "--method", "pca").failed(ExitCodes.USAGE, "pca", "whitened");
         Gust.run("lowrank", in, out, "--rank", 4, "--method", "lord").failed(ExitCodes.USAGE, "--calibration");
         Gust.run("lowrank", in, out, "--rank", 4, "--scheme", "fp7").failed(ExitCodes.USAGE, "fp7");
-        Gust.run("lowrank", in, out, "--rank", 4, "--method", "asvd", "--calibration", folder.resolve("none.safetensors"))
+        Gust.run(
+                        "lowrank",
+                        in,
+                        out,
+                        "--rank",
+                        4,
+                        "--method",
+                        "asvd",
+                        "--calibration",
+                        folder.resolve("none.safetensors"))
                 .failed(ExitCodes.INPUT, "none.safetensors");
         Gust.run("lowrank", in, out, "--rank", 4, "--device", "tornado:0:99").failed(ExitCodes.DEVICE, "tornado");
         Gust.assertNothingLeft(out);
@@ -125,15 +148,29 @@ class LowRankCommandTest {
         for (String device : List.of("jvm", "scalar", "emulator")) {
             Path out = folder.resolve(device + ".safetensors");
             Gust.Result result = Gust.run(
-                    "op", "svd", "--in", in, "--out", out, "--device", device, "--set", "rank=5", "--set",
+                    "op",
+                    "svd",
+                    "--in",
+                    in,
+                    "--out",
+                    out,
+                    "--device",
+                    device,
+                    "--set",
+                    "rank=5",
+                    "--set",
                     "form=randomized");
             assertThat(result.isDone().out())
-                    .contains("svd (" + (gram ? "whitened" : "plain") + ") on " + device, "to rank 5", "EJML, randomized");
+                    .contains(
+                            "svd (" + (gram ? "whitened" : "plain") + ") on " + device,
+                            "to rank 5",
+                            "EJML, randomized");
             Map<String, SampleModel.Stored> stored = SampleModel.stored(out);
             assertThat(stored.get("a").shape()).isEqualTo(Shape.of(24, 5));
             assertThat(stored.get("b").shape()).isEqualTo(Shape.of(5, 18));
             assertThat(stored.get("s").shape()).isEqualTo(Shape.of(5));
-            Gust.run("compare", folder.resolve("jvm.safetensors"), out, "--min-sqnr", "60").isDone();
+            Gust.run("compare", folder.resolve("jvm.safetensors"), out, "--min-sqnr", "60")
+                    .isDone();
         }
     }
 

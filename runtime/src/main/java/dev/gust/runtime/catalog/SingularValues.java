@@ -40,7 +40,6 @@ public final class SingularValues {
                 everywhere.put(kind, Support.VALID);
             }
         }
-        return new Variant(
-                name, "plain numbers", "", TOLERANCE, everywhere, List.of("exact", "randomized"), false);
+        return new Variant(name, "plain numbers", "", TOLERANCE, everywhere, List.of("exact", "randomized"), false);
     }
 }

@@ -48,8 +48,7 @@ final class KernelAssign implements AssignPlan {
                 KernelCall.tuned(
                         "nearest",
                         new TiledSearch(this, capacity),
-                        Grid.ofGroups(
-                                Math.ceilDiv(capacity, GroupAssign.ROWS), 1, GroupAssign.SIDE, GroupAssign.SIDE));
+                        Grid.ofGroups(Math.ceilDiv(capacity, GroupAssign.ROWS), 1, GroupAssign.SIDE, GroupAssign.SIDE));
         };
         this.plan = device.prepare(new KernelProgram(
                 "kmeansAssign",
@@ -77,8 +76,7 @@ final class KernelAssign implements AssignPlan {
         for (int code = 0; code < codes; code++) {
             double squares = 0;
             for (int d = 0; d < sizes.length(); d++) {
-                double value =
-                        codebook.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) code * sizes.length() + d);
+                double value = codebook.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) code * sizes.length() + d);
                 squares += value * value;
             }
             halfNorms.set(code, (float) (squares / 2));
@@ -120,15 +118,7 @@ final class KernelAssign implements AssignPlan {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task,
-                    GroupAssign::nearestTiles,
-                    context,
-                    a.shape,
-                    a.x,
-                    a.centroids,
-                    a.halfNorms,
-                    a.ids,
-                    capacity);
+                    task, GroupAssign::nearestTiles, context, a.shape, a.x, a.centroids, a.halfNorms, a.ids, capacity);
         }
 
         @Override
@@ -146,14 +136,7 @@ final class KernelAssign implements AssignPlan {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task,
-                    PortableAssign::distancesPortable,
-                    a.shape,
-                    a.x,
-                    a.centroids,
-                    a.ids,
-                    a.distances,
-                    capacity);
+                    task, PortableAssign::distancesPortable, a.shape, a.x, a.centroids, a.ids, a.distances, capacity);
         }
     }
 }

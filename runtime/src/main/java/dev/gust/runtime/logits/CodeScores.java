@@ -9,13 +9,11 @@ import java.lang.foreign.ValueLayout;
  * (asymmetric distance computation, Jégou et al. 2011, section III-B), and a token's score is a sum of one number from each.
  */
 final class CodeScores implements TokenScores {
-    private final int v;
     private final Screen.Codes screen;
     private final CodeTables tables;
     private final MemorySegment codes;
 
     CodeScores(int v, int d, Screen.Codes screen) {
-        this.v = v;
         this.screen = screen;
         this.tables = new CodeTables(d, screen);
         this.codes = CodeLanes.pack(v, screen, Arena.ofAuto());

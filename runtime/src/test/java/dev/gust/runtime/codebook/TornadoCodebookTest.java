@@ -15,9 +15,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TornadoCodebookTest {
     static List<AssignConformance.Case> assignments() {
         return there()
-                ? AssignConformance.cases().stream()
-                        .filter(c -> c.rows() > 64)
-                        .toList()
+                ? AssignConformance.cases().stream().filter(c -> c.rows() > 64).toList()
                 : List.of();
     }
 

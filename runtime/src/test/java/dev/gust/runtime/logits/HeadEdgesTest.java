@@ -44,8 +44,7 @@ class HeadEdgesTest {
         return Stream.of(On.values())
                 .flatMap(on -> Stream.of(HeadMethod.values())
                         .flatMap(method -> Stream.of(HeadOptions.Search.values())
-                                .filter(search -> search == HeadOptions.Search.SCREEN
-                                        || method == HeadMethod.SPHERICAL)
+                                .filter(search -> search == HeadOptions.Search.SCREEN || method == HeadMethod.SPHERICAL)
                                 .map(search -> Arguments.of(on, method, search))));
     }
 
@@ -62,8 +61,8 @@ class HeadEdgesTest {
     @EnumSource(On.class)
     void ofEqualLogitsTheLowestIdsAreFirst(On on) {
         try (Device device = on.open();
-                LogitsHead dense = LogitsHead.of(
-                        device, SampleHeads.of(HeadMethod.DENSE, 2300, 4, 1), HeadOptions.DEFAULT)) {
+                LogitsHead dense =
+                        LogitsHead.of(device, SampleHeads.of(HeadMethod.DENSE, 2300, 4, 1), HeadOptions.DEFAULT)) {
             TopTokens top = dense.top(new float[8], 5);
             assertThat(top.ids(0)).containsExactly(0, 1, 2, 3, 4);
             assertThat(top.ids(1)).containsExactly(0, 1, 2, 3, 4);
@@ -124,8 +123,7 @@ class HeadEdgesTest {
                     .hasMessageContaining("NaN at element 1");
             assertThatThrownBy(() -> LogitsHead.of(device, head, HeadOptions.DEFAULT.withSpecial(List.of(20))))
                     .isInstanceOf(UsageException.class);
-            assertThatThrownBy(() ->
-                            LogitsHead.of(device, head, HeadOptions.DEFAULT.with(HeadOptions.Search.CODEBOOK)))
+            assertThatThrownBy(() -> LogitsHead.of(device, head, HeadOptions.DEFAULT.with(HeadOptions.Search.CODEBOOK)))
                     .isInstanceOf(UsageException.class)
                     .hasMessageContaining("no clusters");
             logits.close();

@@ -37,7 +37,9 @@ class SamplingTest {
         for (int i = 0; i < expected.length; i++) {
             // Five standard deviations of a share.
             double slack = 5 * Math.sqrt(expected[i] * (1 - expected[i]) / DRAWS);
-            assertThat(Math.abs(got[i] - expected[i])).as("token %d: %f", i, got[i]).isLessThanOrEqualTo(slack);
+            assertThat(Math.abs(got[i] - expected[i]))
+                    .as("token %d: %f", i, got[i])
+                    .isLessThanOrEqualTo(slack);
         }
     }
 
@@ -77,8 +79,7 @@ class SamplingTest {
         VqHead head = VqHead.of(3, 1, SampleHeads.floats(-800, 0, 800), new Screen.None());
         try (Device device = new JvmDevice();
                 LogitsHead logits = LogitsHead.of(device, head, HeadOptions.DEFAULT)) {
-            assertThat(logits.probabilities(new float[] {1, 0}))
-                    .containsExactly(0, 0, 1, 1 / 3f, 1 / 3f, 1 / 3f);
+            assertThat(logits.probabilities(new float[] {1, 0})).containsExactly(0, 0, 1, 1 / 3f, 1 / 3f, 1 / 3f);
         }
     }
 

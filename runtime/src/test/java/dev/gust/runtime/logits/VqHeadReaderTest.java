@@ -100,9 +100,12 @@ class VqHeadReaderTest {
             Path file = with(head).write(metadata);
             try (Device device = new JvmDevice();
                     LogitsHead read = LogitsHead.load(device, file.toString());
-                    LogitsHead made = LogitsHead.of(device, head, HeadOptions.DEFAULT.withRerank(read.head()
-                            .metadata()
-                            .rerank()).withProbes(read.head().metadata().probes()))) {
+                    LogitsHead made = LogitsHead.of(
+                            device,
+                            head,
+                            HeadOptions.DEFAULT
+                                    .withRerank(read.head().metadata().rerank())
+                                    .withProbes(read.head().metadata().probes()))) {
                 if (!metadata.isEmpty()) {
                     assertThat(read.head().metadata()).isEqualTo(new HeadMetadata(method, 11, 3));
                 }
