@@ -23,7 +23,7 @@ final class CodeLanes {
      * instruction (vpermi2b), without which Java does it byte by byte.
      */
     static final boolean FIT =
-            VectorShape.preferredShape().vectorBitSize() == 512 && HostProcessor.has("avx512_vbmi");
+            VectorShape.preferredShape().vectorBitSize() == 512 && HostProcessor.has("avx512vbmi");
 
     /** More codes to a token than that could overflow its sum of 16 bits. */
     static final int MOST_CODES = 0xFFFF / CodeTables.MOST;
