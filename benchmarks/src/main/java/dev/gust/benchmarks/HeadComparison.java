@@ -1,38 +1,48 @@
 package dev.gust.benchmarks;
 
+import dev.gust.formats.model.ModelFiles;
+import dev.gust.formats.model.ModelInput;
+import dev.gust.formats.vqhead.HeadMethod;
+import dev.gust.quantization.vq.HeadRequest;
+import dev.gust.quantization.vq.Vectors;
 import dev.gust.runtime.Devices;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.logits.HeadOptions;
 import dev.gust.runtime.logits.HeadPlan;
+import dev.gust.runtime.logits.LogitsHead;
 import dev.gust.runtime.logits.Screen;
 import dev.gust.runtime.logits.VqHead;
 import dev.gust.runtime.logits.VqLogits;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * Output heads on one device, beside the dense product of the same run: queries per second, how often the best token is
- * the dense product's, bytes that a query has to read, and those per second beside a copy.
+ * The speed of output heads on one device, beside the dense product of the same run: queries per second one at a time, how
+ * often the best token is the dense product's, bytes that a query has to read, and those per second beside a copy.
  */
 final class HeadComparison {
     private static final int K = 8;
-    private static final int AGREEMENT_QUERIES = 512;
-    private static final int ROUNDS = 9;
-    private static final long ROUND_NANOS = Long.getLong("gust.heads.nanos", 300_000_000);
+    private static final int QUERIES = 512;
     private static final double NOISE = 0.5;
+    private static final int ROUNDS = 9;
+    private static final int WARM_UP = 3;
+    private static final long ROUND_NANOS = Long.getLong("gust.heads.nanos", 300_000_000);
 
     private final DeviceId id;
     private final DeviceOptions options;
     private final double copy;
+    private double dense;
 
     private HeadComparison(DeviceId id, DeviceOptions options, double copy) {
         this.id = id;
@@ -43,10 +53,11 @@ final class HeadComparison {
     /**
      * Runs and prints.
      *
-     * @param args device and matrices, each optional: jvm and the real ones, or others and random ones of their sizes and of
-     *     a language model's; {@code V} x {@code D} for a random one, or the JSON of the npm package
+     * @param args device and matrices: {@code minilm}, a folder for npm's word vectors, or sizes {@code VxD} of a random one.
+     *     Without them, random ones of the sizes of both and a larger one; random codes find nothing, so that the best token is
+     *     rarely right.
      */
-    static void print(String... args) throws Exception {
+    static void print(String... args) throws IOException, InterruptedException {
         DeviceId id = DeviceId.parse(args.length > 0 ? args[0] : "jvm");
         DeviceOptions options = DeviceOptions.defaults();
         double copy;
@@ -59,78 +70,94 @@ final class HeadComparison {
         }
         System.out.printf(Locale.ROOT, "copy %.1f GB/s read and written%n", copy);
         var comparison = new HeadComparison(id, options, copy);
-        if (args.length > 1) {
-            for (int i = 1; i < args.length; i++) {
-                comparison.table(matrix(args[i]));
+        String[] matrices = args.length > 1
+                ? Arrays.copyOfRange(args, 1, args.length)
+                : new String[] {"341479x100", "30522x384", "131072x1024"};
+        for (String matrix : matrices) {
+            try (Arena arena = Arena.ofShared();
+                    var host = new JvmDevice()) {
+                comparison.table(host, matrix, arena);
             }
-        } else if (id.kind() == DeviceId.Kind.JVM) {
-            comparison.table(HeadMatrix.wink());
-            comparison.table(HeadMatrix.minilm());
+        }
+    }
+
+    private void table(JvmDevice host, String matrix, Arena arena) throws IOException, InterruptedException {
+        boolean random = matrix.matches("\\d+x\\d+");
+        Vectors x;
+        if (random) {
+            int cross = matrix.indexOf('x');
+            x = SampleScreens.rows(
+                    Integer.parseInt(matrix.substring(0, cross)), Integer.parseInt(matrix.substring(cross + 1)), arena);
         } else {
-            comparison.table(HeadMatrix.synthetic(341_479, 100));
-            comparison.table(HeadMatrix.synthetic(30_522, 384));
-            comparison.table(HeadMatrix.synthetic(131_072, 1024));
+            x = matrix.equals("minilm") ? WordVectors.miniLm(arena) : WordVectors.wink(Path.of(matrix), arena);
         }
-    }
-
-    private static HeadMatrix matrix(String arg) throws Exception {
-        if (arg.matches("\\d+x\\d+")) {
-            int cross = arg.indexOf('x');
-            return HeadMatrix.synthetic(
-                    Integer.parseInt(arg.substring(0, cross)), Integer.parseInt(arg.substring(cross + 1)));
-        }
-        return arg.equals("minilm") ? HeadMatrix.minilm() : HeadMatrix.wink(Path.of(arg));
-    }
-
-    private void table(HeadMatrix matrix) {
-        int v = matrix.v();
-        int d = matrix.d();
+        int v = x.count();
+        int d = x.length();
         System.out.printf(
-                Locale.ROOT, "%n%s [%d, %d], queries are rows and noise of %.1f σ%n", matrix.name(), v, d, NOISE);
+                Locale.ROOT,
+                "%n%s [%d, %d], queries are rows and noise of %.1f σ, k = %d%n",
+                random ? "random" : matrix,
+                v,
+                d,
+                NOISE,
+                K);
         System.out.printf(
                 "%-22s %10s %10s %8s %8s %12s %8s %8s%n",
                 "head", "us", "queries/s", "× dense", "top-1", "bytes", "GB/s", "of copy");
-        MemorySegment rows = SampleScreens.segment(matrix.values());
-        float[] queries = matrix.queries(AGREEMENT_QUERIES, NOISE, 11);
-        VqHead dense = VqHead.of(v, d, rows, new Screen.None());
-        long[] truth = ids(dense, HeadOptions.DEFAULT, queries);
-        double base = row("dense", dense, HeadOptions.DEFAULT, queries, truth, 4L * v * d, 0);
-        for (int parts : new int[] {Math.ceilDiv(d, 4), Math.ceilDiv(d, 3), Math.ceilDiv(d, 2)}) {
-            Screen.Codes codes = matrix.isRandom()
-                    ? SampleScreens.anyCodes(v, d, parts)
-                    : SampleScreens.pq(matrix.values(), v, d, parts);
-            VqHead head = VqHead.of(v, d, rows, codes);
-            for (int rerank : matrix.isRandom() ? new int[] {32} : new int[] {32, 128}) {
-                row(
-                        "pq " + parts + ", rerank " + rerank,
-                        head,
-                        HeadOptions.DEFAULT.withRerank(rerank),
-                        queries,
-                        truth,
-                        codes.byteSize() + 4L * rerank * d,
-                        base);
-            }
-        }
-        Screen.Int4 int4 = SampleScreens.int4(matrix.values(), v, d);
-        row(
-                "int4, rerank 32",
-                VqHead.of(v, d, rows, int4),
+        NoisyQueries queries = NoisyQueries.of(host, x, NOISE, QUERIES, 11);
+        dense = 0;
+        dense = row(
+                "dense",
+                VqHead.of(v, d, x.data(), new Screen.None()),
                 HeadOptions.DEFAULT,
                 queries,
-                truth,
-                int4.byteSize() + 4L * 32 * d,
-                base);
+                x.data().byteSize());
+        for (int width : new int[] {4, 3, 2}) {
+            int parts = Math.ceilDiv(d, width);
+            String label = "pq " + parts;
+            if (random) {
+                VqHead head = VqHead.of(v, d, x.data(), SampleScreens.codes(v, d, parts, arena));
+                screened(label, head, queries, HeadOptions.RERANK);
+            } else {
+                trained(host, x, label, HeadRequest.of(HeadMethod.PQ, 1).withParts(parts), queries, 32, 128, 256);
+            }
+        }
+        trained(host, x, "int4", HeadRequest.of(HeadMethod.INT4, 1), queries, HeadOptions.RERANK);
+    }
+
+    private void trained(
+            JvmDevice host, Vectors x, String label, HeadRequest request, NoisyQueries queries, int... reranks)
+            throws IOException {
+        Path file = Files.createTempFile("head", ".safetensors");
+        try {
+            VqHeads.train(host, x, request, file);
+            try (ModelInput input = ModelFiles.open(file.toString())) {
+                screened(label, VqHead.read(input.source()), queries, reranks);
+            }
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    private void screened(String label, VqHead head, NoisyQueries queries, int... reranks) {
+        for (int rerank : reranks) {
+            row(
+                    label + ", rerank " + rerank,
+                    head,
+                    HeadOptions.DEFAULT.withRerank(rerank),
+                    queries,
+                    head.screen().byteSize() + 4L * rerank * head.d());
+        }
     }
 
     /** Prints a row and returns queries per second. */
-    private double row(
-            String name, VqHead head, HeadOptions search, float[] queries, long[] truth, long bytes, double base) {
-        long[] found = ids(head, search, queries);
-        int same = 0;
-        for (int i = 0; i < found.length; i++) {
-            same += found[i] == truth[i] ? 1 : 0;
+    private double row(String name, VqHead head, HeadOptions search, NoisyQueries queries, long bytes) {
+        double agreement;
+        try (Device device = Devices.open(id, options);
+                LogitsHead all = LogitsHead.of(device, head, search)) {
+            agreement = queries.recall(all.top(queries.h(), 1).ids(), 1, 1);
         }
-        double nanos = nanos(head, search, queries);
+        double nanos = nanos(head, search, queries.h());
         double perSecond = 1e9 / nanos;
         System.out.printf(
                 Locale.ROOT,
@@ -138,43 +165,27 @@ final class HeadComparison {
                 name,
                 nanos / 1e3,
                 perSecond,
-                base == 0 ? 1 : perSecond / base,
-                (double) same / found.length,
+                dense == 0 ? 1 : perSecond / dense,
+                agreement,
                 bytes,
                 bytes / nanos,
                 100 * bytes / nanos / copy);
         return perSecond;
     }
 
-    /** The best token of each query, all in one call. */
-    private long[] ids(VqHead head, HeadOptions search, float[] queries) {
-        int m = queries.length / head.d();
-        try (Arena arena = Arena.ofShared();
-                Device device = Devices.open(id, options);
-                HeadPlan plan = VqLogits.prepare(device, head, search)) {
-            MemorySegment ids = arena.allocate(4L * m, 64);
-            plan.top(arena.allocateFrom(ValueLayout.JAVA_FLOAT, queries), m, 1, ids, arena.allocate(4L * m, 64));
-            long[] found = new long[m];
-            for (int i = 0; i < m; i++) {
-                found[i] = ids.getAtIndex(ValueLayout.JAVA_INT, i);
-            }
-            return found;
-        }
-    }
-
-    /** The median over rounds of a call's time: the kernels' on devices that tell, else the whole call's. */
+    /** The median over rounds of a call's mean time: the kernels' on devices that tell it, else the whole call's. */
     private double nanos(VqHead head, HeadOptions search, float[] queries) {
         boolean kernels = id.kind() == DeviceId.Kind.TORNADO;
         int d = head.d();
+        double[] rounds = new double[ROUNDS];
         try (Arena arena = Arena.ofShared();
                 Device device = Devices.open(id, options.withProfiling(kernels));
                 HeadPlan plan = VqLogits.prepare(device, head, search)) {
             MemorySegment h = arena.allocateFrom(ValueLayout.JAVA_FLOAT, queries);
             MemorySegment ids = arena.allocate(4L * K, 64);
             MemorySegment logits = arena.allocate(4L * K, 64);
-            List<Double> rounds = new ArrayList<>();
             int query = 0;
-            for (int round = 0; round < ROUNDS + 3; round++) { // the first three warm up
+            for (int round = -WARM_UP; round < ROUNDS; round++) {
                 long start = System.nanoTime();
                 long calls = 0;
                 long inKernels = 0;
@@ -184,12 +195,13 @@ final class HeadComparison {
                     inKernels += times.kernel();
                     calls++;
                 }
-                double total = kernels ? inKernels : System.nanoTime() - start;
-                if (round >= 3) {
-                    rounds.add(total / calls);
+                long elapsed = kernels ? inKernels : System.nanoTime() - start;
+                if (round >= 0) {
+                    rounds[round] = (double) elapsed / calls;
                 }
             }
-            return rounds.stream().sorted().toList().get(ROUNDS / 2);
         }
+        Arrays.sort(rounds);
+        return rounds[ROUNDS / 2];
     }
 }

@@ -20,7 +20,8 @@ import java.util.List;
  *                          linear attention on one device: decoding beside a copy, and prompts in chunks
  * lowrank-kernels [DEVICE [M [N [TYPE…]]]]
  *                          factored, sparse, adapter and Monarch products on one device, beside the dense one
- * heads [DEVICE [MATRIX…]] output heads by their screens, beside the dense product and a copy
+ * heads [DEVICE [MATRIX…]] the speed of output heads on one device, beside the dense product and a copy; a matrix is minilm, a
+ *                          folder to fetch word vectors to, or the size VxD of a random one
  * kmeans [DEVICE [V [D [K]]]]
  *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
  * vq-heads FOLDER [minilm|wink [PLOTS]]

@@ -8,6 +8,7 @@ import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
 import dev.gust.formats.vqhead.HeadMetadata;
+import dev.gust.quantization.vq.HeadRequest;
 import dev.gust.quantization.vq.TrainedHead;
 import dev.gust.quantization.vq.TrainingRun;
 import dev.gust.quantization.vq.Vectors;
@@ -92,7 +93,7 @@ final class VqHeads {
         var all = new ArrayList<HeadFigures>();
         for (HeadForm form : HeadForm.all(x.count(), x.length())) {
             Path file = folder.resolve("head.safetensors");
-            double error = train(device, x, form, file);
+            double error = train(device, x, form.request(), file);
             for (HeadOptions search : form.searches()) {
                 HeadFigures figures = search(device, form, search, file, queries);
                 all.add(figures);
@@ -103,9 +104,10 @@ final class VqHeads {
         RecallPlot.write(name, all, plots.resolve("vq-heads-" + name.toLowerCase(Locale.ROOT)));
     }
 
-    private static double train(JvmDevice device, Vectors x, HeadForm form, Path file) {
+    /** Trains a head, writes it with its rows to a file, and returns the relative error of its screen. */
+    static double train(JvmDevice device, Vectors x, HeadRequest request, Path file) {
         try (Arena scratch = Arena.ofShared()) {
-            TrainedHead head = TrainedHead.train(TrainingRun.on(device, scratch), x, form.request());
+            TrainedHead head = TrainedHead.train(TrainingRun.on(device, scratch), x, request);
             var tensors = new ArrayList<>(head.tensors());
             tensors.add(Tensor.view(new TensorInfo("weight", DType.F32, Shape.of(x.count(), x.length())), x.data()));
             TensorFiles.write(

@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,16 +51,15 @@ class VqLogitsRunTest {
         Path in = head().weight("h", DType.F32, 3, 5).write(folder.resolve("in.safetensors"));
         Path expected = folder.resolve("scalar.safetensors");
         run(in, expected, "scalar", attribute, "top=4").isDone();
-        Map<String, SampleModel.Stored> stored = SampleModel.stored(expected);
-        assertThat(stored.get("ids").shape()).isEqualTo(Shape.of(3, 4));
-        assertThat(stored.get("logits").shape()).isEqualTo(Shape.of(3, 4));
+        assertThat(stored(expected, "ids").shape()).isEqualTo(Shape.of(3, 4));
+        assertThat(stored(expected, "logits").shape()).isEqualTo(Shape.of(3, 4));
         for (String device : List.of("jvm", "emulator")) {
             Path out = folder.resolve(device + ".safetensors");
             Gust.Result result = run(in, out, device, attribute, "top=4");
             result.isDone();
             assertThat(result.out()).contains("vq-logits (", "on " + device, "3 hidden states");
-            assertThat(SampleModel.stored(out).get("ids").bytes())
-                    .isEqualTo(stored.get("ids").bytes());
+            assertThat(stored(out, "ids").bytes())
+                    .isEqualTo(stored(expected, "ids").bytes());
             Gust.run("compare", expected, out, "--min-sqnr", 90).isDone();
         }
     }
@@ -71,7 +70,7 @@ class VqLogitsRunTest {
         Path file = head().write(folder.resolve("head.safetensors"));
         Path out = folder.resolve("out.safetensors");
         run(h, out, "jvm", "head=" + file, "special=0,69").isDone();
-        assertThat(SampleModel.stored(out).get("ids").shape()).isEqualTo(Shape.of(2, 8));
+        assertThat(stored(out, "ids").shape()).isEqualTo(Shape.of(2, 8));
     }
 
     @Test
@@ -102,6 +101,10 @@ class VqLogitsRunTest {
                 .write(folder.resolve("nan.safetensors"));
         run(nan, out, "scalar", "top=1").failed(ExitCodes.INPUT, "'h'", "NaN at element 1");
         Gust.assertNothingLeft(out);
+    }
+
+    private static SampleModel.Stored stored(Path file, String name) {
+        return Objects.requireNonNull(SampleModel.stored(file).get(name), name);
     }
 
     private static Gust.Result run(Path in, Path out, String device, String... attributes) {

@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
@@ -34,6 +35,22 @@ public record HostProcessor(String name, long memory, int threads, int vectorBit
     /** What runs the jvm device. */
     public String driver() {
         return "Vector API, " + vectorBits + " bits, " + threads + " threads";
+    }
+
+    /**
+     * Whether the processor has a feature, by the name that Linux gives it; true where that cannot be found out. For choices
+     * that the Vector API makes in silence: what a processor lacks, it does by plain Java.
+     */
+    public static boolean has(String feature) {
+        Path cpuinfo = Path.of("/proc/cpuinfo");
+        try (var lines = Files.lines(cpuinfo)) {
+            return lines.filter(l -> l.startsWith("flags"))
+                    .findFirst()
+                    .map(l -> Arrays.asList(l.split("\\s+")).contains(feature))
+                    .orElse(true);
+        } catch (IOException | UncheckedIOException e) {
+            return true;
+        }
     }
 
     /** As a device. */

@@ -1,5 +1,6 @@
 package dev.gust.runtime.logits;
 
+import dev.gust.runtime.device.HostProcessor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,8 +18,15 @@ import jdk.incubator.vector.VectorSpecies;
  * find all entries (the idea of Bolt, Blalock and Guttag 2017, and of FAISS's fast scan, which have tables of 16).
  */
 final class CodeLanes {
-    /** Whether this machine's vectors hold 64 bytes, and codes are looked up here. */
-    static final boolean FIT = VectorShape.preferredShape().vectorBitSize() == 512;
+    /**
+     * Whether this machine looks up codes here: vectors hold 64 bytes, and selecting bytes from two of them is an
+     * instruction (vpermi2b), without which Java does it byte by byte.
+     */
+    static final boolean FIT =
+            VectorShape.preferredShape().vectorBitSize() == 512 && HostProcessor.has("avx512vbmi");
+
+    /** More codes to a token than that could overflow its sum of 16 bits. */
+    static final int MOST_CODES = 0xFFFF / CodeTables.MOST;
 
     private static final VectorSpecies<Byte> B = ByteVector.SPECIES_512;
     private static final VectorSpecies<Short> S = ShortVector.SPECIES_512;
@@ -32,9 +40,6 @@ final class CodeLanes {
      * follow one another. Within 64, token i lies in byte 2i, and token 32 + i beside it.
      */
     static MemorySegment pack(int v, Screen.Codes screen, Arena arena) {
-        if (!FIT) {
-            return MemorySegment.NULL;
-        }
         int s = screen.s();
         int even = s + (s & 1);
         int tiles = Math.ceilDiv(v, TILE);

@@ -9,16 +9,21 @@ import java.lang.foreign.ValueLayout;
  * (asymmetric distance computation, Jégou et al. 2011, section III-B), and a token's score is a sum of one number from each.
  */
 final class CodeScores implements TokenScores {
-    private final int v;
+    private final boolean lanes;
     private final Screen.Codes screen;
     private final CodeTables tables;
     private final MemorySegment codes;
 
     CodeScores(int v, int d, Screen.Codes screen) {
-        this.v = v;
+        this(v, d, screen, CodeLanes.FIT && screen.s() <= CodeLanes.MOST_CODES);
+    }
+
+    /** @param lanes whether codes are looked up 64 at a time, in rounded tables, or one by one */
+    CodeScores(int v, int d, Screen.Codes screen, boolean lanes) {
+        this.lanes = lanes;
         this.screen = screen;
         this.tables = new CodeTables(d, screen);
-        this.codes = CodeLanes.pack(v, screen, Arena.ofAuto());
+        this.codes = lanes ? CodeLanes.pack(v, screen, Arena.ofAuto()) : screen.codes();
     }
 
     @Override
@@ -29,7 +34,7 @@ final class CodeScores implements TokenScores {
         }
         return (row, first, count, to) -> {
             CodeTables.Rounded table = byRow[row];
-            if (CodeLanes.FIT) {
+            if (lanes) {
                 CodeLanes.scores(codes, screen.s(), first, table, to);
             } else {
                 plain(table.exact(), first, count, to);
@@ -39,12 +44,11 @@ final class CodeScores implements TokenScores {
 
     private void plain(float[] table, int first, int count, float[] to) {
         int s = screen.s();
-        MemorySegment all = screen.codes();
         for (int i = 0; i < count; i++) {
             float sum = 0;
             long at = (long) (first + i) * s;
             for (int j = 0; j < s; j++) {
-                sum += table[j * CodeTables.ENTRIES + (all.get(ValueLayout.JAVA_BYTE, at + j) & 0xFF)];
+                sum += table[j * CodeTables.ENTRIES + (codes.get(ValueLayout.JAVA_BYTE, at + j) & 0xFF)];
             }
             to[i] = sum;
         }

@@ -7,6 +7,7 @@ import dev.gust.kernels.logits.HeadSizes;
 import dev.gust.runtime.kernel.KernelDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -59,8 +60,8 @@ final class HeadArrays {
             for (int step = 0; step < steps; step++) {
                 int word = 0;
                 for (int i = 0; i < Math.min(4, screen.s() - 4 * step); i++) {
-                    int code = screen.codes().get(ValueLayout.JAVA_BYTE, (long) token * screen.s() + 4 * step + i);
-                    word |= (code & 0xFF) << 8 * i;
+                    int code = screen.codes().get(ValueLayout.JAVA_BYTE, (long) token * screen.s() + 4L * step + i);
+                    word |= (code & 0xFF) << (8 * i);
                 }
                 words.set(step * head.v() + token, word);
             }
@@ -96,13 +97,13 @@ final class HeadArrays {
         byte[] row = new byte[screen.width() / 2];
         int[] eight = new int[screen.width()];
         for (int octet = 0; octet < octets; octet++) {
-            java.util.Arrays.fill(eight, 0x88888888);
+            Arrays.fill(eight, 0x88888888);
             for (int t = 0; t < Math.min(8, head.v() - 8 * octet); t++) {
                 MemorySegment.copy(
                         screen.codes(), ValueLayout.JAVA_BYTE, (8L * octet + t) * row.length, row, 0, row.length);
                 for (int i = 0; i < eight.length; i++) {
-                    int code = row[i / 2] >> 4 * (i & 1) & 15;
-                    eight[i] = eight[i] & ~(15 << 4 * t) | code << 4 * t;
+                    int code = (row[i / 2] >> (4 * (i & 1))) & 15;
+                    eight[i] = (eight[i] & ~(15 << (4 * t))) | (code << (4 * t));
                 }
             }
             for (int i = 0; i < eight.length; i++) {
@@ -142,7 +143,7 @@ final class HeadArrays {
             for (int octet = 0; octet < octets; octet++) {
                 for (int i = 0; i < 4; i++) {
                     int token = 8 * octet + 2 * i;
-                    int word = scale(screen, token, block) & 0xFFFF | scale(screen, token + 1, block) << 16;
+                    int word = (scale(screen, token, block) & 0xFFFF) | (scale(screen, token + 1, block) << 16);
                     words.set((block * 4 + i) * octets + octet, word);
                 }
             }

@@ -88,7 +88,7 @@ final class KernelHead implements HeadPlan {
 
     private int mostRows() {
         int most = CAPACITIES[CAPACITIES.length - 1];
-        return (int) Math.clamp(MOST_SCORES / head.v(), 1, most);
+        return Math.clamp(MOST_SCORES / head.v(), 1, most);
     }
 
     private static int capacity(int count) {

@@ -35,6 +35,6 @@ final class NibbleBlocks {
     }
 
     private static int nibble(byte[] codes, int column) {
-        return codes[column / 2] >> 4 * (column & 1) & 0xF;
+        return (codes[column / 2] >> (4 * (column & 1))) & 0xF;
     }
 }

@@ -227,7 +227,8 @@ final class ScoreCalls {
         int total = capacity * blocks;
         var rounded = new IntArray(capacity * i.width());
         FloatArray scales = device.arrays().floats(2L * total);
-        int side = Math.min(blocks, OctetScores.MOST_BLOCKS);
+        // Rounds of as many blocks each, so that no work-item waits in the last one.
+        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
         var round = new ScoreKernels.RoundGroups(h, rounded, scales, ints.getFirst(), total);
         var sum = new ScoreKernels.OctetGroups(
                 ints.get(1), ints.get(2), bias, rounded, scales, y, ints.getFirst(), biased, side);

@@ -7,6 +7,7 @@ import dev.gust.runtime.device.Device;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
 
@@ -31,7 +32,7 @@ final class AllLogits {
         for (int row = 0; row < M; row++) {
             ReferenceHead reference = HeadConformance.reference(head, h, row);
             double most = Math.abs(reference.screened(reference.byScreen().getFirst()));
-            TreeSet<Integer> exact = call.probes()
+            Set<Integer> exact = call.probes()
                     ? reference.probed(2, 1)
                     : new TreeSet<>(reference.byScreen().subList(0, call.reranks() ? 1 : 0));
             exact.addAll(call.reranks() ? List.of(special) : List.of());

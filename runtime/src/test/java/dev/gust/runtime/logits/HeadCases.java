@@ -16,8 +16,9 @@ final class HeadCases {
             new Size(DType.F32, 1, 1, 1, 1),
             new Size(DType.F32, 45, 3, 3, 45),
             new Size(DType.BF16, 300, 33, 2, 4),
-            new Size(DType.F16, 2053, 64, 1, 40),
-            new Size(DType.F32, 2100, 17, 0, 2));
+            new Size(DType.F16, 1111, 64, 1, 40),
+            new Size(DType.F32, 70, 700, 1, 3),
+            new Size(DType.F32, 1100, 17, 0, 2));
 
     private HeadCases() {}
 

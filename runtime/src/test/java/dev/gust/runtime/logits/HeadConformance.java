@@ -8,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
@@ -83,7 +84,7 @@ final class HeadConformance {
             assertSame(got, reference.byLogit().subList(0, k), reference::exact, 1e-5);
             return;
         }
-        TreeSet<Integer> candidates;
+        Set<Integer> candidates;
         if (call.probes()) {
             candidates = reference.probed(call.probeCount(), k);
         } else {

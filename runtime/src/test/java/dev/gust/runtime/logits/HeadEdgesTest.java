@@ -62,7 +62,7 @@ class HeadEdgesTest {
     void ofEqualLogitsTheLowestIdsAreFirst(On on) {
         try (Device device = on.open();
                 LogitsHead dense =
-                        LogitsHead.of(device, SampleHeads.of(HeadMethod.DENSE, 2300, 4, 1), HeadOptions.DEFAULT)) {
+                        LogitsHead.of(device, SampleHeads.of(HeadMethod.DENSE, 1100, 4, 1), HeadOptions.DEFAULT)) {
             TopTokens top = dense.top(new float[8], 5);
             assertThat(top.ids(0)).containsExactly(0, 1, 2, 3, 4);
             assertThat(top.ids(1)).containsExactly(0, 1, 2, 3, 4);

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
@@ -75,7 +76,7 @@ final class ReferenceHead {
                 float[] scale = new float[1];
                 for (int i = 0; i < d; i++) {
                     long element = (long) token * q.width() + i;
-                    int code = q.codes().get(ValueLayout.JAVA_BYTE, element / 2) >> 4 * (i & 1) & 15;
+                    int code = (q.codes().get(ValueLayout.JAVA_BYTE, element / 2) >> (4 * (i & 1))) & 15;
                     Codecs.of(DType.F16)
                             .orElseThrow()
                             .decode(q.scales(), element / 32 * 2, MemorySegment.ofArray(scale), 0, 1);
@@ -120,7 +121,7 @@ final class ReferenceHead {
     }
 
     /** The tokens of the best clusters, of as many as it takes. */
-    TreeSet<Integer> probed(int probes, int least) {
+    Set<Integer> probed(int probes, int least) {
         var clusters = (Screen.Clusters) head.screen();
         double[] scores =
                 IntStream.range(0, clusters.k()).mapToDouble(this::centroid).toArray();

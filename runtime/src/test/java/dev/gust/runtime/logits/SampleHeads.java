@@ -78,7 +78,7 @@ final class SampleHeads {
                 for (int i = 32 * block; i < 32 * block + 32; i++) {
                     float value = i < d ? w[row * d + i] : 0;
                     int code = scale == 0 ? 8 : Math.clamp(Math.round(value / scale) + 8L, 0, 15);
-                    codes[(row * width + i) / 2] |= (byte) (code << 4 * (i & 1));
+                    codes[(row * width + i) / 2] |= (byte) (code << (4 * (i & 1)));
                 }
             }
         }

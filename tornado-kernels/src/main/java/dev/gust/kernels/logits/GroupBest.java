@@ -195,8 +195,8 @@ public final class GroupBest {
      * @param found [M, slots]
      * @param totals [M]: slots that hold something
      * @param ids receives [M, slots]: −1 for an empty slot
-     * @param scores receives [M, slots]: of the screen, if {@code scored}
-     * @param logits receives [M, slots]: exact if {@code exact}, else the scores
+     * @param scores receives [M, slots]: of the screen, if there are some
+     * @param logits receives [M, slots]: exact, or the scores
      * @param flags 1 for a bias, 2 for scores y, 4 for exact logits, added up
      */
     public static void gatherGroups(

@@ -17,7 +17,7 @@ public final class OctetScores {
     public static final int OCTETS = 32;
 
     /** Most blocks of columns that a group sums up side by side. */
-    public static final int MOST_BLOCKS = 8;
+    public static final int MOST_BLOCKS = 16;
 
     /** Hidden states are rounded to −MOST … MOST. */
     public static final int MOST = 63;
