@@ -22,6 +22,9 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** FlashHead has a cluster to 16 rows; more than these take long to train. */
     private static final int MOST_CLUSTERS = 4096;
 
+    /** Clusters of equal size take a while, and no longer than others to be searched. */
+    private static final int MOST_ROWS_BALANCED = 100_000;
+
     /** Every head, for so many rows and columns. */
     static List<HeadForm> all(int rows, int length) {
         var forms = new ArrayList<HeadForm>();
@@ -39,8 +42,13 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
                 "k-means", "kmeans " + codes, HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
                 clusters));
         forms.add(new HeadForm("spherical", "spherical " + codes, spherical, clusters));
-        forms.add(new HeadForm(
-                "spherical, equal size", "balanced " + codes, spherical.withTraining(training.ofEqualSize()), clusters));
+        if (rows < MOST_ROWS_BALANCED) {
+            forms.add(new HeadForm(
+                    "spherical, equal size",
+                    "balanced " + codes,
+                    spherical.withTraining(training.ofEqualSize()),
+                    clusters));
+        }
         for (int width : new int[] {8, 6, 5, 4, 3}) {
             int parts = Math.ceilDiv(length, width);
             long screen = (long) rows * parts + 4L * 256 * parts * width;

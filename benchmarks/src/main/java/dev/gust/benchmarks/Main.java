@@ -23,7 +23,7 @@ import java.util.List;
  * heads [DEVICE [MATRIX…]] output heads by their screens, beside the dense product and a copy
  * kmeans [DEVICE [V [D [K]]]]
  *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
- * vq-heads FOLDER [minilm|wink [PLOTS]]
+ * vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]
  *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
  *                          FOLDER
  * end-to-end FOLDER [GB [SCHEME…]]
@@ -77,6 +77,8 @@ public final class Main {
             default -> {
                 System.err.println("usage: one of");
                 USAGE.forEach(System.err::println);
+                System.err.println(
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | kmeans [DEVICE [V [D [K]]]] | vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

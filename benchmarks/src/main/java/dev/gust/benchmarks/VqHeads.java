@@ -45,8 +45,8 @@ final class VqHeads {
     /**
      * Measures, prints and plots.
      *
-     * @param args the folder for what is fetched and written, a part of a matrix's name or nothing for both, and the folder for
-     *     the plots or nothing for the first one
+     * @param args the folder for what is fetched and written; a part of a matrix's name or nothing for both; the folder for the
+     *     plots or nothing for the first one; and a part of the names of heads or nothing for all, without which there is no plot
      */
     static void print(String... args) throws IOException, InterruptedException {
         Path folder = Path.of(args[0]);
@@ -54,18 +54,20 @@ final class VqHeads {
         Files.createDirectories(folder);
         Files.createDirectories(plots);
         String wanted = args.length > 1 ? args[1] : "";
+        String heads = args.length > 3 ? args[3] : "";
         try (var device = new JvmDevice();
                 Arena arena = Arena.ofShared()) {
             if ("minilm".contains(wanted)) {
-                measure(device, "MiniLM", WordVectors.miniLm(arena), folder, plots);
+                measure(device, "MiniLM", WordVectors.miniLm(arena), folder, plots, heads);
             }
             if ("wink".contains(wanted)) {
-                measure(device, "wink", WordVectors.wink(folder, arena), folder, plots);
+                measure(device, "wink", WordVectors.wink(folder, arena), folder, plots, heads);
             }
         }
     }
 
-    private static void measure(JvmDevice device, String name, Vectors x, Path folder, Path plots) throws IOException {
+    private static void measure(
+            JvmDevice device, String name, Vectors x, Path folder, Path plots, String heads) throws IOException {
         System.out.printf(
                 Locale.ROOT,
                 "%n%s [%d, %d], %,d bytes; %d queries = rows + Gaussian noise of 0.5 and 2 deviations; %s%n",
@@ -91,7 +93,10 @@ final class VqHeads {
         }
         var all = new ArrayList<HeadFigures>();
         for (HeadForm form : HeadForm.all(x.count(), x.length())) {
-            Path file = folder.resolve("head.safetensors");
+            if (!form.label().contains(heads)) {
+                continue;
+            }
+            Path file = folder.resolve("head-" + ProcessHandle.current().pid() + ".safetensors");
             double error = train(device, x, form, file);
             for (HeadOptions search : form.searches()) {
                 HeadFigures figures = search(device, form, search, file, queries);
@@ -100,7 +105,9 @@ final class VqHeads {
             }
             Files.delete(file);
         }
-        RecallPlot.write(name, all, plots.resolve("vq-heads-" + name.toLowerCase(Locale.ROOT)));
+        if (heads.isEmpty()) {
+            RecallPlot.write(name, all, plots.resolve("vq-heads-" + name.toLowerCase(Locale.ROOT)));
+        }
     }
 
     private static double train(JvmDevice device, Vectors x, HeadForm form, Path file) {
