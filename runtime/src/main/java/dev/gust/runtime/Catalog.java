@@ -54,7 +54,6 @@ public final class Catalog {
             HybridAttention.entry(),
             SingularValues.entry(),
             VqLogits.entry(),
-            KmeansAssign.entry());
             KmeansAssign.entry(),
             CodebookAttention.entry(),
             MemoryLayer.entry());
