@@ -44,8 +44,7 @@ final class AssignSpeed {
             double peak = peak(device);
             double[] calls = new double[ROUNDS];
             double[] kernels = new double[ROUNDS];
-            try (AssignPlan plan =
-                    new KmeansAssign(rows, length, codes).prepare(device, x, 0, Optional.empty())) {
+            try (AssignPlan plan = new KmeansAssign(rows, length, codes).prepare(device, x, 0, Optional.empty())) {
                 for (int i = -WARM_UP; i < ROUNDS; i++) {
                     KernelTimes times = plan.assign(0, rows, centroids, codes, ids, distances);
                     if (i >= 0) {

@@ -37,9 +37,12 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
                 HeadOptions.DEFAULT.withProbes(64),
                 HeadOptions.DEFAULT.withProbes(256));
         int codes = Math.min(rows / 16, MOST_CLUSTERS);
-        HeadRequest spherical = HeadRequest.of(HeadMethod.SPHERICAL, SEED).withCodes(codes).withTraining(training);
+        HeadRequest spherical =
+                HeadRequest.of(HeadMethod.SPHERICAL, SEED).withCodes(codes).withTraining(training);
         forms.add(new HeadForm(
-                "k-means", "kmeans " + codes, HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
+                "k-means",
+                "kmeans " + codes,
+                HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
                 clusters));
         forms.add(new HeadForm("spherical", "spherical " + codes, spherical, clusters));
         if (rows < MOST_ROWS_BALANCED) {
@@ -81,7 +84,8 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** 32, 256 and 1024 exact rows, and as many as keep a query below a tenth of the dense product's bytes. */
     private static List<HeadOptions> reranks(int rows, int length, long screen) {
         var counts = new TreeSet<>(List.of(32, 256, 1024));
-        long tenth = ((long) rows * length * 4 / 10 - screen) / (4L * length);
+        long outliers = Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER);
+        long tenth = ((long) rows * length * 4 / 10 - screen) / (4L * length) - outliers;
         if (tenth >= NoisyQueries.MOST) {
             counts.add((int) tenth);
         }

@@ -65,8 +65,8 @@ final class VqHeads {
         }
     }
 
-    private static void measure(
-            JvmDevice device, String name, Vectors x, Path folder, Path plots, String heads) throws IOException {
+    private static void measure(JvmDevice device, String name, Vectors x, Path folder, Path plots, String heads)
+            throws IOException {
         System.out.printf(
                 Locale.ROOT,
                 "%n%s [%d, %d], %,d bytes; %d queries = rows + Gaussian noise of 0.5 and 2 deviations; %s%n",
@@ -113,8 +113,7 @@ final class VqHeads {
         try (Arena scratch = Arena.ofShared()) {
             TrainedHead head = TrainedHead.train(TrainingRun.on(device, scratch), x, form.request());
             var tensors = new ArrayList<>(head.tensors());
-            tensors.add(Tensor.view(
-                    new TensorInfo("weight", DType.F32, Shape.of(x.count(), x.length())), x.data()));
+            tensors.add(Tensor.view(new TensorInfo("weight", DType.F32, Shape.of(x.count(), x.length())), x.data()));
             TensorFiles.write(
                     file, tensors, Map.of(HeadMetadata.KEY, head.settings().toString()));
             return head.relativeError();
@@ -154,8 +153,10 @@ final class VqHeads {
                 search.search() == HeadOptions.Search.CODEBOOK
                         ? c.byteSize() + c.assignments().byteSize()
                         : c.byteSize() + (row + 4) * candidates(head, c, search.probes(), queries);
-            case Screen.Codes c -> c.byteSize() + row * search.rerank();
-            case Screen.Int4 i -> i.byteSize() + row * search.rerank();
+            case Screen.Codes c ->
+                c.byteSize() + row * (search.rerank() + head.metadata().always().size());
+            case Screen.Int4 i ->
+                i.byteSize() + row * (search.rerank() + head.metadata().always().size());
             case Screen.LowRank l -> l.byteSize() + row * search.rerank();
         };
     }

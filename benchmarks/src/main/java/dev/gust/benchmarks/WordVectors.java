@@ -40,7 +40,8 @@ final class WordVectors {
             try (Tensor tensor = input.source().open(info.name())) {
                 MemorySegment copy = arena.allocate(info.byteSize(), 64);
                 copy.copyFrom(tensor.data());
-                return new Vectors(copy, (int) info.shape().dim(0), (int) info.shape().dim(1));
+                return new Vectors(
+                        copy, (int) info.shape().dim(0), (int) info.shape().dim(1));
             }
         }
     }

@@ -68,8 +68,7 @@ final class ExitCodes {
                     OutputException _,
                     DeviceException _,
                     InterruptedRunException _,
-                    CancellationException _ ->
-                String.valueOf(failure.getMessage());
+                    CancellationException _ -> String.valueOf(failure.getMessage());
             case OutOfMemoryError _ ->
                 "the Java heap or the system's memory is used up; use fewer --threads, or allow more heap with"
                         + " GUST_HEAP=2g";

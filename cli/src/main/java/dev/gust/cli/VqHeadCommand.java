@@ -108,6 +108,13 @@ final class VqHeadCommand implements Callable<Integer> {
             description = "Rows that a search multiplies exactly, for the file (default: 256).")
     int rerank;
 
+    @Option(
+            names = "--outliers",
+            paramLabel = "N",
+            description =
+                    "Rows that every search multiplies exactly, where the screen is far off (default: 512, V/64 at most).")
+    int outliers = HeadRequest.OUTLIERS;
+
     @Option(names = "--probes", paramLabel = "N", description = "Clusters that a search looks into, for the file.")
     int probes;
 
@@ -124,7 +131,8 @@ final class VqHeadCommand implements Callable<Integer> {
         try (Models model = Models.open(in);
                 Arena memory = Arena.ofShared();
                 var host = new JvmDevice();
-                Device device = id.equals(DeviceId.AUTO) || id.equals(DeviceId.JVM) ? new JvmDevice() : Devices.open(id)) {
+                Device device =
+                        id.equals(DeviceId.AUTO) || id.equals(DeviceId.JVM) ? new JvmDevice() : Devices.open(id)) {
             var run = new TrainingRun(
                     device, host, common.threads, memory, common.interruption()::isRequested, common.progress());
             HeadSource source =
@@ -147,11 +155,9 @@ final class VqHeadCommand implements Callable<Integer> {
                 .filter(m -> m != HeadMethod.DENSE)
                 .orElseThrow(() -> new ParameterException(
                         common.spec.commandLine(),
-                        "there is no method '" + method
-                                + "': choose kmeans, spherical, pq, rvq, int4 or lowrank"));
-        var training = new KMeansOptions(
-                1, iterations, KMeansOptions.TOLERANCE, seed, batch, sample, false, balanced);
-        return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, training);
+                        "there is no method '" + method + "': choose kmeans, spherical, pq, rvq, int4 or lowrank"));
+        var training = new KMeansOptions(1, iterations, KMeansOptions.TOLERANCE, seed, batch, sample, false, balanced);
+        return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, outliers, training);
     }
 
     /** A file that cannot be written should not be learnt of after minutes of training. */

@@ -16,8 +16,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Arguments, right and wrong. */
 class UsageTest {
-    private static final List<String> VERBS =
-            List.of("quantize", "dequantize", "lowrank", "convert", "compare", "verify", "inspect", "vqhead", "devices", "doctor");
+    private static final List<String> VERBS = List.of(
+            "quantize",
+            "dequantize",
+            "lowrank",
+            "convert",
+            "compare",
+            "verify",
+            "inspect",
+            "vqhead",
+            "devices",
+            "doctor");
 
     @TempDir
     Path folder;

@@ -57,7 +57,14 @@ class VqHeadCommandTest {
     })
     void theRuntimeReadsWhatItWrites(String method, String options) {
         Gust.Result result = Gust.run(
-                        "vqhead", in, out, "--method", method, "--bias", "lm_head.bias", Arrays.asList(options.split(" ")))
+                        "vqhead",
+                        in,
+                        out,
+                        "--method",
+                        method,
+                        "--bias",
+                        "lm_head.bias",
+                        Arrays.asList(options.split(" ")))
                 .isDone();
         assertThat(result.out())
                 .contains("lm_head.weight: " + method + " of 301 rows of 37", "relative error ", "wrote ");
@@ -93,18 +100,50 @@ class VqHeadCommandTest {
         assertThat(json.path("head").path("seed").asInt()).isEqualTo(5);
         assertThat(json.path("screen_bytes").asLong()).isEqualTo(10 * 37 * 4);
         try (ModelInput file = ModelFiles.open(out.toString())) {
-            JsonNode settings = new JsonMapper().readTree(file.source().metadata().get("gust.vqhead"));
+            JsonNode settings =
+                    new JsonMapper().readTree(file.source().metadata().get("gust.vqhead"));
             assertThat(settings.path("method").asText()).isEqualTo("spherical");
             assertThat(settings.path("version").asInt()).isEqualTo(1);
             assertThat(settings.path("tensor").asText()).isEqualTo("lm_head.weight");
         }
     }
 
+    /** One long row that no codebook of 8 entries comes near is found all the same, because it is always multiplied. */
+    @Test
+    void outliersAreAlwaysMultiplied() throws Exception {
+        float[] values = new float[640 * 4];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) Math.sin(i * 0.7);
+        }
+        values[4 * 77] = 300;
+        values[4 * 77 + 1] = -300;
+        Path far = new SampleModel(1).values("w", DType.F32, values, 640, 4).write(folder.resolve("far.safetensors"));
+        JsonNode head = Gust.run(
+                        "vqhead", far, out, "--tensor", "w", "--method", "int4", "--rerank", 1, "--outliers", 3, "--json")
+                .isDone()
+                .json()
+                .path("head");
+        assertThat(head.path("always")).hasSize(3);
+        assertThat(head.path("always").toString()).contains("77");
+        try (var device = new JvmDevice();
+                ModelInput file = ModelFiles.open(out.toString());
+                LogitsHead read = LogitsHead.of(device, VqHead.read(file.source()), HeadOptions.DEFAULT)) {
+            assertThat(read.head().metadata().always()).hasSize(3).contains(77);
+            assertThat(read.top(new float[] {1, 0.9f, 0, 0}, 1).ids()).containsExactly(77);
+        }
+        Gust.run("vqhead", far, out, "--tensor", "w", "--outliers", 0, "--overwrite", "--quiet").isDone();
+        try (ModelInput file = ModelFiles.open(out.toString())) {
+            assertThat(VqHead.read(file.source()).metadata().always()).isEmpty();
+        }
+    }
+
     @Test
     void theSeedDecidesAndThreadsDoNot() throws Exception {
         Path other = folder.resolve("other.safetensors");
-        Gust.run("vqhead", in, out, "--codes", 32, "--parts", 4, "--threads", 1, "--quiet").isDone();
-        Gust.run("vqhead", in, other, "--codes", 32, "--parts", 4, "--threads", 3, "--quiet").isDone();
+        Gust.run("vqhead", in, out, "--codes", 32, "--parts", 4, "--threads", 1, "--quiet")
+                .isDone();
+        Gust.run("vqhead", in, other, "--codes", 32, "--parts", 4, "--threads", 3, "--quiet")
+                .isDone();
         assertThat(Files.mismatch(out, other)).isEqualTo(-1);
         Gust.run("vqhead", in, other, "--codes", 32, "--parts", 4, "--seed", 1, "--quiet")
                 .failed(ExitCodes.OTHER, "exists already", "--overwrite");
@@ -115,7 +154,8 @@ class VqHeadCommandTest {
 
     @Test
     void exactRowsStayAsTheyAreStored() {
-        Gust.run("vqhead", in, out, "--tensor", "half.weight", "--method", "int4").isDone();
+        Gust.run("vqhead", in, out, "--tensor", "half.weight", "--method", "int4")
+                .isDone();
         assertThat(SampleModel.stored(out).get("weight"))
                 .isEqualTo(SampleModel.stored(in).get("half.weight"));
         Path quantized = folder.resolve("q.gguf");
@@ -124,7 +164,8 @@ class VqHeadCommandTest {
                 .write(folder.resolve("wide.safetensors"));
         Gust.run("quantize", wide, quantized, "--scheme", "q8_0", "--include", "output.weight", "--quiet")
                 .isDone();
-        Gust.run("vqhead", quantized, out, "--codes", 8, "--parts", 64, "--overwrite").isDone();
+        Gust.run("vqhead", quantized, out, "--codes", 8, "--parts", 64, "--overwrite")
+                .isDone();
         assertThat(SampleModel.stored(out).get("weight").dtype()).isEqualTo(DType.F32);
     }
 
@@ -136,33 +177,38 @@ class VqHeadCommandTest {
         }
         Path odd = new SampleModel(1).values("w", DType.F32, values, 100, 4).write(folder.resolve("odd.safetensors"));
         for (String method : new String[] {"kmeans", "spherical", "pq", "rvq", "int4", "lowrank"}) {
-            JsonNode json = Gust.run(
-                            "vqhead", odd, out, "--tensor", "w", "--method", method, "--overwrite", "--json")
+            JsonNode json = Gust.run("vqhead", odd, out, "--tensor", "w", "--method", method, "--overwrite", "--json")
                     .isDone()
                     .json();
-            assertThat(json.path("relative_error").asDouble()).as(method).isBetween(0.0, switch (method) {
-                        case "int4" -> 0.01;
-                        case "lowrank" -> 0.501; // rank 1 of two directions of equal weight
-                        default -> 1e-6;
-                    });
+            assertThat(json.path("relative_error").asDouble())
+                    .as(method)
+                    .isBetween(
+                            0.0,
+                            switch (method) {
+                                case "int4" -> 0.01;
+                                case "lowrank" -> 0.501; // rank 1 of two directions of equal weight
+                                default -> 1e-6;
+                            });
         }
         Path zero = new SampleModel(1)
                 .values("w", DType.F32, new float[40], 10, 4)
                 .write(folder.resolve("zero.safetensors"));
-        Gust.run("vqhead", zero, out, "--tensor", "w", "--codes", 3, "--overwrite").isDone();
+        Gust.run("vqhead", zero, out, "--tensor", "w", "--codes", 3, "--overwrite")
+                .isDone();
         Gust.run("vqhead", zero, out, "--tensor", "w", "--method", "spherical", "--codes", 3, "--overwrite")
                 .failed(ExitCodes.INPUT, "'w'", "zero");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {
-        "--method kmeans --codes 301;are 301 rows|cannot form 301",
-        "--codes 256 --tensor lm_head.bias;[V, D]",
-        "--tensor nowhere;is not in the model",
-        "--bias half.weight;a bias [301]",
-        "--parts 38;38 parts",
-        "--method lowrank --rank 38;rank 38"
-    })
+    @ValueSource(
+            strings = {
+                "--method kmeans --codes 301;are 301 rows|cannot form 301",
+                "--codes 256 --tensor lm_head.bias;[V, D]",
+                "--tensor nowhere;is not in the model",
+                "--bias half.weight;a bias [301]",
+                "--parts 38;38 parts",
+                "--method lowrank --rank 38;rank 38"
+            })
     void badInputIsNamedAndNothingIsLeft(String line) {
         String[] parts = line.split(";", 2);
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(parts[0].split(" ")));
@@ -188,19 +234,21 @@ class VqHeadCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {
-        "--method dense",
-        "--method what",
-        "--codes 257",
-        "--codes -1",
-        "--rank 3",
-        "--balanced",
-        "--simvq",
-        "--method kmeans --rerank 3",
-        "--method pq --probes 3",
-        "--iterations 0",
-        "--method int4 --parts 3"
-    })
+    @ValueSource(
+            strings = {
+                "--method dense",
+                "--method what",
+                "--codes 257",
+                "--codes -1",
+                "--rank 3",
+                "--balanced",
+                "--simvq",
+                "--method kmeans --rerank 3",
+                "--method pq --probes 3",
+                "--iterations 0",
+                "--method int4 --parts 3",
+        "--outliers -1"
+            })
     void whatMakesNoSenseIsWrongUsage(String options) {
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(options.split(" ")));
         assertThat(result.code()).as(result.err()).isEqualTo(ExitCodes.USAGE);
@@ -214,9 +262,12 @@ class VqHeadCommandTest {
     @Test
     void anotherDeviceSearches() throws Exception {
         Path other = folder.resolve("other.safetensors");
-        Gust.run("vqhead", in, out, "--method", "kmeans", "--codes", 5, "--device", "scalar").isDone();
-        Gust.run("vqhead", in, other, "--method", "kmeans", "--codes", 5, "--device", "jvm").isDone();
-        assertThat(SampleModel.stored(out).keySet()).isEqualTo(SampleModel.stored(other).keySet());
+        Gust.run("vqhead", in, out, "--method", "kmeans", "--codes", 5, "--device", "scalar")
+                .isDone();
+        Gust.run("vqhead", in, other, "--method", "kmeans", "--codes", 5, "--device", "jvm")
+                .isDone();
+        assertThat(SampleModel.stored(out).keySet())
+                .isEqualTo(SampleModel.stored(other).keySet());
         Gust.run("vqhead", in, other, "--device", "tornado:9:9", "--overwrite").failed(ExitCodes.DEVICE);
     }
 }

@@ -74,8 +74,9 @@ final class BalancedAssignment {
     private TrainingRun.Nearest settle(TrainingRun run) {
         int codes = centroids.count();
         var clusters = new ArrayList<PriorityQueue<Place>>();
-        Comparator<Place> farthestFirst =
-                Comparator.comparingDouble(Place::distance).thenComparingInt(Place::row).reversed();
+        Comparator<Place> farthestFirst = Comparator.comparingDouble(Place::distance)
+                .thenComparingInt(Place::row)
+                .reversed();
         IntStream.range(0, codes).forEach(_ -> clusters.add(new PriorityQueue<>(farthestFirst)));
         int[] asked = new int[x.count()];
         var free = new ArrayDeque<Integer>();
@@ -131,10 +132,9 @@ final class BalancedAssignment {
                 distances[code] += difference * difference;
             }
         }
-        var kept = new PriorityQueue<Integer>(
-                Comparator.comparingDouble((Integer code) -> distances[code])
-                        .thenComparingInt(code -> code)
-                        .reversed());
+        var kept = new PriorityQueue<Integer>(Comparator.comparingDouble((Integer code) -> distances[code])
+                .thenComparingInt(code -> code)
+                .reversed());
         for (int code = 0; code < distances.length; code++) {
             if (kept.size() < count) {
                 kept.add(code);

@@ -12,8 +12,7 @@ import java.lang.foreign.MemorySegment;
  * @param iterations passes that training took
  * @param repaired how often an empty cluster was given a row
  */
-public record Clusters(
-        Vectors centroids, MemorySegment ids, MemorySegment distances, int iterations, int repaired) {
+public record Clusters(Vectors centroids, MemorySegment ids, MemorySegment distances, int iterations, int repaired) {
     TrainingRun.Nearest nearest() {
         return new TrainingRun.Nearest(ids, distances);
     }

@@ -46,8 +46,7 @@ public record HeadSource(String location, String name, Vectors rows, Tensor exac
      * @throws InputException if it is not there, is no matrix, or holds NaN or infinity
      * @throws UsageException if no name was given and none of the usual ones is there
      */
-    public static HeadSource read(
-            TrainingRun run, LogicalModel model, Optional<String> name, Optional<String> bias) {
+    public static HeadSource read(TrainingRun run, LogicalModel model, Optional<String> name, Optional<String> bias) {
         LogicalTensor matrix = matrix(model, name);
         Shape shape = matrix.shape();
         String location = model.source().location();
@@ -61,8 +60,7 @@ public record HeadSource(String location, String name, Vectors rows, Tensor exac
         Tensor exact = matrix.encoding() instanceof TensorEncoding.Plain(var dtype) && EXACT.contains(dtype)
                 ? stored(run, model, matrix, dtype)
                 : Tensor.view(new TensorInfo("weight", DType.F32, shape), rows.data());
-        return new HeadSource(
-                location, matrix.name(), rows, exact, bias.map(b -> bias(run, model, b, shape.dim(0))));
+        return new HeadSource(location, matrix.name(), rows, exact, bias.map(b -> bias(run, model, b, shape.dim(0))));
     }
 
     private static LogicalTensor matrix(LogicalModel model, Optional<String> name) {
@@ -123,8 +121,7 @@ public record HeadSource(String location, String name, Vectors rows, Tensor exac
         try {
             values.requireFinite();
         } catch (InputException e) {
-            throw InputException.ofTensor(
-                    location, name, String.valueOf(e.getMessage()), "repair the model");
+            throw InputException.ofTensor(location, name, String.valueOf(e.getMessage()), "repair the model");
         }
     }
 
@@ -147,8 +144,7 @@ public record HeadSource(String location, String name, Vectors rows, Tensor exac
         try {
             return TrainedHead.train(run, rows, request);
         } catch (InputException e) {
-            throw InputException.ofTensor(
-                    location, name, String.valueOf(e.getMessage()), "nothing was written");
+            throw InputException.ofTensor(location, name, String.valueOf(e.getMessage()), "nothing was written");
         }
     }
 

@@ -166,7 +166,9 @@ public final class KMeans {
             }
             if (options.spherical()) {
                 try (Arena scratch = Arena.ofShared()) {
-                    centroids.data().copyFrom(UnitRows.of(scratch, centroids).rows().data());
+                    centroids
+                            .data()
+                            .copyFrom(UnitRows.of(scratch, centroids).rows().data());
                 }
             }
         }

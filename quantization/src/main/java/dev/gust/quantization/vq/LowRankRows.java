@@ -32,15 +32,15 @@ public record LowRankRows(Vectors a, Vectors b, double error) {
         }
         int length = x.requireFinite().length();
         DMatrixRMaj gram = gram(run, x);
-        double whole = IntStream.range(0, length).mapToDouble(i -> gram.get(i, i)).sum();
+        double whole =
+                IntStream.range(0, length).mapToDouble(i -> gram.get(i, i)).sum();
         EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(length, true, true);
         if (!eigen.decompose(gram)) {
             throw InputException.of("the matrix", "has no eigenvalue decomposition", "choose another method");
         }
         int[] order = IntStream.range(0, length)
                 .boxed()
-                .sorted(Comparator.comparingDouble(
-                        i -> -eigen.getEigenvalue(i).getReal()))
+                .sorted(Comparator.comparingDouble(i -> -eigen.getEigenvalue(i).getReal()))
                 .mapToInt(i -> i)
                 .limit(rank)
                 .toArray();

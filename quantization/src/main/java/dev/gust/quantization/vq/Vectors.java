@@ -84,8 +84,7 @@ public record Vectors(MemorySegment data, int count, int length) {
         Vectors part = zeros(memory, count, width);
         long there = (long) Math.min(width, length - first) * Float.BYTES;
         for (long row = 0; row < count; row++) {
-            MemorySegment.copy(
-                    data, (row * length + first) * Float.BYTES, part.data, row * width * Float.BYTES, there);
+            MemorySegment.copy(data, (row * length + first) * Float.BYTES, part.data, row * width * Float.BYTES, there);
         }
         return part;
     }

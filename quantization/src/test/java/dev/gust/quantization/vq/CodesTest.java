@@ -49,11 +49,13 @@ class CodesTest {
             }
         }
         assertThat(codes.error()).isCloseTo(error, within(1e-4 * error));
-        // 4 bits for 3 columns of a Gaussian: a sixth of the variance would be a good quantizer's share, half a bad one's.
+        // 4 bits for 3 columns of a Gaussian: a sixth of the variance would be a good quantizer's share, half a bad
+        // one's.
         assertThat(error).isLessThan(0.5 * 400 * 10);
         for (int code = 0; code < 16; code++) {
             for (int d = 1; d < 3; d++) {
-                assertThat(codes.codebooks().getAtIndex(Vectors.F32, (3 * 16 + code) * 3 + d)).isZero();
+                assertThat(codes.codebooks().getAtIndex(Vectors.F32, (3 * 16 + code) * 3 + d))
+                        .isZero();
             }
         }
     }
@@ -82,7 +84,8 @@ class CodesTest {
 
     private static float entry(ProductQuantizer.Codes codes, int row, int part, int column) {
         int code = codes.codes().get(ValueLayout.JAVA_BYTE, (long) row * codes.parts() + part) & 0xFF;
-        return codes.codebooks().getAtIndex(Vectors.F32, ((long) part * codes.entries() + code) * codes.width() + column);
+        return codes.codebooks()
+                .getAtIndex(Vectors.F32, ((long) part * codes.entries() + code) * codes.width() + column);
     }
 
     @Test

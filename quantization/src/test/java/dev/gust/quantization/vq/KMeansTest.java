@@ -72,7 +72,9 @@ class KMeansTest {
     void dependsOnTheSeedAndNotOnThreads() {
         Vectors x = Points.gaussian(arena, 1000, 9, 5);
         for (KMeansOptions options : new KMeansOptions[] {
-            KMeansOptions.of(30, 7), KMeansOptions.of(30, 7).withBatch(100), KMeansOptions.of(30, 7).angular().ofEqualSize()
+            KMeansOptions.of(30, 7),
+            KMeansOptions.of(30, 7).withBatch(100),
+            KMeansOptions.of(30, 7).angular().ofEqualSize()
         }) {
             Clusters one = KMeans.train(new TrainingRun(host, host, 1, arena, () -> false, Progress.NONE), x, options);
             Clusters four = KMeans.train(new TrainingRun(host, host, 4, arena, () -> false, Progress.NONE), x, options);
@@ -131,7 +133,9 @@ class KMeansTest {
         assertThat(nearest.distance(1)).isZero();
         assertThat(nearest.distance(2)).isZero();
         assertThat(EmptyClusters.repair(nearest, 4)).isZero();
-        assertThat(EmptyClusters.repair(nearest, 8)).as("rows on their centroid stay").isEqualTo(2);
+        assertThat(EmptyClusters.repair(nearest, 8))
+                .as("rows on their centroid stay")
+                .isEqualTo(2);
     }
 
     @Test
@@ -206,7 +210,8 @@ class KMeansTest {
         var stopped = new TrainingRun(host, host, 1, arena, () -> true, Progress.NONE);
         assertThatThrownBy(() -> KMeans.train(stopped, x, KMeansOptions.of(2, 1)))
                 .isInstanceOf(CancellationException.class);
-        assertThat(Arrays.stream(KMeans.train(run, x, KMeansOptions.of(9, 1)).sizes()).sum())
+        assertThat(Arrays.stream(KMeans.train(run, x, KMeansOptions.of(9, 1)).sizes())
+                        .sum())
                 .isEqualTo(10);
     }
 }

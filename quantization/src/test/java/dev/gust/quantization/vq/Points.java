@@ -30,8 +30,7 @@ final class Points {
         Vectors centers = gaussian(arena, blobs, length, seed + 1);
         for (int r = 0; r < rows; r++) {
             for (int d = 0; d < length; d++) {
-                x.data().setAtIndex(
-                        Vectors.F32, r * length + d, 0.01f * at(x, r, d) + 10 * at(centers, r % blobs, d));
+                x.data().setAtIndex(Vectors.F32, r * length + d, 0.01f * at(x, r, d) + 10 * at(centers, r % blobs, d));
             }
         }
         return x;

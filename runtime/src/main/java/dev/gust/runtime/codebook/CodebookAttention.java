@@ -57,7 +57,8 @@ public record CodebookAttention(
                     "give at least one head, number and code, and nothing negative");
         }
         double rows = (double) batch * tokens * heads;
-        double largest = Math.max(rows * Math.max(width, Math.max(values, codes)), (double) batch * heads * values * codes);
+        double largest =
+                Math.max(rows * Math.max(width, Math.max(values, codes)), (double) batch * heads * values * codes);
         if (Math.max(largest, (double) heads * codes * width) > NativeArrays.MAX_WORDS || window > tokens + 1) {
             throw new UsageException(
                     "B " + batch + ", T " + tokens + ", H " + heads + ", S " + codes + ", window " + window

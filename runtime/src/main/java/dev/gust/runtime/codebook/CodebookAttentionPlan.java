@@ -16,8 +16,7 @@ public interface CodebookAttentionPlan extends AutoCloseable {
      * @param codebook [H, S, D]
      * @param bias [H, window], by distance; empty without a window
      */
-    record Inputs(
-            MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment codebook, MemorySegment bias) {}
+    record Inputs(MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment codebook, MemorySegment bias) {}
 
     /**
      * Attends.

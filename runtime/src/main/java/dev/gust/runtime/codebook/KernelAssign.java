@@ -47,8 +47,7 @@ final class KernelAssign implements AssignPlan {
                 KernelCall.tuned(
                         "nearest",
                         new TiledSearch(this, capacity),
-                        Grid.ofGroups(
-                                Math.ceilDiv(capacity, GroupAssign.ROWS), 1, GroupAssign.SIDE, GroupAssign.SIDE));
+                        Grid.ofGroups(Math.ceilDiv(capacity, GroupAssign.ROWS), 1, GroupAssign.SIDE, GroupAssign.SIDE));
         };
         this.plan = device.prepare(new KernelProgram(
                 "kmeansAssign",
@@ -111,15 +110,7 @@ final class KernelAssign implements AssignPlan {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task,
-                    GroupAssign::nearestTiles,
-                    context,
-                    a.shape,
-                    a.x,
-                    a.centroids,
-                    a.halfNorms,
-                    a.ids,
-                    capacity);
+                    task, GroupAssign::nearestTiles, context, a.shape, a.x, a.centroids, a.halfNorms, a.ids, capacity);
         }
 
         @Override
@@ -137,14 +128,7 @@ final class KernelAssign implements AssignPlan {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task,
-                    PortableAssign::distancesPortable,
-                    a.shape,
-                    a.x,
-                    a.centroids,
-                    a.ids,
-                    a.distances,
-                    capacity);
+                    task, PortableAssign::distancesPortable, a.shape, a.x, a.centroids, a.ids, a.distances, capacity);
         }
     }
 }

@@ -97,8 +97,7 @@ final class KernelMemoryLayer implements MemoryLayerPlan {
     private record Sum(KernelMemoryLayer l, int count) implements Kernel {
         @Override
         public void run(KernelContext context) {
-            PortableMemoryLayer.sumRows(
-                    l.places, l.weights, l.tables, l.y, l.layer.chunks(), l.layer.outputs(), count);
+            PortableMemoryLayer.sumRows(l.places, l.weights, l.tables, l.y, l.layer.chunks(), l.layer.outputs(), count);
         }
 
         @Override

@@ -44,7 +44,11 @@ public record KmeansAssign(int rows, int length, int codes) {
      * @throws UsageException if there are no rows, no columns or no centroids, or too many
      */
     public KmeansAssign {
-        if (rows < 0 || length < 1 || codes < 1 || codes > MOST_CODES || (long) codes * length > NativeArrays.MAX_WORDS) {
+        if (rows < 0
+                || length < 1
+                || codes < 1
+                || codes > MOST_CODES
+                || (long) codes * length > NativeArrays.MAX_WORDS) {
             throw new UsageException(
                     rows + " rows of " + length + " and " + codes + " centroids",
                     "give rows of one column at least, and 1 to " + MOST_CODES + " centroids");
@@ -76,8 +80,7 @@ public record KmeansAssign(int rows, int length, int codes) {
         };
     }
 
-    void check(
-            int first, int count, MemorySegment centroids, int some, MemorySegment ids, MemorySegment distances) {
+    void check(int first, int count, MemorySegment centroids, int some, MemorySegment ids, MemorySegment distances) {
         if (first < 0 || count < 0 || first > rows - count) {
             throw InputException.ofTensor(
                     NAME, "x", "has " + rows + " rows, not " + count + " from " + first, "ask for rows that it has");

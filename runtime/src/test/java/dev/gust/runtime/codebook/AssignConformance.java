@@ -87,13 +87,18 @@ final class AssignConformance {
                 MemorySegment ids = arena.allocate(4L * rows + 4).asSlice(0, 4L * rows);
                 MemorySegment distances = arena.allocate(4L * rows + 4).asSlice(0, 4L * rows);
                 plan.assign(
-                        first, rows, floats(arena, centroids).asSlice(0, 4L * codes * c.length()), codes, ids, distances);
+                        first,
+                        rows,
+                        floats(arena, centroids).asSlice(0, 4L * codes * c.length()),
+                        codes,
+                        ids,
+                        distances);
                 double errors = 0;
                 double squares = 0;
                 for (int row = 0; row < rows; row++) {
                     var part2 = new Case(c.rows(), c.length(), codes);
-                    double least = distance(
-                            x, first + row, centroids, nearest(x, first + row, centroids, part2), c.length());
+                    double least =
+                            distance(x, first + row, centroids, nearest(x, first + row, centroids, part2), c.length());
                     int id = ids.getAtIndex(ValueLayout.JAVA_INT, row);
                     assertThat(id).isBetween(0, codes - 1);
                     // What it chose is as near as float32 can tell.

@@ -50,9 +50,12 @@ class CodebookOperatorsTest {
 
     @Test
     void badSizesAndNumbersAreNamed() {
-        assertThatThrownBy(() -> new CodebookAttention(1, 1, 0, 1, 1, 1, 0, true, 1)).isInstanceOf(UsageException.class);
-        assertThatThrownBy(() -> new CodebookAttention(1, 1, 1, 1, 1, 1, 0, true, 0)).isInstanceOf(UsageException.class);
-        assertThatThrownBy(() -> new CodebookAttention(1, 1, 1, 1, 1, 1, -1, true, 1)).isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> new CodebookAttention(1, 1, 0, 1, 1, 1, 0, true, 1))
+                .isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> new CodebookAttention(1, 1, 1, 1, 1, 1, 0, true, 0))
+                .isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> new CodebookAttention(1, 1, 1, 1, 1, 1, -1, true, 1))
+                .isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new CodebookAttention(1 << 10, 1 << 10, 1 << 10, 8, 1, 1, 0, true, 1))
                 .isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new MemoryLayer(1, 17, 1, true, 1)).isInstanceOf(UsageException.class);

@@ -79,11 +79,13 @@ class KmeansAssignTest {
                     assertThatThrownBy(() -> plan.assign(0, 2, center, 1, one, one))
                             .isInstanceOf(InputException.class)
                             .hasMessageContaining("'ids'");
-                    assertThatThrownBy(() -> plan.assign(2, 1, center, 1, one, one)).isInstanceOf(InputException.class);
+                    assertThatThrownBy(() -> plan.assign(2, 1, center, 1, one, one))
+                            .isInstanceOf(InputException.class);
                     assertThatThrownBy(() -> plan.assign(0, 1, two, 2, one, one))
                             .isInstanceOf(InputException.class)
                             .hasMessageContaining("'centroids'");
-                    assertThatThrownBy(() -> plan.assign(0, 1, two, 1, one, one)).isInstanceOf(InputException.class);
+                    assertThatThrownBy(() -> plan.assign(0, 1, two, 1, one, one))
+                            .isInstanceOf(InputException.class);
                     assertThat(plan.assign(1, 1, center, 1, one, one).total()).isPositive();
                     plan.close();
                     assertThatThrownBy(() -> plan.assign(0, 1, center, 1, one, one))

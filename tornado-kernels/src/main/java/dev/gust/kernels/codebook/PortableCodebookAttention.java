@@ -133,8 +133,7 @@ public final class PortableCodebookAttention {
                 for (int near = first; near < end; near++) {
                     int distance = TornadoMath.max(t - near, near - t);
                     int id = ids.get((sequence * tokens + near) * heads + head);
-                    max = TornadoMath.max(
-                            max, scores.get(row * codes + id) + bias.get(head * window + distance));
+                    max = TornadoMath.max(max, scores.get(row * codes + id) + bias.get(head * window + distance));
                 }
                 float weight = 0.0f;
                 float sum = 0.0f;

@@ -30,8 +30,7 @@ public final class NearestCentroids {
     public NearestCentroids(MemorySegment centroids, int codes, int length) {
         this.length = length;
         this.centroids = new float[Math.multiplyExact(codes, length)];
-        MemorySegment.copy(
-                centroids, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, this.centroids, 0, this.centroids.length);
+        MemorySegment.copy(centroids, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, this.centroids, 0, this.centroids.length);
         int padded = Math.ceilDiv(codes, AssignLoops.PANEL) * AssignLoops.PANEL;
         panels = new float[Math.multiplyExact(padded, length)];
         norms = new float[padded];

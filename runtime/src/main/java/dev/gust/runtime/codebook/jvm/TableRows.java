@@ -28,9 +28,9 @@ public final class TableRows {
     public static void add(MemorySegment table, long first, int length, float factor, float[] sums) {
         for (int i = 0; i < length; i += F.length()) {
             VectorMask<Float> inside = F.indexInRange(i, length);
-            FloatVector row =
-                    FloatVector.fromMemorySegment(F, table, 4 * (first + i), ByteOrder.LITTLE_ENDIAN, inside);
-            row.fma(FloatVector.broadcast(F, factor), FloatVector.fromArray(F, sums, i)).intoArray(sums, i);
+            FloatVector row = FloatVector.fromMemorySegment(F, table, 4 * (first + i), ByteOrder.LITTLE_ENDIAN, inside);
+            row.fma(FloatVector.broadcast(F, factor), FloatVector.fromArray(F, sums, i))
+                    .intoArray(sums, i);
         }
     }
 }
