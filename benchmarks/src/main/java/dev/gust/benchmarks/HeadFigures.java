@@ -8,8 +8,7 @@ package dev.gust.benchmarks;
  * @param search how it was searched
  * @param bytes bytes that a query reads, on average
  * @param denseBytes bytes of all rows
- * @param recall for each noise, recall at each of {@link #KS}, NaN where fewer rows are multiplied exactly, and the part of the
- *     queries whose exact best row is among the first 32
+ * @param recall for each noise, recall at each of {@link #KS}; NaN where fewer rows are multiplied exactly
  * @param rate queries a second, one at a time
  */
 @SuppressWarnings("ArrayRecordComponent") // printed, never compared

@@ -22,6 +22,9 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** FlashHead has a cluster to 16 rows; more than these take long to train. */
     private static final int MOST_CLUSTERS = 4096;
 
+    /** Clusters of equal size take a while, and no longer than others to be searched. */
+    private static final int MOST_ROWS_BALANCED = 100_000;
+
     /** Every head, for so many rows and columns. */
     static List<HeadForm> all(int rows, int length) {
         var forms = new ArrayList<HeadForm>();
@@ -42,11 +45,13 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
                 HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
                 clusters));
         forms.add(new HeadForm("spherical", "spherical " + codes, spherical, clusters));
-        forms.add(new HeadForm(
-                "spherical, equal size",
-                "balanced " + codes,
-                spherical.withTraining(training.ofEqualSize()),
-                clusters));
+        if (rows < MOST_ROWS_BALANCED) {
+            forms.add(new HeadForm(
+                    "spherical, equal size",
+                    "balanced " + codes,
+                    spherical.withTraining(training.ofEqualSize()),
+                    clusters));
+        }
         for (int width : new int[] {8, 6, 5, 4, 3}) {
             int parts = Math.ceilDiv(length, width);
             long screen = (long) rows * parts + 4L * 256 * parts * width;
@@ -79,7 +84,8 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** 32, 256 and 1024 exact rows, and as many as keep a query below a tenth of the dense product's bytes. */
     private static List<HeadOptions> reranks(int rows, int length, long screen) {
         var counts = new TreeSet<>(List.of(32, 256, 1024));
-        long tenth = ((long) rows * length * 4 / 10 - screen) / (4L * length);
+        long outliers = Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER);
+        long tenth = ((long) rows * length * 4 / 10 - screen) / (4L * length) - outliers;
         if (tenth >= NoisyQueries.MOST) {
             counts.add((int) tenth);
         }

@@ -24,7 +24,7 @@ import java.util.List;
  *                          folder to fetch word vectors to, or the size VxD of a random one
  * kmeans [DEVICE [V [D [K]]]]
  *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
- * vq-heads FOLDER [minilm|wink [PLOTS]]
+ * vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]
  *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
  *                          FOLDER
  * svd [N [RANK [DEVICE]]]  the randomized decomposition beside the library's own
@@ -92,6 +92,7 @@ public final class Main {
                 USAGE.forEach(System.err::println);
                 System.err.println(
                         "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | svd [N [RANK [DEVICE]]] | lowrank MODEL CALIBRATION [OTHER] [RANK...] | end-to-end FOLDER [GB [SCHEME...]]");
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | kmeans [DEVICE [V [D [K]]]] | vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -55,7 +55,10 @@ record NoisyQueries(double noise, float[] h, int[] exact) {
         return exact.length / MOST;
     }
 
-    /** The part of the exact top k that is among the first k of what was found, over all queries. */
+    /**
+     * The part of the exact top k that is among the first k of what was found, over all queries. At 1 it is the part of the queries whose
+     * exact best row the screen let through, since what is multiplied exactly is in the right order.
+     */
     double recall(int[] found, int width, int k) {
         long hits = 0;
         for (int query = 0; query < count(); query++) {
@@ -66,16 +69,5 @@ record NoisyQueries(double noise, float[] h, int[] exact) {
             }
         }
         return (double) hits / ((long) count() * k);
-    }
-
-    /** The part of the queries whose exact best row is among the first k that were found. */
-    double bestAmong(int[] found, int width, int k) {
-        int hits = 0;
-        for (int query = 0; query < count(); query++) {
-            for (int j = 0; j < k; j++) {
-                hits += exact[query * MOST] == found[query * width + j] ? 1 : 0;
-            }
-        }
-        return (double) hits / count();
     }
 }

@@ -27,7 +27,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.DoubleStream;
 
 /**
  * Every vector-quantized head on two real matrices: how many of the exact best rows it finds, what a query reads, and queries
@@ -46,8 +45,8 @@ final class VqHeads {
     /**
      * Measures, prints and plots.
      *
-     * @param args the folder for what is fetched and written, a part of a matrix's name or nothing for both, and the folder for
-     *     the plots or nothing for the first one
+     * @param args the folder for what is fetched and written; a part of a matrix's name or nothing for both; the folder for the
+     *     plots or nothing for the first one; and a part of the names of heads or nothing for all, without which there is no plot
      */
     static void print(String... args) throws IOException, InterruptedException {
         Path folder = Path.of(args[0]);
@@ -55,18 +54,20 @@ final class VqHeads {
         Files.createDirectories(folder);
         Files.createDirectories(plots);
         String wanted = args.length > 1 ? args[1] : "";
+        String heads = args.length > 3 ? args[3] : "";
         try (var device = new JvmDevice();
                 Arena arena = Arena.ofShared()) {
             if ("minilm".contains(wanted)) {
-                measure(device, "MiniLM", WordVectors.miniLm(arena), folder, plots);
+                measure(device, "MiniLM", WordVectors.miniLm(arena), folder, plots, heads);
             }
             if ("wink".contains(wanted)) {
-                measure(device, "wink", WordVectors.wink(folder, arena), folder, plots);
+                measure(device, "wink", WordVectors.wink(folder, arena), folder, plots, heads);
             }
         }
     }
 
-    private static void measure(JvmDevice device, String name, Vectors x, Path folder, Path plots) throws IOException {
+    private static void measure(JvmDevice device, String name, Vectors x, Path folder, Path plots, String heads)
+            throws IOException {
         System.out.printf(
                 Locale.ROOT,
                 "%n%s [%d, %d], %,d bytes; %d queries = rows + Gaussian noise of 0.5 and 2 deviations; %s%n",
@@ -77,14 +78,14 @@ final class VqHeads {
                 QUERIES,
                 device.info().name());
         System.out.printf(
-                "%-15s %-14s %10s %7s %7s | %-40s | %-40s | %8s%n",
+                "%-15s %-14s %10s %7s %7s | %-31s | %-31s | %8s%n",
                 "head",
                 "search",
                 "bytes",
                 "of all",
                 "error",
-                "0.5: recall@1 8 32 128, best in 32",
-                "2: recall@1 8 32 128, best in 32",
+                "0.5: recall@1 8 32 128",
+                "2: recall@1 8 32 128",
                 "query/s");
         var queries = new ArrayList<NoisyQueries>();
         for (double noise : NOISES) {
@@ -92,7 +93,10 @@ final class VqHeads {
         }
         var all = new ArrayList<HeadFigures>();
         for (HeadForm form : HeadForm.all(x.count(), x.length())) {
-            Path file = folder.resolve("head.safetensors");
+            if (!form.label().contains(heads)) {
+                continue;
+            }
+            Path file = folder.resolve("head-" + ProcessHandle.current().pid() + ".safetensors");
             double error = train(device, x, form.request(), file);
             for (HeadOptions search : form.searches()) {
                 HeadFigures figures = search(device, form, search, file, queries);
@@ -101,7 +105,9 @@ final class VqHeads {
             }
             Files.delete(file);
         }
-        RecallPlot.write(name, all, plots.resolve("vq-heads-" + name.toLowerCase(Locale.ROOT)));
+        if (heads.isEmpty()) {
+            RecallPlot.write(name, all, plots.resolve("vq-heads-" + name.toLowerCase(Locale.ROOT)));
+        }
     }
 
     /** Trains a head, writes it with its rows to a file, and returns the relative error of its screen. */
@@ -130,10 +136,8 @@ final class VqHeads {
             for (int i = 0; i < NOISES.length; i++) {
                 NoisyQueries set = queries.get(i);
                 int[] found = head.top(set.h(), width).ids();
-                recall[i] = DoubleStream.concat(
-                                Arrays.stream(HeadFigures.KS)
-                                        .mapToDouble(k -> k > width ? Double.NaN : set.recall(found, width, k)),
-                                DoubleStream.of(set.bestAmong(found, width, 32)))
+                recall[i] = Arrays.stream(HeadFigures.KS)
+                        .mapToDouble(k -> k > width ? Double.NaN : set.recall(found, width, k))
                         .toArray();
                 bytes += bytes(head.head(), search, set) / NOISES.length;
             }
@@ -151,8 +155,10 @@ final class VqHeads {
                 search.search() == HeadOptions.Search.CODEBOOK
                         ? c.byteSize() + c.assignments().byteSize()
                         : c.byteSize() + (row + 4) * candidates(head, c, search.probes(), queries);
-            case Screen.Codes c -> c.byteSize() + row * search.rerank();
-            case Screen.Int4 i -> i.byteSize() + row * search.rerank();
+            case Screen.Codes c ->
+                c.byteSize() + row * (search.rerank() + head.metadata().always().size());
+            case Screen.Int4 i ->
+                i.byteSize() + row * (search.rerank() + head.metadata().always().size());
             case Screen.LowRank l -> l.byteSize() + row * search.rerank();
         };
     }

@@ -105,6 +105,8 @@ final class OpCommand implements Callable<Integer> {
                 case "svd" -> SvdRun.run(model, device, attributes, common.threads);
                 case "vq-logits" -> VqLogitsRun.run(model, device, attributes, common.threads);
                 case "kmeans-assign" -> AssignRun.run(model, device, attributes, common.threads);
+                case "codebook-attention" -> CodebookRun.run(model, device, attributes, common.threads);
+                case "memory-layer" -> MemoryLayerRun.run(model, device, attributes, common.threads);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
             try (result) {

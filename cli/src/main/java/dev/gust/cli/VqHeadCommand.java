@@ -108,6 +108,13 @@ final class VqHeadCommand implements Callable<Integer> {
             description = "Rows that a search multiplies exactly, for the file (default: 256).")
     int rerank;
 
+    @Option(
+            names = "--outliers",
+            paramLabel = "N",
+            description =
+                    "Rows that every search multiplies exactly, where the screen is far off (default: 512, V/64 at most).")
+    int outliers = HeadRequest.OUTLIERS;
+
     @Option(names = "--probes", paramLabel = "N", description = "Clusters that a search looks into, for the file.")
     int probes;
 
@@ -150,7 +157,7 @@ final class VqHeadCommand implements Callable<Integer> {
                         common.spec.commandLine(),
                         "there is no method '" + method + "': choose kmeans, spherical, pq, rvq, int4 or lowrank"));
         var training = new KMeansOptions(1, iterations, KMeansOptions.TOLERANCE, seed, batch, sample, false, balanced);
-        return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, training);
+        return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, outliers, training);
     }
 
     /** A file that cannot be written should not be learnt of after minutes of training. */

@@ -108,6 +108,35 @@ class VqHeadCommandTest {
         }
     }
 
+    /** One long row that no codebook of 8 entries comes near is found all the same, because it is always multiplied. */
+    @Test
+    void outliersAreAlwaysMultiplied() throws Exception {
+        float[] values = new float[640 * 4];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) Math.sin(i * 0.7);
+        }
+        values[4 * 77] = 300;
+        values[4 * 77 + 1] = -300;
+        Path far = new SampleModel(1).values("w", DType.F32, values, 640, 4).write(folder.resolve("far.safetensors"));
+        JsonNode head = Gust.run(
+                        "vqhead", far, out, "--tensor", "w", "--method", "int4", "--rerank", 1, "--outliers", 3, "--json")
+                .isDone()
+                .json()
+                .path("head");
+        assertThat(head.path("always")).hasSize(3);
+        assertThat(head.path("always").toString()).contains("77");
+        try (var device = new JvmDevice();
+                ModelInput file = ModelFiles.open(out.toString());
+                LogitsHead read = LogitsHead.of(device, VqHead.read(file.source()), HeadOptions.DEFAULT)) {
+            assertThat(read.head().metadata().always()).hasSize(3).contains(77);
+            assertThat(read.top(new float[] {1, 0.9f, 0, 0}, 1).ids()).containsExactly(77);
+        }
+        Gust.run("vqhead", far, out, "--tensor", "w", "--outliers", 0, "--overwrite", "--quiet").isDone();
+        try (ModelInput file = ModelFiles.open(out.toString())) {
+            assertThat(VqHead.read(file.source()).metadata().always()).isEmpty();
+        }
+    }
+
     @Test
     void theSeedDecidesAndThreadsDoNot() throws Exception {
         Path other = folder.resolve("other.safetensors");
@@ -217,7 +246,8 @@ class VqHeadCommandTest {
                 "--method kmeans --rerank 3",
                 "--method pq --probes 3",
                 "--iterations 0",
-                "--method int4 --parts 3"
+                "--method int4 --parts 3",
+        "--outliers -1"
             })
     void whatMakesNoSenseIsWrongUsage(String options) {
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(options.split(" ")));

@@ -6,7 +6,9 @@ import dev.gust.runtime.attention.LinearAttention;
 import dev.gust.runtime.cast.Cast;
 import dev.gust.runtime.catalog.OperatorEntry;
 import dev.gust.runtime.catalog.SingularValues;
+import dev.gust.runtime.codebook.CodebookAttention;
 import dev.gust.runtime.codebook.KmeansAssign;
+import dev.gust.runtime.codebook.MemoryLayer;
 import dev.gust.runtime.featuremap.FeatureMap;
 import dev.gust.runtime.hybrid.HybridAttention;
 import dev.gust.runtime.hybrid.SoftmaxAttention;
@@ -52,7 +54,9 @@ public final class Catalog {
             HybridAttention.entry(),
             SingularValues.entry(),
             VqLogits.entry(),
-            KmeansAssign.entry());
+            KmeansAssign.entry(),
+            CodebookAttention.entry(),
+            MemoryLayer.entry());
 
     private Catalog() {}
 

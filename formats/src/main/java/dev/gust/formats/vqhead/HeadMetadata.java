@@ -3,10 +3,13 @@ package dev.gust.formats.vqhead;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.InputException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Collectors;
 
 /**
@@ -16,8 +19,10 @@ import java.util.stream.Collectors;
  * @param method what the file holds
  * @param rerank rows that are multiplied exactly after a screen; 0 if the file says nothing
  * @param probes clusters that are searched; 0 if the file says nothing
+ * @param always rows that every search with a screen multiplies exactly, because the screen is far off there; for the reader to
+ *     hold against V
  */
-public record HeadMetadata(HeadMethod method, int rerank, int probes) {
+public record HeadMetadata(HeadMethod method, int rerank, int probes, List<Integer> always) {
     /** The key in the file's metadata. */
     public static final String KEY = "gust.vqhead";
 
@@ -28,6 +33,12 @@ public record HeadMetadata(HeadMethod method, int rerank, int probes) {
         if (rerank < 0 || probes < 0) {
             throw new IllegalArgumentException("rerank " + rerank + ", probes " + probes);
         }
+        always = List.copyOf(always);
+    }
+
+    /** With no rows that are always multiplied. */
+    public HeadMetadata(HeadMethod method, int rerank, int probes) {
+        this(method, rerank, probes, List.of());
     }
 
     /** A method without settings. */
@@ -66,10 +77,26 @@ public record HeadMetadata(HeadMethod method, int rerank, int probes) {
                                 + Arrays.stream(HeadMethod.values())
                                         .map(HeadMethod::label)
                                         .collect(Collectors.joining(", "))));
-        return new HeadMetadata(method, number(where, object, "rerank", 0), number(where, object, "probes", 0));
+        return new HeadMetadata(
+                method, number(where, object, "rerank", 0), number(where, object, "probes", 0), always(where, object));
     }
 
     private static final String REMEDY = "write the head again with gust vqhead";
+
+    private static List<Integer> always(String where, ObjectNode object) {
+        var ids = new ArrayList<Integer>();
+        JsonNode list = object.path("always");
+        if (!list.isMissingNode() && !list.isArray()) {
+            throw InputException.of(where, "metadata " + KEY + " has 'always' that is no list", REMEDY);
+        }
+        for (JsonNode id : list) {
+            if (!id.isInt() || id.intValue() < 0) {
+                throw InputException.of(where, "metadata " + KEY + " has row " + id + " in 'always'", REMEDY);
+            }
+            ids.add(id.intValue());
+        }
+        return ids;
+    }
 
     private static int number(String where, ObjectNode object, String key, int otherwise) {
         JsonNode value = object.path(key);
@@ -92,6 +119,10 @@ public record HeadMetadata(HeadMethod method, int rerank, int probes) {
         }
         if (probes > 0) {
             object.put("probes", probes);
+        }
+        if (!always.isEmpty()) {
+            ArrayNode list = object.putArray("always");
+            always.forEach(list::add);
         }
         return object;
     }

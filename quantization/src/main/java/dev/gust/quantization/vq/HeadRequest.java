@@ -13,6 +13,8 @@ import dev.gust.formats.vqhead.HeadMethod;
  * @param simVq whether clusters' centroids are a frozen codebook times a learned map
  * @param rerank rows that a search multiplies exactly, for the file; 0 for {@link #RERANK}
  * @param probes clusters that a search looks into, for the file; 0 for what searches do anyway
+ * @param outliers rows that every search multiplies exactly, those that the screen gets most wrong (pq, rvq, int4); of few rows
+ *     fewer, one in {@link #ROWS_TO_AN_OUTLIER} at most
  * @param training how codebooks are trained; its codes do not count
  */
 public record HeadRequest(
@@ -23,9 +25,16 @@ public record HeadRequest(
         boolean simVq,
         int rerank,
         int probes,
+        int outliers,
         KMeansOptions training) {
     /** Rows that are multiplied exactly after a screen unless something else is asked for. */
     public static final int RERANK = 256;
+
+    /** Rows that are always multiplied exactly unless something else is asked for. */
+    public static final int OUTLIERS = 512;
+
+    /** So many rows allow for one outlier. */
+    public static final int ROWS_TO_AN_OUTLIER = 64;
 
     /** Rows to a cluster, as FlashHead has them. */
     private static final int ROWS_TO_A_CLUSTER = 16;
@@ -37,10 +46,10 @@ public record HeadRequest(
      * @throws UsageException if a number is negative, or belongs to another method
      */
     public HeadRequest {
-        if (codes < 0 || parts < 0 || rank < 0 || rerank < 0 || probes < 0) {
+        if (codes < 0 || parts < 0 || rank < 0 || rerank < 0 || probes < 0 || outliers < 0) {
             throw new UsageException(
                     "codes " + codes + ", parts " + parts + ", rank " + rank + ", rerank " + rerank + ", probes "
-                            + probes,
+                            + probes + ", outliers " + outliers,
                     "give nothing negative");
         }
         boolean clusters = method == HeadMethod.KMEANS || method == HeadMethod.SPHERICAL;
@@ -66,23 +75,23 @@ public record HeadRequest(
 
     /** A method with all that follows from it. */
     public static HeadRequest of(HeadMethod method, long seed) {
-        return new HeadRequest(method, 0, 0, 0, false, 0, 0, KMeansOptions.of(1, seed));
+        return new HeadRequest(method, 0, 0, 0, false, 0, 0, OUTLIERS, KMeansOptions.of(1, seed));
     }
 
     public HeadRequest withCodes(int count) {
-        return new HeadRequest(method, count, parts, rank, simVq, rerank, probes, training);
+        return new HeadRequest(method, count, parts, rank, simVq, rerank, probes, outliers, training);
     }
 
     public HeadRequest withParts(int count) {
-        return new HeadRequest(method, codes, count, rank, simVq, rerank, probes, training);
+        return new HeadRequest(method, codes, count, rank, simVq, rerank, probes, outliers, training);
     }
 
     public HeadRequest withRank(int r) {
-        return new HeadRequest(method, codes, parts, r, simVq, rerank, probes, training);
+        return new HeadRequest(method, codes, parts, r, simVq, rerank, probes, outliers, training);
     }
 
     public HeadRequest withTraining(KMeansOptions options) {
-        return new HeadRequest(method, codes, parts, rank, simVq, rerank, probes, options);
+        return new HeadRequest(method, codes, parts, rank, simVq, rerank, probes, outliers, options);
     }
 
     /** Clusters, or entries of a codebook, for so many rows. */

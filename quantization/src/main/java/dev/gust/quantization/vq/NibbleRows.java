@@ -15,8 +15,10 @@ import java.util.Arrays;
  * @param codes bytes [V, D'/2], D' = D rounded up to 32; the even column in the low nibble
  * @param scales float16 [V, D'/32]
  * @param error the sum of squared differences from the rows
+ * @param errors each row's
  */
-public record NibbleRows(MemorySegment codes, MemorySegment scales, double error) {
+@SuppressWarnings("ArrayRecordComponent") // never compared
+public record NibbleRows(MemorySegment codes, MemorySegment scales, double error, double[] errors) {
     /** Columns that share a scale. */
     public static final int BLOCK = 32;
 
@@ -58,7 +60,7 @@ public record NibbleRows(MemorySegment codes, MemorySegment scales, double error
         for (double e : errors) {
             error += e;
         }
-        return new NibbleRows(codes, scales, error);
+        return new NibbleRows(codes, scales, error, errors);
     }
 
     private static float scale(float[] block, long row) {

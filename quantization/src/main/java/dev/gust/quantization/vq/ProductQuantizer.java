@@ -4,6 +4,7 @@ import dev.gust.formats.InputException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /** Codebooks of parts of a row (product quantization, Jégou et al. 2011), or of whole rows that are added up (residual). */
 public final class ProductQuantizer {
@@ -47,6 +48,7 @@ public final class ProductQuantizer {
                 Clusters clusters =
                         KMeans.trainOnRows(run.part(scratch), columns, options.withSeed(options.seed() + part));
                 codes.put(part, clusters);
+                codes.addErrors(clusters);
                 error += clusters.error();
                 run.progress().advance("part " + part, columns.data().byteSize());
             }
@@ -70,10 +72,12 @@ public final class ProductQuantizer {
             Vectors left = Vectors.zeros(rest, x.count(), x.length());
             left.data().copyFrom(x.data());
             for (int level = 0; level < levels; level++) {
+                Arrays.fill(codes.errors(), 0);
                 try (Arena scratch = Arena.ofShared()) {
                     Clusters clusters =
                             KMeans.trainOnRows(run.part(scratch), left, options.withSeed(options.seed() + level));
                     codes.put(level, clusters);
+                    codes.addErrors(clusters);
                     error = clusters.error();
                     subtract(run, left, clusters);
                     run.progress().advance("level " + level, left.data().byteSize());
@@ -122,8 +126,17 @@ public final class ProductQuantizer {
      * @param entries C
      * @param width W
      * @param error the sum of squared differences from the rows
+     * @param errors each row's
      */
-    public record Codes(MemorySegment codebooks, MemorySegment codes, int parts, int entries, int width, double error) {
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    public record Codes(
+            MemorySegment codebooks,
+            MemorySegment codes,
+            int parts,
+            int entries,
+            int width,
+            double error,
+            double[] errors) {
         static Codes room(Arena memory, int rows, int parts, int entries, int width) {
             return new Codes(
                     memory.allocate(4L * parts * entries * width, 64),
@@ -131,7 +144,8 @@ public final class ProductQuantizer {
                     parts,
                     entries,
                     width,
-                    0);
+                    0,
+                    new double[rows]);
         }
 
         private void put(int part, Clusters clusters) {
@@ -142,8 +156,14 @@ public final class ProductQuantizer {
             }
         }
 
+        private void addErrors(Clusters clusters) {
+            for (int row = 0; row < errors.length; row++) {
+                errors[row] += clusters.nearest().distance(row);
+            }
+        }
+
         private Codes withError(double sum) {
-            return new Codes(codebooks, codes, parts, entries, width, sum);
+            return new Codes(codebooks, codes, parts, entries, width, sum, errors);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.gust.quantization.vq;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.InputException;
 import dev.gust.formats.tensor.DType;
@@ -11,14 +12,17 @@ import dev.gust.formats.vqhead.HeadMethod;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * A head's screen as it was trained: the tensors that go into its file beside the exact rows, and what is known of it.
  *
  * @param tensors under the names of the file
  * @param settings for the file's metadata under {@link HeadMetadata#KEY}
+ * @param outliers rows that every search multiplies exactly
  * @param screenBytes bytes that scoring all rows reads
  * @param relativeError the sum of squared differences between rows and what the screen makes of them, divided by the sum of
  *     the rows' squares; for spherical clusters of rows brought to length 1
@@ -27,6 +31,7 @@ import java.util.Optional;
 public record TrainedHead(
         List<Tensor> tensors,
         ObjectNode settings,
+        List<Integer> outliers,
         long screenBytes,
         double relativeError,
         Optional<ClusterSizes> clusters) {
@@ -76,7 +81,7 @@ public record TrainedHead(
         settings.put("seed", training.seed());
         double squares = squares(x);
         return switch (request.method()) {
-            case DENSE -> new TrainedHead(parts, settings, 0, 0, Optional.empty());
+            case DENSE -> new TrainedHead(parts, settings, List.of(), 0, 0, Optional.empty());
             case KMEANS, SPHERICAL -> {
                 Clusters clusters;
                 if (request.simVq()) {
@@ -94,6 +99,7 @@ public record TrainedHead(
                 yield new TrainedHead(
                         parts,
                         settings,
+                        List.of(),
                         centroids.data().byteSize(),
                         ratio(clusters.error(), whole),
                         Optional.of(ClusterSizes.of(clusters)));
@@ -107,7 +113,7 @@ public record TrainedHead(
                         "codebooks", DType.F32, codes.codebooks(), codes.parts(), codes.entries(), codes.width()));
                 parts.add(tensor("codes", DType.U8, codes.codes(), x.count(), codes.parts()));
                 settings.put("codes", training.codes()).put("parts", codes.parts());
-                yield screen(parts, settings, codes.error(), squares);
+                yield screen(parts, settings, codes.error(), squares, farthest(codes.errors(), request));
             }
             case INT4 -> {
                 NibbleRows rows = NibbleRows.of(run, x);
@@ -115,7 +121,7 @@ public record TrainedHead(
                 parts.add(tensor("codes", DType.U8, rows.codes(), x.count(), blocks * NibbleRows.BLOCK / 2));
                 parts.add(tensor("scales", DType.F16, rows.scales(), x.count(), blocks));
                 settings.put("bits", 4);
-                yield screen(parts, settings, rows.error(), squares);
+                yield screen(parts, settings, rows.error(), squares, farthest(rows.errors(), request));
             }
             case LOWRANK -> {
                 LowRankRows rows = LowRankRows.of(run, x, request.rankFor(x.length()));
@@ -128,7 +134,7 @@ public record TrainedHead(
                 parts.add(
                         tensor("factor_b", DType.F32, rows.b().data(), rows.b().count(), x.length()));
                 settings.put("rank", rows.b().count());
-                yield screen(parts, settings, rows.error(), squares);
+                yield screen(parts, settings, rows.error(), squares, List.of());
             }
         };
     }
@@ -140,9 +146,27 @@ public record TrainedHead(
                 request.method(), clusters || request.method() == HeadMethod.DENSE ? 0 : rerank, request.probes());
     }
 
-    private static TrainedHead screen(List<Tensor> parts, ObjectNode settings, double error, double squares) {
+    /**
+     * The rows with the greatest errors, which are few and far off in real matrices: long ones, that are often among the best,
+     * and that a codebook for all has no entries for.
+     */
+    private static List<Integer> farthest(double[] errors, HeadRequest request) {
+        return IntStream.range(0, errors.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble(row -> -errors[row]))
+                .limit(Math.min(request.outliers(), errors.length / HeadRequest.ROWS_TO_AN_OUTLIER))
+                .sorted()
+                .toList();
+    }
+
+    private static TrainedHead screen(
+            List<Tensor> parts, ObjectNode settings, double error, double squares, List<Integer> outliers) {
+        if (!outliers.isEmpty()) {
+            ArrayNode list = settings.putArray("always");
+            outliers.forEach(list::add);
+        }
         long bytes = parts.stream().mapToLong(t -> t.info().byteSize()).sum();
-        return new TrainedHead(parts, settings, bytes, ratio(error, squares), Optional.empty());
+        return new TrainedHead(parts, settings, outliers, bytes, ratio(error, squares), Optional.empty());
     }
 
     private static Tensor tensor(String name, DType type, MemorySegment data, long... dims) {

@@ -13,7 +13,6 @@ import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -73,14 +72,7 @@ final class KernelAssign implements AssignPlan {
         shape.set(AssignShape.ROWS, rows);
         shape.set(AssignShape.CODES, codes);
         MemorySegment.copy(codebook, 0, centroids.getSegment(), 0, codebook.byteSize());
-        for (int code = 0; code < codes; code++) {
-            double squares = 0;
-            for (int d = 0; d < sizes.length(); d++) {
-                double value = codebook.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) code * sizes.length() + d);
-                squares += value * value;
-            }
-            halfNorms.set(code, (float) (squares / 2));
-        }
+        HalfNorms.put(codebook, sizes.length(), halfNorms.getSegment());
         KernelTimes times = plan.execute();
         MemorySegment.copy(ids.getSegment(), 0, to, 0, to.byteSize());
         MemorySegment.copy(distances.getSegment(), 0, distancesTo, 0, distancesTo.byteSize());

@@ -5,7 +5,7 @@ import dev.gust.runtime.featuremap.FiniteValues;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.List;
+import java.util.stream.Stream;
 
 /** What every way of running a head asks of a call's arguments, and what it does with its settings. */
 record HeadCall(VqHead head, HeadOptions options) {
@@ -67,8 +67,13 @@ record HeadCall(VqHead head, HeadOptions options) {
 
     /** Tokens that are always multiplied exactly: none where all are, or none is. */
     int[] special() {
-        List<Integer> wanted = reranks() ? options.special() : List.of();
-        return wanted.stream().mapToInt(Integer::intValue).distinct().toArray();
+        if (!reranks()) {
+            return new int[0];
+        }
+        return Stream.concat(options.special().stream(), head.metadata().always().stream())
+                .mapToInt(Integer::intValue)
+                .distinct()
+                .toArray();
     }
 
     /** One hidden state. */

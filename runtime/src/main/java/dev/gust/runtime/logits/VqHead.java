@@ -38,6 +38,14 @@ public record VqHead(
      */
     public VqHead {
         new HeadCheck(where, v, d).check(type, weight, bias, screen);
+        for (int row : metadata.always()) {
+            if (row >= v) {
+                throw InputException.of(
+                        where,
+                        "names row " + row + " of " + v + " as always exact",
+                        "write the head again with gust vqhead");
+            }
+        }
         if (metadata.method() != screen.method()) {
             throw InputException.of(
                     where,

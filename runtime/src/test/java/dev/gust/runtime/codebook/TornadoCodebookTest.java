@@ -15,7 +15,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TornadoCodebookTest {
     static List<AssignConformance.Case> assignments() {
         return there()
-                ? AssignConformance.cases().stream().filter(c -> c.rows() > 64).toList()
+                ? AssignConformance.cases().stream()
+                        .filter(c -> c.rows() > 64 && c.codes() < 256)
+                        .toList()
                 : List.of();
     }
 
@@ -26,6 +28,34 @@ class TornadoCodebookTest {
             for (KernelStyle style : KernelStyle.values()) {
                 AssignConformance.check(device, c, Optional.of(style));
             }
+        }
+    }
+
+    static List<CodebookAttention> attentions() {
+        return there()
+                ? CodebookConformance.attentions().stream()
+                        .filter(a -> a.rows() > 90 || a.window() == 0 && a.rows() > 1 && !a.causal())
+                        .toList()
+                : List.of();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("attentions")
+    void attends(CodebookAttention attention) {
+        try (Device device = open()) {
+            CodebookConformance.check(device, attention);
+        }
+    }
+
+    static List<MemoryLayer> layers() {
+        return there() ? CodebookConformance.layers().subList(1, 3) : List.of();
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("layers")
+    void looksUp(MemoryLayer layer) {
+        try (Device device = open()) {
+            CodebookConformance.check(device, layer, 9);
         }
     }
 
