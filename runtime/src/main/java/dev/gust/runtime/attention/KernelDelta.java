@@ -46,7 +46,9 @@ final class KernelDelta implements DeltaPlan {
         }
         this.step = step;
         this.sizes = sizes;
-        Form used = style == KernelStyle.TUNED ? TunedDeltaKernels.form(step, sizes, form) : PortableDeltaKernels.form(sizes, form);
+        Form used = style == KernelStyle.TUNED
+                ? TunedDeltaKernels.form(step, sizes, form)
+                : PortableDeltaKernels.form(sizes, form);
         this.slice = slice(sizes, sliceElements, used);
         DeltaArrays arrays = DeltaArrays.of(step, sizes.withTokens(slice), used, device.arrays());
         DeltaKernels kernels = switch (style) {

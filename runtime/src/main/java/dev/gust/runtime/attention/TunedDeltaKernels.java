@@ -29,8 +29,8 @@ final class TunedDeltaKernels {
         int keyDim = arrays.sizes().keyDim();
         return switch (form) {
             case Form.Recurrent() when keyDim <= GroupDelta.MOST_ROWS -> recurrent(arrays);
-            case Form.Chunked(int length) when length > DeltaTiles.TOKENS ->
-                LongChunkKernels.of(arrays, device.arrays());
+            case Form.Chunked(int length)
+            when length > DeltaTiles.TOKENS -> LongChunkKernels.of(arrays, device.arrays());
             case Form.Chunked _
             when keyDim <= GroupDeltaScan.MOST_ROWS -> TunedChunkKernels.of(arrays, device.arrays());
             default -> PortableDeltaKernels.of(arrays, form, device.arrays());

@@ -149,7 +149,9 @@ public record HybridAttention(HybridRule rule, Map<String, String> attributes) {
                         new OperatorEntry.Attribute("mix", "0.5", "liger: what softmax weighs"),
                         new OperatorEntry.Attribute("normalizer", "16", "liger: what gates are divided by"),
                         new OperatorEntry.Attribute(
-                                "top", "2", "mom: memories of a token; still: chosen of a chunk (chunk/16); sea: keys (7)"),
+                                "top",
+                                "2",
+                                "mom: memories of a token; still: chosen of a chunk (chunk/16); sea: keys (7)"),
                         new OperatorEntry.Attribute("shared", "false|true", "mom: a memory of all tokens, too"),
                         new OperatorEntry.Attribute("form", "linear|pure", "linear-infsa: which of its forms"),
                         new OperatorEntry.Attribute("rho", "1", "linear-infsa: what o is multiplied by"),

@@ -67,8 +67,8 @@ final class Lolcats implements HybridParts {
         long keyRows = (long) tokens * sizes.keyHeads();
         MemorySegment keys = call.floats(keyRows * features);
         call.add(keyMap.run(call.tensor("k"), keyRows, keys));
-        MemorySegment before = far.run(
-                call, window.far(call.sequences()), queries, keys, call.tensor("v"), (_, _) -> false);
+        MemorySegment before =
+                far.run(call, window.far(call.sequences()), queries, keys, call.tensor("v"), (_, _) -> false);
         far.mix(call, near, statistics, before, windowFactor, linearFactor, Optional.empty());
     }
 

@@ -64,11 +64,7 @@ final class Sea implements HybridParts {
                     setup,
                     LinearAttention.of("linear").withAttribute("normalize", "true"),
                     AttentionSizes.of(
-                            sizes.queries(),
-                            setup.sequences(),
-                            heads,
-                            features,
-                            positionWidth + sizes.values())));
+                            sizes.queries(), setup.sequences(), heads, features, positionWidth + sizes.values())));
             this.sparse = parts.add(Attend.softmax(
                             new AttendSizes((int) queries, (int) keys, 1, 1, sizes.width(), sizes.values()),
                             HeadMap.INTERLEAVED,

@@ -142,8 +142,7 @@ class AttentionBehaviourTest {
             int from = 0;
             for (int end : ends) {
                 AttentionCase part = ends.length == 1 ? call : CaseChanges.tokens(call, from, end);
-                Sequences sequences =
-                        ends.length == 1 ? new Sequences(s.bounds()) : Sequences.of(1, end - from);
+                Sequences sequences = ends.length == 1 ? new Sequences(s.bounds()) : Sequences.of(1, end - from);
                 plan.run(
                         SplitConformance.tensors(arena, part),
                         sequences,

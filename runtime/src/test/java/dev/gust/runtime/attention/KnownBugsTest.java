@@ -242,7 +242,8 @@ class KnownBugsTest {
     void normalisersGrowPastHalfPrecision() {
         GridRow row = GridRow.of("linear", CaseShape.of(1, 70_000, 1, 1)).with("normalize", "true");
         AttentionCase call = CaseInputs.draw(row, 13);
-        assertThat(Arrays.stream(Oracle.run(call).extra("z")).min().orElseThrow()).isGreaterThan(65_504);
+        assertThat(Arrays.stream(Oracle.run(call).extra("z")).min().orElseThrow())
+                .isGreaterThan(65_504);
         check(List.of(SCALAR), call, Form.RECURRENT);
         check(List.of(JVM), call, new Form.Chunked(64));
     }
@@ -251,7 +252,8 @@ class KnownBugsTest {
     @ParameterizedTest
     @ValueSource(strings = {"gated-delta", "kda"})
     void paddingOnTheLeftChangesNothing(String rule) {
-        AttentionCase whole = CaseInputs.draw(GridRow.of(rule, CaseShape.of(1, 21, 1, 8)).withoutInitialState(), 14);
+        AttentionCase whole =
+                CaseInputs.draw(GridRow.of(rule, CaseShape.of(1, 21, 1, 8)).withoutInitialState(), 14);
         int padding = 5;
         AttentionCase padded = whole;
         for (String name : new String[] {"k", "g", "beta"}) {
@@ -261,8 +263,10 @@ class KnownBugsTest {
         }
         AttentionCase bare = CaseChanges.tokens(whole, padding, 21);
         for (Device device : ALL) {
-            double[] o = SplitConformance.whole(device, padded, new Form.Chunked(16)).getOrDefault("o", new double[0]);
-            double[] wanted = SplitConformance.whole(device, bare, new Form.Chunked(16)).getOrDefault("o", new double[0]);
+            double[] o =
+                    SplitConformance.whole(device, padded, new Form.Chunked(16)).getOrDefault("o", new double[0]);
+            double[] wanted =
+                    SplitConformance.whole(device, bare, new Form.Chunked(16)).getOrDefault("o", new double[0]);
             ErrorRatio.assertClose("o on " + device.id(), wanted, Arrays.copyOfRange(o, padding * 8, o.length), 1e-5);
         }
     }

@@ -47,7 +47,8 @@ class LongChunkTest {
     void tiledChunksAgreeWithTheRecurrence(GridRow row) {
         AttentionCase call = CaseInputs.draw(row, 11);
         OracleResult expected = Oracle.run(call);
-        if (row.rule().equals("simple-gla") || call.attributes().isEmpty() && row.rule().equals("mlstm")) {
+        if (row.rule().equals("simple-gla")
+                || call.attributes().isEmpty() && row.rule().equals("mlstm")) {
             RuleConformance.check(EMULATOR, call, expected, new Form.Chunked(130)); // It takes its time.
         }
         for (int length : new int[] {65, 1024}) {

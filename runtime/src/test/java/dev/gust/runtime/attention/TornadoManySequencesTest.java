@@ -24,8 +24,7 @@ class TornadoManySequencesTest {
     void moreSequencesThanAGridHasRows1077And1097(DeviceInfo info) {
         AttentionCase call = CaseInputs.draw("gated-delta", new CaseShape(35_000, 1, 1, 2, 2, 1, List.of()), 7);
         try (Device device = TornadoDevices.open(info.id(), DeviceOptions.defaults())) {
-            RuleConformance.check(
-                    device, call, Oracle.run(call), Form.RECURRENT, Optional.of(KernelStyle.TUNED));
+            RuleConformance.check(device, call, Oracle.run(call), Form.RECURRENT, Optional.of(KernelStyle.TUNED));
         }
     }
 }

@@ -511,8 +511,8 @@ final class HybridReference {
                         int token = t - 2 + n % 9 / 3;
                         int column = m - 1 + n % 3;
                         if (token >= 0 && column >= 0 && column < columns) {
-                            sums[t][h][m] +=
-                                    Values.at(call.tensor("conv"), (long) h * 9 * heads() + n) * scores[token][from][column];
+                            sums[t][h][m] += Values.at(call.tensor("conv"), (long) h * 9 * heads() + n)
+                                    * scores[token][from][column];
                         }
                     }
                 }

@@ -20,8 +20,7 @@ class TornadoHybridTest {
         return TornadoDevices.list().stream()
                 .map(DeviceInfo::id)
                 .limit(1)
-                .flatMap(id -> Stream.of(HybridRule.values())
-                        .map(rule -> Arguments.of(id, rule)));
+                .flatMap(id -> Stream.of(HybridRule.values()).map(rule -> Arguments.of(id, rule)));
     }
 
     @ParameterizedTest

@@ -60,7 +60,8 @@ class TornadoSoftmaxTest {
             KeyRanges.set(bounds, i, i / 20 * 20, i - i % 4, i + 1);
         }
         var ranges = new KeyRanges(bounds, chosen);
-        double[] expected = Values.row(attended(new ScalarDevice(), attend, KernelStyle.PORTABLE, ranges), 0, 40 * 2 * 7);
+        double[] expected =
+                Values.row(attended(new ScalarDevice(), attend, KernelStyle.PORTABLE, ranges), 0, 40 * 2 * 7);
         MemorySegment actual = attended(TornadoDevices.open(id, DeviceOptions.defaults()), attend, style, ranges);
         assertThat(Values.error(expected, actual)).isLessThan(SoftmaxAttention.TOLERANCE);
     }

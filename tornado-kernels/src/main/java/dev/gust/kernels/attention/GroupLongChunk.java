@@ -95,8 +95,7 @@ public final class GroupLongChunk {
         if (clear == 0) {
             for (int i = 0; i < QUAD; i++) {
                 for (int j = 0; j < QUAD; j++) {
-                    sums[i * QUAD + j] =
-                            stateOf(state, line, row + i * SIDE, column + j * SIDE, keyDim, valueDim);
+                    sums[i * QUAD + j] = stateOf(state, line, row + i * SIDE, column + j * SIDE, keyDim, valueDim);
                 }
             }
         }
@@ -325,8 +324,8 @@ public final class GroupLongChunk {
                 int token = place / DEPTH;
                 queries[token * (DEPTH + 1) + place % DEPTH] =
                         element(q, begin + token, end, queryHead, queryHeads, slice + place % DEPTH, keyDim);
-                values[place] = stateOf(
-                        states, line, slice + place / TILE, columnBlock + place % TILE, keyDim, valueDim);
+                values[place] =
+                        stateOf(states, line, slice + place / TILE, columnBlock + place % TILE, keyDim, valueDim);
             }
             context.localBarrier();
             for (int c = 0; c < depth; c++) {
@@ -361,8 +360,7 @@ public final class GroupLongChunk {
     }
 
     /** An element of a token's row, or 0 past either end. */
-    private static float element(
-            FloatArray x, int token, int end, int head, int heads, int channel, int channels) {
+    private static float element(FloatArray x, int token, int end, int head, int heads, int channel, int channels) {
         float value = 0.0f;
         if (token < end && channel < channels) {
             value = x.get((token * heads + head) * channels + channel);
@@ -379,8 +377,7 @@ public final class GroupLongChunk {
         return value;
     }
 
-    private static void store(
-            FloatArray states, int line, int row, int column, int keyDim, int valueDim, float value) {
+    private static void store(FloatArray states, int line, int row, int column, int keyDim, int valueDim, float value) {
         if (row < keyDim && column < valueDim) {
             states.set((line * keyDim + row) * valueDim + column, value);
         }
