@@ -171,6 +171,20 @@ class AttentionRunTest {
         assertThat(Files.exists(out)).isFalse();
     }
 
+    /** flash-linear-attention's issues 842 and 844. */
+    @Test
+    void batchesBesideCuSeqlensAreRefused842And844() throws Exception {
+        Path batch = new SampleModel(7)
+                .weight("q", DType.F32, 2, 10, 1, 4)
+                .weight("k", DType.F32, 2, 10, 1, 4)
+                .weight("v", DType.F32, 2, 10, 1, 4)
+                .tensor("cu_seqlens", DType.I32, Shape.of(3), ints(0, 9, 20))
+                .write(folder.resolve("batch.safetensors"));
+        Path out = folder.resolve("out.safetensors");
+        refused(batch, out, "rule=linear", "cuts a batch of 2");
+        assertThat(Files.exists(out)).isFalse();
+    }
+
     private static void refused(Path in, Path out, String rule, String reason) {
         Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", rule)
                 .failed(ExitCodes.INPUT, reason);

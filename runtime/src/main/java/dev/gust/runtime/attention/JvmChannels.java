@@ -23,6 +23,9 @@ final class JvmChannels<X> implements StatePlan<X> {
         /** Makes ready what all threads read. */
         void prepare(X operands);
 
+        /** What a channel reads besides. */
+        MemorySegment inputs(X operands);
+
         /**
          * Goes through tokens {@code first} to {@code end} of a channel.
          *
@@ -65,7 +68,8 @@ final class JvmChannels<X> implements StatePlan<X> {
         channel.prepare(operands);
         int channels = sizes.valueHeads();
         int elements = channelElements();
-        device.forRows((long) sequences.count() * channels, 4, device.threads(0), (first, end) -> {
+        int threads = device.threadsFor(channel.inputs(operands), y);
+        device.forRows((long) sequences.count() * channels, 4, threads, (first, end) -> {
             for (long i = first; i < end; i++) {
                 int n = (int) (i / channels);
                 int h = (int) (i % channels);

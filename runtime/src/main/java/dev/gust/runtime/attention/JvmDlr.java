@@ -36,6 +36,11 @@ final class JvmDlr implements JvmChannels.Channel<DlrOperands> {
     }
 
     @Override
+    public MemorySegment inputs(DlrOperands x) {
+        return x.u();
+    }
+
+    @Override
     public void prepare(DlrOperands x) {
         seen.ifChanged(() -> fill(x), x.lambda(), x.omega(), x.wRe(), x.wIm());
     }

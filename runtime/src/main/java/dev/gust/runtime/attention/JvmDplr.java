@@ -39,7 +39,9 @@ final class JvmDplr implements StatePlan<DplrOperands> {
         long start = System.nanoTime();
         int heads = sizes.valueHeads();
         int length = blockLength(sequences);
-        device.forRows((long) sequences.count() * heads, 1, device.threads(0), (first, end) -> {
+        DplrOperands x = operands;
+        int threads = device.threadsFor(x.q(), x.k(), x.v(), x.a(), x.b(), x.g(), o);
+        device.forRows((long) sequences.count() * heads, 1, threads, (first, end) -> {
             DplrBlock block = new DplrBlock(step, sizes, length);
             Block work = work(block);
             for (long i = first; i < end; i++) {

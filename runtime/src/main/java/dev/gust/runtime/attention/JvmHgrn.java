@@ -35,7 +35,8 @@ final class JvmHgrn implements StatePlan<HgrnOperands> {
         operands.check(sizes, sequences, o);
         long start = System.nanoTime();
         int vectors = Math.ceilDiv(sizes.valueDim(), F.length());
-        device.forRows((long) sequences.count() * vectors, 4, device.threads(0), (first, end) -> {
+        int threads = device.threadsFor(operands.x(), operands.g(), o);
+        device.forRows((long) sequences.count() * vectors, 4, threads, (first, end) -> {
             for (long i = first; i < end; i++) {
                 int sequence = (int) (i / vectors);
                 channels(

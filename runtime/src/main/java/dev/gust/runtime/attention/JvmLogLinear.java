@@ -40,7 +40,9 @@ final class JvmLogLinear implements StatePlan<LogLinearOperands> {
         operands.check(attention, sizes, sequences, o);
         long start = System.nanoTime();
         int heads = sizes.valueHeads();
-        device.forRows((long) sequences.count() * heads, 1, device.threads(0), (first, end) -> {
+        LogLinearOperands x = operands;
+        int threads = device.threadsFor(x.q(), x.k(), x.v(), x.g(), x.levelScales(), o);
+        device.forRows((long) sequences.count() * heads, 1, threads, (first, end) -> {
             for (long i = first; i < end; i++) {
                 head(operands, sequences, (int) (i / heads), (int) (i % heads), o);
             }

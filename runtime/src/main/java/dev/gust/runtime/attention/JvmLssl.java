@@ -37,6 +37,11 @@ final class JvmLssl implements JvmChannels.Channel<LsslOperands> {
     }
 
     @Override
+    public MemorySegment inputs(LsslOperands x) {
+        return x.u();
+    }
+
+    @Override
     public void prepare(LsslOperands x) {
         seen.ifChanged(() -> fill(x), x.weights());
     }

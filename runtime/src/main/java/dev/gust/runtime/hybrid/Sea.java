@@ -47,11 +47,7 @@ final class Sea implements HybridParts {
         this.choice = new SeaChoice(heads, estimator.columns(), setup.count("top", 7, 1 << 20));
         FeatureMap ofHeads = setup.map(setup.has("w_map") ? MapName.T2R : MapName.ELU1, q, "w_map");
         this.features = ofHeads.outputWidth();
-        long mostOfToken = 0;
-        for (int seen = 1; seen <= q.dim(1); seen++) {
-            mostOfToken = Math.max(mostOfToken, choice.most(seen));
-        }
-        long keys = mostOfToken * sizes.queries();
+        long keys = choice.most(sizes.queries(), setup.sequences(), q.dim(1));
         long queries = (long) sizes.queries() * heads;
         if (keys > Integer.MAX_VALUE || queries > Integer.MAX_VALUE / KeyRanges.LENGTH) {
             throw InputException.ofTensor(

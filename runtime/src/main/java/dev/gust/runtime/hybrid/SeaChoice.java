@@ -29,6 +29,23 @@ record SeaChoice(int heads, int columns, int top) {
         return Math.min((long) heads * seen, budget(seen) * under);
     }
 
+    /**
+     * Keys that all tokens see together at most: what the many of a row see, and what the first few of each sequence see more.
+     *
+     * @param tokens of all sequences
+     * @param length tokens of a sequence at most
+     */
+    long most(int tokens, int sequences, long length) {
+        long usual = (long) heads * (top + 1);
+        long more = 0;
+        long greatest = 0;
+        for (int seen = 1; seen <= length; seen++) {
+            more += Math.max(0, most(seen) - usual);
+            greatest = Math.max(greatest, most(seen));
+        }
+        return Math.min(greatest * tokens, usual * tokens + more * sequences);
+    }
+
     /** For each of H · K columns of a token whether it is chosen. */
     boolean[] columns(double[] probabilities, int token, int seen) {
         int from = token * heads * columns;

@@ -6,6 +6,7 @@ import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.HostProcessor;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /** The Vector API and a team of daemon threads, which starts when it is first needed and ends with the device. */
 public final class JvmDevice implements Device {
@@ -60,6 +61,11 @@ public final class JvmDevice implements Device {
     /** Whether the device's threads may use this memory: not if it is confined to the caller's. */
     public boolean canReach(MemorySegment memory) {
         return memory.isAccessibleBy(stranger);
+    }
+
+    /** A thread to each processor, or the caller's alone if some of this memory is confined to it. */
+    public int threadsFor(MemorySegment... memory) {
+        return Arrays.stream(memory).allMatch(this::canReach) ? threads(0) : 1;
     }
 
     @Override

@@ -33,7 +33,7 @@ class DiagonalRnnTest {
                 for (Form form : List.of(Form.RECURRENT, new Form.Chunked(8))) {
                     AttentionCase other = CaseInputs.draw(rule, SHAPE, 9);
                     AttentionCase call = CaseInputs.draw(GridRow.of(rule, SHAPE).withoutInitialState(), 4);
-                    try (Arena arena = Arena.ofShared();
+                    try (Arena arena = Arena.ofConfined();
                             AttentionPlan plan =
                                     DiagonalRnn.of(rule).withForm(form).prepare(each, 37, 1, 3, 6)) {
                         MemorySegment y = arena.allocate(37 * 3 * 4);

@@ -21,7 +21,7 @@ class TornadoLongChunkTest {
         }
         return Stream.of(
                 GridRow.of("mlstm", CaseShape.of(1, 1030, 1, 20)).with("chunk", "1024"),
-                GridRow.of("simple-gla", new CaseShape(1, 300, 1, 2, 20, 70, List.of(0, 200, 200, 201, 300)))
+                GridRow.of("simple-gla", new CaseShape(1, 300, 1, 2, 70, 70, List.of(0, 200, 200, 201, 300)))
                         .with("chunk", "130"));
     }
 

@@ -16,6 +16,7 @@ import dev.gust.runtime.scalar.ScalarDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -38,6 +39,36 @@ class CausalConvTest {
     @MethodSource("cases")
     void agreesWithFloat64FromPromptToDecoding(ConvConformance.Case c) {
         DEVICES.forEach(d -> ConvConformance.check(d, c));
+    }
+
+    /** flash-linear-attention's issue 88: fewer tokens than the convolution is wide, and then single ones. */
+    @Test
+    void sequencesShorterThanTheConvolution88() {
+        var shorter = new ConvConformance.Case(5, 4, true, true, new Sequences(0, 1, 3, 6));
+        DEVICES.forEach(d -> ConvConformance.check(d, shorter));
+    }
+
+    /** A layer that masks padding gives the convolution zeros, which are what an empty state holds. */
+    @Test
+    void paddingOfZerosOnTheLeftIsAnEmptyState() {
+        var samples = new Samples(10);
+        float[] weight = samples.gaussian(12, 0.5);
+        float[] x = samples.gaussian(3 * 9L, 1);
+        Arrays.fill(x, 0, 3 * 4, 0);
+        for (Device device : DEVICES) {
+            try (Arena arena = Arena.ofShared();
+                    ConvPlan plan = new CausalConv(3, 4, segment(arena, weight), MemorySegment.NULL, true)
+                            .prepare(device, 9, 1)) {
+                MemorySegment padded = room(arena, x.length);
+                plan.run(segment(arena, x), Sequences.of(1, 9), padded);
+                plan.clear(0);
+                MemorySegment bare = room(arena, 3 * 5);
+                plan.run(segment(arena, Arrays.copyOfRange(x, 3 * 4, x.length)), Sequences.of(1, 5), bare);
+                assertThat(padded.asSlice(3 * 4 * 4L).mismatch(bare))
+                        .as("%s", device.id())
+                        .isEqualTo(-1);
+            }
+        }
     }
 
     /** ONNX: present_state and output of two calls, channels first, against ours with the axes swapped. */
