@@ -46,8 +46,7 @@ final class TunedDeltaKernels {
     private record Recurrent(DeltaArrays a) implements Kernel {
         @Override
         public long localMemoryBytes() {
-            int strips = Math.ceilDiv(a.sizes().keyDim(), GroupDelta.ROWS);
-            return (2L * GroupDelta.COLUMNS + GroupDelta.SCALARS) * strips * Float.BYTES;
+            return (long) GroupDelta.localFloats(a.sizes().keyDim()) * Float.BYTES;
         }
 
         @Override

@@ -9,9 +9,11 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * The generic delta step, token by token, with the state in registers: {@link PortableDelta} for GPUs.
  *
  * <p>A group has {@link #COLUMNS} columns of one head's state. A work-item holds {@link #ROWS} rows of one column, so that
- * neighbours read neighbouring words and the state is read once and written once, however many tokens there are. One pass
- * over it gives both products, as {@code Sᵀq = S̃ᵀq + (k·q) u}; work-items of a column add up their parts in local memory.
- * Lengths of q and the keys are found on the way and multiply the sums.
+ * neighbours read neighbouring words and the state is read once and written once, however many tokens there are. Rows of q,
+ * the keys and the gates come through local memory: each element is read, and each gate's exponential taken, by one
+ * work-item, while the state is under way. One pass over the state gives both products, as {@code Sᵀq = S̃ᵀq + (k·q) u};
+ * work-items of a column add up their parts in local memory. Lengths of q and the keys are found on the way and multiply
+ * the sums.
  */
 public final class GroupDelta {
     /** Columns of the state in a group. */
@@ -26,7 +28,16 @@ public final class GroupDelta {
     /** Sums that each strip of rows has but once: k·q, and the squares of q, k and e. */
     public static final int SCALARS = 4;
 
+    /** Rows in local memory, each twice: those of the next token are stored while those of the last are still read. */
+    private static final int SHARED = 2 * 4;
+
     private GroupDelta() {}
+
+    /** Floats of local memory. */
+    public static int localFloats(int keyDim) {
+        int strips = (keyDim + ROWS - 1) / ROWS;
+        return strips * (2 * COLUMNS + SCALARS + SHARED * ROWS);
+    }
 
     /**
      * The kernel, for N · HV · ceil(V / 32) groups of 32 · ceil(K / 32) work-items. Arguments as in {@link PortableDelta},
@@ -57,6 +68,11 @@ public final class GroupDelta {
         float[] reads = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * COLUMNS);
         float[] erasures = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * COLUMNS);
         float[] scalars = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * SCALARS);
+        float[] queries = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        float[] keys = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        float[] erasers = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        float[] factors = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        int item = context.localIdx;
         int lane = context.localIdx % COLUMNS;
         int strip = context.localIdx / COLUMNS;
         int group = context.groupIdx;
@@ -84,10 +100,6 @@ public final class GroupDelta {
         for (int i = 0; i < ROWS; i++) {
             held[i] = 0.0f;
         }
-        float[] keyRows = new float[ROWS];
-        for (int i = 0; i < ROWS; i++) {
-            keyRows[i] = 0.0f;
-        }
         if (first < end && clear == 0) {
             for (int i = 0; i < ROWS; i++) {
                 held[i] = stateAt(state, s, row + i, keyDim, valueDim);
@@ -105,7 +117,18 @@ public final class GroupDelta {
             if ((form & DeltaForm.DECAY) == DeltaForm.HEAD_DECAY || (form & DeltaForm.DECAY) == DeltaForm.TOKEN_DECAY) {
                 factor = TornadoMath.exp(DeltaIndex.decay(g, form, t, head, heads, 0, keyDim));
             }
-            int atGate = (t * heads + head) * keyDim;
+            int shared = (t & 1) * strips * ROWS;
+            queries[shared + item] = DeltaIndex.row(q, atQuery, item, keyDim, ROWS);
+            keys[shared + item] = DeltaIndex.row(k, atKey, item, keyDim, ROWS);
+            if ((form & DeltaForm.OWN_KEY) != 0) {
+                erasers[shared + item] = DeltaIndex.row(e, atErase, item, keyDim, ROWS);
+            }
+            if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
+                float gate = DeltaIndex.row(g, (t * heads + head) * keyDim, item, keyDim, ROWS);
+                factors[shared + item] = TornadoMath.exp(TornadoMath.max(gate, DeltaForm.LEAST_DECAY));
+            }
+            context.localBarrier();
+            shared += row;
             float meeting = 0.0f;
             float querySquares = 0.0f;
             float keySquares = 0.0f;
@@ -113,9 +136,8 @@ public final class GroupDelta {
             float erased = 0.0f;
             float eraseSquares = 0.0f;
             for (int i = 0; i < ROWS; i++) {
-                float key = DeltaIndex.row(k, atKey, row + i, keyDim, ROWS);
-                float query = DeltaIndex.row(q, atQuery, row + i, keyDim, ROWS);
-                keyRows[i] = key;
+                float key = keys[shared + i];
+                float query = queries[shared + i];
                 meeting += query * key;
                 querySquares += query * query;
                 keySquares += key * key;
@@ -123,15 +145,18 @@ public final class GroupDelta {
                 if ((form & DeltaForm.READ_BEFORE) != 0) {
                     read += value * query;
                 }
-                if ((form & DeltaForm.DECAY) != 0) {
-                    value *= factorOf(g, form, factor, atGate, row + i, keyDim);
+                if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
+                    value *= factors[shared + i];
+                    held[i] = value;
+                } else if ((form & DeltaForm.DECAY) != 0) {
+                    value *= factor;
                     held[i] = value;
                 }
                 if ((form & DeltaForm.READ_BEFORE) == 0) {
                     read += value * query;
                 }
                 if ((form & DeltaForm.OWN_KEY) != 0) {
-                    float erase = DeltaIndex.row(e, atErase, row + i, keyDim, ROWS);
+                    float erase = erasers[shared + i];
                     eraseSquares += erase * erase;
                     erased += value * erase;
                 } else if ((form & DeltaForm.ERASE) != 0) {
@@ -184,7 +209,7 @@ public final class GroupDelta {
             }
             update *= keyFactor;
             for (int i = 0; i < ROWS; i++) {
-                held[i] += keyRows[i] * update;
+                held[i] += keys[shared + i] * update;
             }
             if ((form & DeltaForm.READ_BEFORE) == 0) {
                 read += meeting * update;
@@ -192,7 +217,6 @@ public final class GroupDelta {
             if (strip == 0 && inside != 0) {
                 o.set((t * heads + head) * valueDim + column, read * queryFactor * scale);
             }
-            context.localBarrier();
         }
         if (inside != 0 && (first < end || clear != 0)) {
             for (int i = 0; i < ROWS; i++) {
@@ -214,14 +238,5 @@ public final class GroupDelta {
         if (keyDim % ROWS == 0 || row < keyDim) {
             state.set(at + row * valueDim, value);
         }
-    }
-
-    /** What a row decays by: its own gate, or that of all rows. */
-    private static float factorOf(FloatArray g, int form, float shared, int at, int row, int keyDim) {
-        float factor = shared;
-        if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
-            factor = TornadoMath.exp(TornadoMath.max(DeltaIndex.row(g, at, row, keyDim, ROWS), DeltaForm.LEAST_DECAY));
-        }
-        return factor;
     }
 }
