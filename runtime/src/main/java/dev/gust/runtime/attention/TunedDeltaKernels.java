@@ -38,7 +38,7 @@ final class TunedDeltaKernels {
         DeltaSizes sizes = a.sizes();
         int blocks = Math.ceilDiv(sizes.valueDim(), GroupDelta.COLUMNS);
         long groups = (long) blocks * sizes.valueHeads() * Math.max(1, sizes.sequences());
-        int local = GroupDelta.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDelta.ROWS);
+        int local = GroupDelta.LANES * Math.ceilDiv(sizes.keyDim(), GroupDelta.ROWS);
         Grid grid = Grid.ofGroups(Math.toIntExact(groups), local);
         return new DeltaKernels(List.of(KernelCall.tuned("delta", new Recurrent(a), grid)), List.of());
     }
