@@ -40,6 +40,9 @@ final class DeviceAttention {
     /** Whole calls of decoding: Java's compilers have to come to rest. */
     private static final int CALLS = 1000;
 
+    /** Calls before the first rule, so that it does not pay for what the compilers do for all. */
+    private static final int WARM_UP_CALLS = 5000;
+
     private static final int PROMPTS = 5;
 
     /** Random values come around after this many: a prime, so that they meet other heads. */
@@ -78,18 +81,38 @@ final class DeviceAttention {
                 System.out.printf(Locale.ROOT, "copy %.0f GB/s read and written%n", copy);
             }
         }
+        decode(id, step(rules.getFirst()), WARM_UP_CALLS);
         System.out.printf(
                 "%-12s %-9s %9s %6s %12s %10s %9s %10s %12s %10s%n",
                 "rule", "form", "sequences", "tokens", "kernel us", "GB/s", "of copy", "GFLOP/s", "call us", "error");
         for (String rule : rules) {
-            DeltaStep step = RULES.get(rule);
-            if (step == null) {
-                throw new IllegalArgumentException("no rule " + rule + " among " + RULES.keySet());
-            }
+            DeltaStep step = step(rule);
             row(id, copy, rule, step, Form.RECURRENT, 64, 1);
             row(id, copy, rule, step, Form.RECURRENT, 1, 1);
             for (int tokens : prompts) {
                 row(id, copy, rule, step, new Form.Chunked(64), 1, tokens);
+            }
+        }
+    }
+
+    private static DeltaStep step(String rule) {
+        DeltaStep step = RULES.get(rule);
+        if (step == null) {
+            throw new IllegalArgumentException("no rule " + rule + " among " + RULES.keySet());
+        }
+        return step;
+    }
+
+    /** Calls that decode one token of one sequence. */
+    private static void decode(DeviceId id, DeltaStep step, int calls) {
+        DeltaSizes sizes = DeltaSizes.of(1, 1, HEADS, HEADS, DIM, DIM, HeadMap.INTERLEAVED);
+        try (Arena arena = Arena.ofShared();
+                Device device = Devices.open(id, DeviceOptions.defaults());
+                DeltaPlan plan = step.prepare(device, sizes, Form.RECURRENT)) {
+            DeltaOperands operands = operands(arena, new SplittableRandom(3), step, sizes, 1);
+            MemorySegment o = arena.allocate(sizes.valueElements(1) * Float.BYTES, 64);
+            for (int i = 0; i < calls; i++) {
+                plan.run(operands, Sequences.of(1, 1), o);
             }
         }
     }

@@ -13,6 +13,9 @@ final class PeakFlops {
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
     private static final int STEPS = 1 << 20;
     private static final int ROUNDS = 31;
+
+    /** The compiler needs a second or so; before, half of the rate was measured. */
+    private static final int WARM_UP_ROUNDS = 1000;
     private static final int SUMS = 8;
 
     private PeakFlops() {}
@@ -25,7 +28,7 @@ final class PeakFlops {
     static double measure(JvmDevice device, int threads, LongSupplier clock) {
         double[] rates = new double[ROUNDS];
         var sink = new DoubleAdder();
-        for (int i = -ROUNDS; i < ROUNDS; i++) {
+        for (int i = -WARM_UP_ROUNDS; i < ROUNDS; i++) {
             long start = clock.getAsLong();
             device.forRows(threads, 1, threads, (first, end) -> {
                 for (long t = first; t < end; t++) {

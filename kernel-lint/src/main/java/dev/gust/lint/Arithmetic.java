@@ -1,10 +1,15 @@
 package dev.gust.lint;
 
+import com.sun.source.tree.AssignmentTree;
 import com.sun.source.tree.BinaryTree;
+import com.sun.source.tree.BlockTree;
 import com.sun.source.tree.CompoundAssignmentTree;
+import com.sun.source.tree.ExpressionStatementTree;
 import com.sun.source.tree.ExpressionTree;
 import com.sun.source.tree.IdentifierTree;
+import com.sun.source.tree.IfTree;
 import com.sun.source.tree.MemberSelectTree;
+import com.sun.source.tree.StatementTree;
 import com.sun.source.tree.Tree;
 import com.sun.source.tree.UnaryTree;
 import java.util.Optional;
@@ -72,6 +77,40 @@ final class Arithmetic extends Rules {
             refuse(Rule.SIGN_BIT, tree);
         }
         return super.visitUnary(tree, null);
+    }
+
+    @Override
+    public @Nullable Void visitIf(IfTree tree, @Nullable Void unused) {
+        if (tree.getElseStatement() == null
+                && Source.bare(tree.getCondition()) instanceof BinaryTree test
+                && test.getKind() == Tree.Kind.LESS_THAN
+                && source.constant(test.getRightOperand()).equals(Optional.of(0))
+                && only(tree.getThenStatement()) instanceof ExpressionStatementTree body
+                && addsTo(text(test.getLeftOperand()), body.getExpression())) {
+            refuse(Rule.SIGN_WRAP, tree);
+        }
+        return super.visitIf(tree, null);
+    }
+
+    private static StatementTree only(StatementTree tree) {
+        return tree instanceof BlockTree block && block.getStatements().size() == 1
+                ? block.getStatements().getFirst()
+                : tree;
+    }
+
+    /** Whether a statement is {@code x += n} or {@code x = x + n}. */
+    private static boolean addsTo(String variable, ExpressionTree tree) {
+        return switch (tree) {
+            case CompoundAssignmentTree c ->
+                c.getKind() == Tree.Kind.PLUS_ASSIGNMENT && text(c.getVariable()).equals(variable);
+            case AssignmentTree a ->
+                text(a.getVariable()).equals(variable)
+                        && Source.bare(a.getExpression()) instanceof BinaryTree sum
+                        && sum.getKind() == Tree.Kind.PLUS
+                        && (text(sum.getLeftOperand()).equals(variable)
+                                || text(sum.getRightOperand()).equals(variable));
+            default -> false;
+        };
     }
 
     private void signShift(Tree tree, ExpressionTree distance) {

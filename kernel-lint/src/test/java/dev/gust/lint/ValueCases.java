@@ -61,6 +61,25 @@ final class ValueCases {
                         square >>= 9; // refused""", """
                         long square = (long) x * x;
                         ints.set(0, (int) (square >> 8));"""),
+                statements(Rule.SIGN_WRAP, """
+                        int at = x - 3;
+                        if (at < 0) { // refused
+                            at += 4;
+                        }
+                        if (at < 0) at = at + 4; // refused
+                        ints.set(0, at);""", """
+                        int at = (x + 1) % 4;
+                        float y = f;
+                        if (y < 0.0f) {
+                            y += 1.0f;
+                        }
+                        if (at < 4) {
+                            at += 4;
+                        }
+                        if (at < 0) {
+                            at = 4;
+                        }
+                        floats.set(at, y);"""),
                 value(Rule.NAN, "float", "x > 0 ? f : Float.NaN", "x > 0 ? f : Float.NEGATIVE_INFINITY"),
                 value(Rule.NAN, "double", "Double.NaN", "Double.POSITIVE_INFINITY"),
                 value(Rule.NAN, "boolean", "f != f", "Float.isInfinite(f)"),

@@ -64,7 +64,7 @@ final class TunedChunkKernels {
         long strips = (long) Math.max(1, sizes.sequences())
                 * sizes.valueHeads()
                 * Math.ceilDiv(sizes.valueDim(), GroupDeltaScan.COLUMNS);
-        Grid scan = Grid.ofGroups(Math.toIntExact(strips), DeltaTiles.LOCAL);
+        Grid scan = Grid.ofGroups(Math.toIntExact(strips), GroupDeltaScan.LOCAL);
         calls.add(KernelCall.tuned("deltaScan", new Scan(a, scratch), scan));
         return new DeltaKernels(calls, kept);
     }

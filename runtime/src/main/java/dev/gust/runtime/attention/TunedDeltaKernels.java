@@ -41,7 +41,7 @@ final class TunedDeltaKernels {
         DeltaSizes sizes = a.sizes();
         int blocks = Math.ceilDiv(sizes.valueDim(), GroupDelta.COLUMNS);
         long groups = (long) blocks * sizes.valueHeads() * Math.max(1, sizes.sequences());
-        int local = GroupDelta.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDelta.ROWS);
+        int local = GroupDelta.LANES * Math.ceilDiv(sizes.keyDim(), GroupDelta.ROWS);
         Grid grid = Grid.ofGroups(Math.toIntExact(groups), local);
         return new DeltaKernels(List.of(KernelCall.tuned("delta", new Recurrent(a), grid)), List.of());
     }
@@ -49,8 +49,7 @@ final class TunedDeltaKernels {
     private record Recurrent(DeltaArrays a) implements Kernel {
         @Override
         public long localMemoryBytes() {
-            int strips = Math.ceilDiv(a.sizes().keyDim(), GroupDelta.ROWS);
-            return (2L * GroupDelta.COLUMNS + GroupDelta.SCALARS) * strips * Float.BYTES;
+            return (long) GroupDelta.localFloats(a.sizes().keyDim()) * Float.BYTES;
         }
 
         @Override

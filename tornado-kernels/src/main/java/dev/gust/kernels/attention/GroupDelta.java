@@ -8,28 +8,45 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * The generic delta step, token by token, with the state in registers: {@link PortableDelta} for GPUs.
  *
- * <p>A group has {@link #COLUMNS} columns of one head's state. A work-item holds {@link #ROWS} rows of one column, so that
- * neighbours read neighbouring words and the state is read once and written once, however many tokens there are. One pass
- * over it gives both products, as {@code Sᵀq = S̃ᵀq + (k·q) u}; work-items of a column add up their parts in local memory.
- * Lengths of q and the keys are found on the way and multiply the sums.
+ * <p>A group has {@link #COLUMNS} columns of one head's state. A work-item holds {@link #ROWS} rows of every {@link #LANES}th
+ * of them, so that neighbours read neighbouring words and the state is read once and written once, however many tokens there
+ * are. Rows of q, the keys and the gates come through local memory: each element is read, and each gate's exponential taken,
+ * by one work-item, while the state is under way. One pass over the state gives both products, as {@code Sᵀq = S̃ᵀq + (k·q)
+ * u}; work-items of a column add up their parts in local memory. Lengths of q and the keys are found on the way and multiply
+ * the sums.
  */
 public final class GroupDelta {
+    /** Work-items beside one another. */
+    public static final int LANES = 32;
+
+    /** Columns of the state in a work-item. */
+    private static final int SPAN = 2;
+
     /** Columns of the state in a group. */
-    public static final int COLUMNS = 32;
+    public static final int COLUMNS = LANES * SPAN;
 
     /** Rows of the state in a work-item. */
     public static final int ROWS = 32;
 
-    /** The largest K: a group has at most 1024 work-items. */
-    public static final int MOST_ROWS = 1024;
+    /** The largest K: what a group shares has to fit into local memory. */
+    public static final int MOST_ROWS = 512;
 
     /** Sums that each strip of rows has but once: k·q, and the squares of q, k and e. */
     public static final int SCALARS = 4;
 
+    /** Rows in local memory, each twice: those of the next token are stored while those of the last are still read. */
+    private static final int SHARED = 2 * 4;
+
     private GroupDelta() {}
 
+    /** Floats of local memory. */
+    public static int localFloats(int keyDim) {
+        int strips = (keyDim + ROWS - 1) / ROWS;
+        return strips * (2 * COLUMNS + SCALARS + SHARED * ROWS);
+    }
+
     /**
-     * The kernel, for N · HV · ceil(V / 32) groups of 32 · ceil(K / 32) work-items. Arguments as in {@link PortableDelta},
+     * The kernel, for N · HV · ceil(V / {@link #COLUMNS}) groups of {@link #LANES} · ceil(K / {@link #ROWS}) work-items. Arguments as in {@link PortableDelta},
      * and
      *
      * @param e one float unless the erase key is one of its own
@@ -57,8 +74,13 @@ public final class GroupDelta {
         float[] reads = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * COLUMNS);
         float[] erasures = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * COLUMNS);
         float[] scalars = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * SCALARS);
-        int lane = context.localIdx % COLUMNS;
-        int strip = context.localIdx / COLUMNS;
+        float[] queries = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        float[] keys = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        float[] erasers = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        float[] factors = context.allocateFloatLocalArray((keyDim + ROWS - 1) / ROWS * ROWS * 2);
+        int item = context.localIdx;
+        int lane = item % LANES;
+        int strip = item / LANES;
         int group = context.groupIdx;
         int heads = shape.get(DeltaShape.VALUE_HEADS);
         int queryHeads = shape.get(DeltaShape.QUERY_HEADS);
@@ -74,72 +96,106 @@ public final class GroupDelta {
         int first = sequences.get(sequence);
         int end = sequences.get(sequence + 1);
         int clear = sequences.get(shape.get(DeltaShape.CAPACITY) + 1 + sequence);
-        int inside = 1;
-        if (valueDim % COLUMNS != 0 && column >= valueDim) {
-            inside = 0;
-        }
-        int s = (sequence * heads + head) * keyDim * valueDim + TornadoMath.min(column, valueDim - 1);
+        int home = (sequence * heads + head) * keyDim * valueDim;
         // Arrays of constant length that only unrolled loops index are registers on a GPU.
-        float[] held = new float[ROWS];
-        for (int i = 0; i < ROWS; i++) {
+        float[] held = new float[ROWS * SPAN];
+        for (int i = 0; i < ROWS * SPAN; i++) {
             held[i] = 0.0f;
         }
-        float[] keyRows = new float[ROWS];
-        for (int i = 0; i < ROWS; i++) {
-            keyRows[i] = 0.0f;
+        float[] read = new float[SPAN];
+        for (int j = 0; j < SPAN; j++) {
+            read[j] = 0.0f;
+        }
+        float[] erased = new float[SPAN];
+        for (int j = 0; j < SPAN; j++) {
+            erased[j] = 0.0f;
+        }
+        float[] target = new float[SPAN];
+        for (int j = 0; j < SPAN; j++) {
+            target[j] = 0.0f;
         }
         if (first < end && clear == 0) {
             for (int i = 0; i < ROWS; i++) {
-                held[i] = stateAt(state, s, row + i, keyDim, valueDim);
+                for (int j = 0; j < SPAN; j++) {
+                    held[i * SPAN + j] = stateAt(state, home, row + i, column + j * LANES, keyDim, valueDim);
+                }
             }
         }
         for (int t = first; t < end; t++) {
             int atQuery = (t * queryHeads + queryHead) * keyDim;
             int atKey = (t * keyHeads + keyHead) * keyDim;
             int atErase = (t * eraseHeads + eraseHead) * keyDim;
-            float target = 0.0f;
-            if (inside != 0) {
-                target = v.get((t * heads + head) * valueDim + column);
-            }
             float factor = 1.0f;
             if ((form & DeltaForm.DECAY) == DeltaForm.HEAD_DECAY || (form & DeltaForm.DECAY) == DeltaForm.TOKEN_DECAY) {
                 factor = TornadoMath.exp(DeltaIndex.decay(g, form, t, head, heads, 0, keyDim));
             }
-            int atGate = (t * heads + head) * keyDim;
+            float strength = 1.0f;
+            if ((form & DeltaForm.BETA) != 0) {
+                strength = beta.get(t * heads + head);
+            }
+            int atTarget = (t * heads + head) * valueDim;
+            for (int j = 0; j < SPAN; j++) {
+                target[j] = v.get(atTarget + TornadoMath.min(column + j * LANES, valueDim - 1));
+            }
+            int shared = (t & 1) * strips * ROWS;
+            for (int n = 0; n < ROWS / LANES; n++) {
+                int place = item + n * LANES * strips;
+                queries[shared + place] = DeltaIndex.row(q, atQuery, place, keyDim, ROWS);
+                keys[shared + place] = DeltaIndex.row(k, atKey, place, keyDim, ROWS);
+                if ((form & DeltaForm.OWN_KEY) != 0) {
+                    erasers[shared + place] = DeltaIndex.row(e, atErase, place, keyDim, ROWS);
+                }
+                if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
+                    float gate = DeltaIndex.row(g, (t * heads + head) * keyDim, place, keyDim, ROWS);
+                    factors[shared + place] = TornadoMath.exp(TornadoMath.max(gate, DeltaForm.LEAST_DECAY));
+                }
+            }
+            context.localBarrier();
+            shared += row;
             float meeting = 0.0f;
             float querySquares = 0.0f;
             float keySquares = 0.0f;
-            float read = 0.0f;
-            float erased = 0.0f;
             float eraseSquares = 0.0f;
+            for (int j = 0; j < SPAN; j++) {
+                read[j] = 0.0f;
+                erased[j] = 0.0f;
+            }
             for (int i = 0; i < ROWS; i++) {
-                float key = DeltaIndex.row(k, atKey, row + i, keyDim, ROWS);
-                float query = DeltaIndex.row(q, atQuery, row + i, keyDim, ROWS);
-                keyRows[i] = key;
+                float key = keys[shared + i];
+                float query = queries[shared + i];
                 meeting += query * key;
                 querySquares += query * query;
                 keySquares += key * key;
-                float value = held[i];
-                if ((form & DeltaForm.READ_BEFORE) != 0) {
-                    read += value * query;
-                }
-                if ((form & DeltaForm.DECAY) != 0) {
-                    value *= factorOf(g, form, factor, atGate, row + i, keyDim);
-                    held[i] = value;
-                }
-                if ((form & DeltaForm.READ_BEFORE) == 0) {
-                    read += value * query;
-                }
+                float erase = key;
                 if ((form & DeltaForm.OWN_KEY) != 0) {
-                    float erase = DeltaIndex.row(e, atErase, row + i, keyDim, ROWS);
+                    erase = erasers[shared + i];
                     eraseSquares += erase * erase;
-                    erased += value * erase;
-                } else if ((form & DeltaForm.ERASE) != 0) {
-                    erased += value * key;
+                }
+                float decay = factor;
+                if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
+                    decay = factors[shared + i];
+                }
+                for (int j = 0; j < SPAN; j++) {
+                    float value = held[i * SPAN + j];
+                    if ((form & DeltaForm.READ_BEFORE) != 0) {
+                        read[j] += value * query;
+                    }
+                    if ((form & DeltaForm.DECAY) != 0) {
+                        value *= decay;
+                        held[i * SPAN + j] = value;
+                    }
+                    if ((form & DeltaForm.READ_BEFORE) == 0) {
+                        read[j] += value * query;
+                    }
+                    if ((form & DeltaForm.ERASE) != 0) {
+                        erased[j] += value * erase;
+                    }
                 }
             }
-            reads[strip * COLUMNS + lane] = read;
-            erasures[strip * COLUMNS + lane] = erased;
+            for (int j = 0; j < SPAN; j++) {
+                reads[strip * COLUMNS + lane + j * LANES] = read[j];
+                erasures[strip * COLUMNS + lane + j * LANES] = erased[j];
+            }
             if (lane == 0) {
                 scalars[strip * SCALARS] = meeting;
                 scalars[strip * SCALARS + 1] = querySquares;
@@ -147,18 +203,12 @@ public final class GroupDelta {
                 scalars[strip * SCALARS + 3] = eraseSquares;
             }
             context.localBarrier();
-            read = 0.0f;
-            erased = 0.0f;
             meeting = 0.0f;
             querySquares = UnitRows.EPSILON;
             keySquares = UnitRows.EPSILON;
             eraseSquares = UnitRows.EPSILON;
             for (int i = 0; i < strips; i++) {
-                read += reads[i * COLUMNS + lane];
                 meeting += scalars[i * SCALARS];
-                if ((form & DeltaForm.ERASE) != 0) {
-                    erased += erasures[i * COLUMNS + lane];
-                }
                 if ((form & DeltaForm.NORMALIZE) != 0) {
                     querySquares += scalars[i * SCALARS + 1];
                     keySquares += scalars[i * SCALARS + 2];
@@ -178,50 +228,55 @@ public final class GroupDelta {
                     eraseFactor = 1.0f / TornadoMath.sqrt(eraseSquares);
                 }
             }
-            float update = target - erased * eraseFactor;
-            if ((form & DeltaForm.BETA) != 0) {
-                update *= beta.get(t * heads + head);
+            keyFactor *= strength;
+            for (int j = 0; j < SPAN; j++) {
+                int place = column + j * LANES;
+                float result = 0.0f;
+                float erasure = 0.0f;
+                for (int i = 0; i < strips; i++) {
+                    result += reads[i * COLUMNS + lane + j * LANES];
+                    if ((form & DeltaForm.ERASE) != 0) {
+                        erasure += erasures[i * COLUMNS + lane + j * LANES];
+                    }
+                }
+                float update = (target[j] - erasure * eraseFactor) * keyFactor;
+                for (int i = 0; i < ROWS; i++) {
+                    held[i * SPAN + j] += keys[shared + i] * update;
+                }
+                if ((form & DeltaForm.READ_BEFORE) == 0) {
+                    result += meeting * update;
+                }
+                if (strip == 0 && place < valueDim) {
+                    o.set(atTarget + place, result * queryFactor * scale);
+                }
             }
-            update *= keyFactor;
-            for (int i = 0; i < ROWS; i++) {
-                held[i] += keyRows[i] * update;
-            }
-            if ((form & DeltaForm.READ_BEFORE) == 0) {
-                read += meeting * update;
-            }
-            if (strip == 0 && inside != 0) {
-                o.set((t * heads + head) * valueDim + column, read * queryFactor * scale);
-            }
-            context.localBarrier();
         }
-        if (inside != 0 && (first < end || clear != 0)) {
+        if (first < end || clear != 0) {
             for (int i = 0; i < ROWS; i++) {
-                stateTo(state, s, row + i, keyDim, valueDim, held[i]);
+                for (int j = 0; j < SPAN; j++) {
+                    stateTo(state, home, row + i, column + j * LANES, keyDim, valueDim, held[i * SPAN + j]);
+                }
             }
         }
     }
 
-    /** An element of the state. Rows past the last, which all keys are 0 for, are the last: loads need no branch. */
-    private static float stateAt(FloatArray state, int at, int row, int keyDim, int valueDim) {
-        int used = row;
+    /** An element of the state. Rows and columns past the last, which nothing is made of, are the last: loads need no branch. */
+    private static float stateAt(FloatArray state, int at, int row, int column, int keyDim, int valueDim) {
+        int usedRow = row;
         if (keyDim % ROWS != 0) {
-            used = TornadoMath.min(row, keyDim - 1);
+            usedRow = TornadoMath.min(row, keyDim - 1);
         }
-        return state.get(at + used * valueDim);
+        int usedColumn = column;
+        if (valueDim % COLUMNS != 0) {
+            usedColumn = TornadoMath.min(column, valueDim - 1);
+        }
+        return state.get(at + usedRow * valueDim + usedColumn);
     }
 
-    private static void stateTo(FloatArray state, int at, int row, int keyDim, int valueDim, float value) {
-        if (keyDim % ROWS == 0 || row < keyDim) {
-            state.set(at + row * valueDim, value);
+    private static void stateTo(
+            FloatArray state, int at, int row, int column, int keyDim, int valueDim, float value) {
+        if ((keyDim % ROWS == 0 || row < keyDim) && (valueDim % COLUMNS == 0 || column < valueDim)) {
+            state.set(at + row * valueDim + column, value);
         }
-    }
-
-    /** What a row decays by: its own gate, or that of all rows. */
-    private static float factorOf(FloatArray g, int form, float shared, int at, int row, int keyDim) {
-        float factor = shared;
-        if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
-            factor = TornadoMath.exp(TornadoMath.max(DeltaIndex.row(g, at, row, keyDim, ROWS), DeltaForm.LEAST_DECAY));
-        }
-        return factor;
     }
 }

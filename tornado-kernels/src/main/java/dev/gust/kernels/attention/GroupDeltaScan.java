@@ -16,24 +16,31 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * </pre>
  *
  * <p>A group has {@link #COLUMNS} columns of one head's state, in local memory from a sequence's first chunk to its last.
+ * It is small, so that one long sequence has two groups for each multiprocessor, of which one computes while the other waits.
  * Products are of slices of 16; those of the next slice are loaded before those at hand are used. Work-items own rows 32
- * apart and columns 8 apart, so that neighbours use different banks.
+ * apart and columns 4 apart, so that neighbours use different banks.
  */
 public final class GroupDeltaScan {
     /** Columns of the state in a group. */
-    public static final int COLUMNS = 32;
+    public static final int COLUMNS = 16;
+
+    /** Work-items of a group. */
+    public static final int LOCAL = 128;
 
     /** The largest K for which the state's strip fits into local memory. */
     public static final int MOST_ROWS = 256;
 
-    /** Up to this K there is room for padding. */
-    private static final int ROOMY = 128;
+    /** Floats from a row of the state's strip to the next: rows of neighbours begin at different banks. */
+    private static final int STRIDE = COLUMNS + 4;
+
+    /** Floats from a row of a slice to the next. */
+    private static final int PITCH = DeltaTiles.DEPTH + 1;
 
     /** Work-items beside one another; each has every {@code LANES}th of a strip's columns. */
-    private static final int LANES = 8;
+    private static final int LANES = 4;
 
     /** Work-items below one another: rows of a work-item are so far apart. */
-    private static final int LINES = DeltaTiles.LOCAL / LANES;
+    private static final int LINES = LOCAL / LANES;
 
     /** Rows or columns of a work-item. */
     private static final int QUAD = DeltaTiles.QUAD;
@@ -41,18 +48,26 @@ public final class GroupDeltaScan {
     /** Channels of the state that are written at a time. */
     private static final int CHANNELS = QUAD * LINES;
 
+    /** Rows of a slice that a group loads at a time, and how many of them a work-item has a part of. */
+    private static final int LOADED = LOCAL / DeltaTiles.DEPTH;
+
+    private static final int LOADS = DeltaTiles.TOKENS / LOADED;
+
+    /** Tokens whose keys a group loads at a time, and how many of them a work-item has a channel of. */
+    private static final int KEYS_LOADED = LOCAL / CHANNELS;
+
+    private static final int KEY_LOADS = DeltaTiles.DEPTH / KEYS_LOADED;
+
     private GroupDeltaScan() {}
 
     /** Floats of local memory: the state's strip, what is written, and slices. */
     public static int localFloats(int keyDim) {
-        int stride = keyDim > ROOMY ? COLUMNS : COLUMNS + 8;
-        int pitch = keyDim > ROOMY ? DeltaTiles.DEPTH : DeltaTiles.DEPTH + 1;
         int rows = (keyDim + DeltaTiles.DEPTH - 1) / DeltaTiles.DEPTH * DeltaTiles.DEPTH;
-        return (rows + DeltaTiles.TOKENS) * stride + 2 * DeltaTiles.TOKENS * pitch;
+        return (rows + DeltaTiles.TOKENS) * STRIDE + 2 * DeltaTiles.TOKENS * PITCH;
     }
 
     /**
-     * The kernel, for N · HV · ceil(V / 32) groups of {@link DeltaTiles#LOCAL}.
+     * The kernel, for N · HV · ceil(V / 16) groups of {@link #LOCAL}.
      *
      * @param shape see {@link DeltaShape}
      * @param sequences as {@link PortableDeltaChunk}'s
@@ -85,12 +100,10 @@ public final class GroupDeltaScan {
             float scale,
             int keyDim,
             int valueDim) {
-        int stride = keyDim > ROOMY ? COLUMNS : COLUMNS + 8;
-        int pitch = keyDim > ROOMY ? DeltaTiles.DEPTH : DeltaTiles.DEPTH + 1;
         int rows = (keyDim + DeltaTiles.DEPTH - 1) / DeltaTiles.DEPTH * DeltaTiles.DEPTH;
-        float[] strip = context.allocateFloatLocalArray((keyDim + 15) / 16 * 16 * (keyDim > ROOMY ? 32 : 40));
-        float[] written = context.allocateFloatLocalArray(DeltaTiles.TOKENS * (keyDim > ROOMY ? 32 : 40));
-        float[] slice = context.allocateFloatLocalArray(2 * DeltaTiles.TOKENS * (keyDim > ROOMY ? 16 : 17));
+        float[] strip = context.allocateFloatLocalArray((keyDim + 15) / 16 * 16 * STRIDE);
+        float[] written = context.allocateFloatLocalArray(DeltaTiles.TOKENS * STRIDE);
+        float[] slice = context.allocateFloatLocalArray(2 * DeltaTiles.TOKENS * PITCH);
         int item = context.localIdx;
         int blocks = (valueDim + COLUMNS - 1) / COLUMNS;
         int heads = shape.get(DeltaShape.VALUE_HEADS);
@@ -108,12 +121,12 @@ public final class GroupDeltaScan {
         int used = begin < stop || clear != 0 ? keyDim : 0;
         int home = (sequence * heads + head) * keyDim * valueDim;
         int lane = item % COLUMNS;
-        for (int d = item / COLUMNS; d < rows; d += DeltaTiles.LOCAL / COLUMNS) {
+        for (int d = item / COLUMNS; d < rows; d += LOCAL / COLUMNS) {
             float value = 0.0f;
             if (clear == 0 && d < used && block + lane < valueDim) {
                 value = state.get(home + d * valueDim + block + lane);
             }
-            strip[d * stride + lane] = value;
+            strip[d * STRIDE + lane] = value;
         }
         int column = item % LANES;
         int line = item / LANES;
@@ -131,20 +144,20 @@ public final class GroupDeltaScan {
         for (int i = 0; i < QUAD * QUAD; i++) {
             sums[i] = 0.0f;
         }
-        float[] query = new float[QUAD];
-        for (int i = 0; i < QUAD; i++) {
+        float[] query = new float[LOADS];
+        for (int i = 0; i < LOADS; i++) {
             query[i] = 0.0f;
         }
-        float[] erase = new float[QUAD];
-        for (int i = 0; i < QUAD; i++) {
+        float[] erase = new float[LOADS];
+        for (int i = 0; i < LOADS; i++) {
             erase[i] = 0.0f;
         }
         float[] values = new float[QUAD];
         for (int i = 0; i < QUAD; i++) {
             values[i] = 0.0f;
         }
-        float[] key = new float[2 * QUAD];
-        for (int i = 0; i < 2 * QUAD; i++) {
+        float[] key = new float[KEY_LOADS];
+        for (int i = 0; i < KEY_LOADS; i++) {
             key[i] = 0.0f;
         }
         for (int first = begin; first < stop; first += length) {
@@ -153,8 +166,8 @@ public final class GroupDeltaScan {
                 reads[i] = 0.0f;
                 erased[i] = 0.0f;
             }
-            for (int i = 0; i < QUAD; i++) {
-                int row = partLine + i * DeltaTiles.DEPTH;
+            for (int i = 0; i < LOADS; i++) {
+                int row = partLine + i * LOADED;
                 query[i] = element(queries, first, row, tokens, heads, head, part, keyDim);
                 if ((form & DeltaForm.ERASE) != 0) {
                     erase[i] = element(erasers, first, row, tokens, heads, head, part, keyDim);
@@ -162,37 +175,37 @@ public final class GroupDeltaScan {
             }
             for (int from = 0; from < width; from += DeltaTiles.DEPTH) {
                 context.localBarrier();
-                for (int i = 0; i < QUAD; i++) {
-                    int to = (partLine + i * DeltaTiles.DEPTH) * pitch + part;
+                for (int i = 0; i < LOADS; i++) {
+                    int to = (partLine + i * LOADED) * PITCH + part;
                     slice[to] = query[i];
                     if ((form & DeltaForm.ERASE) != 0) {
-                        slice[to + DeltaTiles.TOKENS * pitch] = erase[i];
+                        slice[to + DeltaTiles.TOKENS * PITCH] = erase[i];
                     }
                 }
                 context.localBarrier();
                 int next = TornadoMath.min(from + DeltaTiles.DEPTH, rows - DeltaTiles.DEPTH) + part;
-                for (int i = 0; i < QUAD; i++) {
-                    int row = partLine + i * DeltaTiles.DEPTH;
+                for (int i = 0; i < LOADS; i++) {
+                    int row = partLine + i * LOADED;
                     query[i] = element(queries, first, row, tokens, heads, head, next, keyDim);
                     if ((form & DeltaForm.ERASE) != 0) {
                         erase[i] = element(erasers, first, row, tokens, heads, head, next, keyDim);
                     }
                 }
                 for (int c = 0; c < depth; c++) {
-                    int atState = (from + c) * stride + column;
-                    int atRow = line * pitch + c;
+                    int atState = (from + c) * STRIDE + column;
+                    int atRow = line * PITCH + c;
                     for (int j = 0; j < QUAD; j++) {
                         values[j] = strip[atState + j * LANES];
                     }
                     for (int i = 0; i < 2; i++) {
-                        float x = slice[atRow + i * LINES * pitch];
+                        float x = slice[atRow + i * LINES * PITCH];
                         for (int j = 0; j < QUAD; j++) {
                             reads[i * QUAD + j] += x * values[j];
                         }
                     }
                     if ((form & DeltaForm.ERASE) != 0) {
                         for (int i = 0; i < 2; i++) {
-                            float x = slice[atRow + (DeltaTiles.TOKENS + i * LINES) * pitch];
+                            float x = slice[atRow + (DeltaTiles.TOKENS + i * LINES) * PITCH];
                             for (int j = 0; j < QUAD; j++) {
                                 erased[i * QUAD + j] += x * values[j];
                             }
@@ -204,28 +217,28 @@ public final class GroupDeltaScan {
                 for (int j = 0; j < QUAD; j++) {
                     int row = line + i * LINES;
                     int place = block + column + j * LANES;
-                    written[row * stride + column + j * LANES] =
+                    written[row * STRIDE + column + j * LANES] =
                             target(targets, first, row, tokens, heads, head, place, valueDim, erased[i * QUAD + j]);
                 }
             }
             // P: pairs above the diagonal were never stored, and tokens that are not there wrote 0.
             int toP = ((chunk * heads + head) * 2 + 1) * length * length;
             for (int from = 0; from < tokens; from += DeltaTiles.DEPTH) {
-                for (int i = 0; i < QUAD; i++) {
-                    query[i] = pair(pairs, toP, partLine + i * DeltaTiles.DEPTH, from + part, length);
+                for (int i = 0; i < LOADS; i++) {
+                    query[i] = pair(pairs, toP, partLine + i * LOADED, from + part, length);
                 }
                 context.localBarrier();
-                for (int i = 0; i < QUAD; i++) {
-                    slice[(partLine + i * DeltaTiles.DEPTH) * pitch + part] = query[i];
+                for (int i = 0; i < LOADS; i++) {
+                    slice[(partLine + i * LOADED) * PITCH + part] = query[i];
                 }
                 context.localBarrier();
                 for (int c = 0; c < depth; c++) {
-                    int atWritten = (from + c) * stride + column;
+                    int atWritten = (from + c) * STRIDE + column;
                     for (int j = 0; j < QUAD; j++) {
                         values[j] = written[atWritten + j * LANES];
                     }
                     for (int i = 0; i < 2; i++) {
-                        float x = slice[(line + i * LINES) * pitch + c];
+                        float x = slice[(line + i * LINES) * PITCH + c];
                         for (int j = 0; j < QUAD; j++) {
                             reads[i * QUAD + j] += x * values[j];
                         }
@@ -246,16 +259,16 @@ public final class GroupDeltaScan {
                 for (int from = 0; from < tokens; from += DeltaTiles.DEPTH) {
                     int keyChannel = TornadoMath.min(channel + item % CHANNELS, keyDim - 1);
                     int keyLine = from + item / CHANNELS;
-                    for (int i = 0; i < 2 * QUAD; i++) {
-                        key[i] = element(keys, first, keyLine + 2 * i, tokens, heads, head, keyChannel, keyDim);
+                    for (int i = 0; i < KEY_LOADS; i++) {
+                        key[i] = element(keys, first, keyLine + KEYS_LOADED * i, tokens, heads, head, keyChannel, keyDim);
                     }
                     context.localBarrier();
-                    for (int i = 0; i < 2 * QUAD; i++) {
-                        slice[item + i * DeltaTiles.LOCAL] = key[i];
+                    for (int i = 0; i < KEY_LOADS; i++) {
+                        slice[item + i * LOCAL] = key[i];
                     }
                     context.localBarrier();
                     for (int c = 0; c < depth; c++) {
-                        int atWritten = (from + c) * stride + column;
+                        int atWritten = (from + c) * STRIDE + column;
                         for (int j = 0; j < QUAD; j++) {
                             values[j] = written[atWritten + j * LANES];
                         }
@@ -272,7 +285,7 @@ public final class GroupDeltaScan {
                     if (row < keyDim) {
                         float factor = totals.get((chunk * heads + head) * keyDim + row);
                         for (int j = 0; j < QUAD; j++) {
-                            int at = row * stride + column + j * LANES;
+                            int at = row * STRIDE + column + j * LANES;
                             strip[at] = strip[at] * factor + sums[i * QUAD + j];
                         }
                     }
@@ -281,9 +294,9 @@ public final class GroupDeltaScan {
             chunk++;
         }
         context.localBarrier();
-        for (int d = item / COLUMNS; d < used; d += DeltaTiles.LOCAL / COLUMNS) {
+        for (int d = item / COLUMNS; d < used; d += LOCAL / COLUMNS) {
             if (block + lane < valueDim) {
-                state.set(home + d * valueDim + block + lane, strip[d * stride + lane]);
+                state.set(home + d * valueDim + block + lane, strip[d * STRIDE + lane]);
             }
         }
     }

@@ -89,10 +89,8 @@ public final class LayerConstants {
         float sum = constants.get(biases(shape) + channel);
         sum += constants.get((width - 1) * channels + channel) * qkv.get(row * channels + channel);
         for (int back = 1; back <= before; back++) {
-            int at = position - back;
-            if (at < 0) {
-                at += width;
-            }
+            // Adding width to what is below 0 would become a shift that PTX gets wrong.
+            int at = (position + width - back) % width;
             sum += constants.get((width - 1 - back) * channels + channel)
                     * ring.get((sequence * width + at) * channels + channel);
         }

@@ -34,7 +34,7 @@ final class ChannelPairs extends ChunkPairs {
         for (int j = 0; j < rows; j++) {
             carry(block, j, rows);
             // The write key's row becomes what is left of it at the block's end.
-            System.arraycopy(carried, 0, block.k, j * pitch, pitch);
+            RowLoops.copy(carried, 0, block.k, j * pitch, pitch);
         }
         transposeKeys(block);
         Arrays.fill(decay, 1);
@@ -57,7 +57,7 @@ final class ChannelPairs extends ChunkPairs {
     /** Pairs of key j with all readers behind it. */
     private void carry(TokenBlock block, int j, int rows) {
         int pitch = block.pitch;
-        System.arraycopy(block.k, j * pitch, carried, 0, pitch);
+        RowLoops.copy(block.k, j * pitch, carried, 0, pitch);
         read[j * TOKENS + j] = parts.readsBefore() ? 0 : RowLoops.dot(carried, 0, block.q, j * pitch, pitch);
         for (int i = j + 1; i < rows; i++) {
             int row = i * pitch;

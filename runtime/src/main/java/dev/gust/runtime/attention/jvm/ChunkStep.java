@@ -27,7 +27,11 @@ import jdk.incubator.vector.FloatVector;
  * <p>Source: the chunkwise forms of DeltaNet (arXiv 2406.06484), Gated DeltaNet (2412.06464) and Kimi Linear (2510.26692).
  */
 public final class ChunkStep implements BlockStep {
-    private static final float[] ONES = {1, 1, 1, 1};
+    private static final float[] ONES = new float[TOKENS];
+
+    static {
+        Arrays.fill(ONES, 1);
+    }
 
     private final Panels panels;
     private final DeltaParts parts;
@@ -71,13 +75,11 @@ public final class ChunkStep implements BlockStep {
     private void readState(TokenBlock block, float[] state, int at) {
         int pitch = block.pitch;
         int length = panels.rows();
-        for (int i = 0; i < block.rows() && parts.erases(); i += ROWS) {
-            TileLoops.addPanel(block.e, i * pitch, pitch, length, state, at, ONES, 0, rows, i * WIDTH);
+        int count = block.rows();
+        if (parts.erases()) {
+            TileLoops.addPanel(count, block.e, 0, pitch, length, state, at, ONES, 0, rows, 0);
         }
-        for (int i = 0; i < block.rows(); i += ROWS) {
-            int to = (TOKENS + i) * WIDTH;
-            TileLoops.addPanel(block.q, i * pitch, pitch, length, state, at, ONES, 0, rows, to);
-        }
+        TileLoops.addPanel(count, block.q, 0, pitch, length, state, at, ONES, 0, rows, TOKENS * WIDTH);
     }
 
     /** Finds r by forward substitution, four rows at a time. */
@@ -85,7 +87,7 @@ public final class ChunkStep implements BlockStep {
         float[] a = pairs.erased();
         for (int i = 0; i < block.rows(); i += ROWS) {
             if (i > 0) {
-                TileLoops.addPanel(a, i * TOKENS, TOKENS, i, rows, 0, ONES, 0, rows, i * WIDTH);
+                TileLoops.addPanel(ROWS, a, i * TOKENS, TOKENS, i, rows, 0, ONES, 0, rows, i * WIDTH);
             }
             TileLoops.solve(a, i * TOKENS + i, TOKENS, rows, i * WIDTH);
         }
@@ -95,18 +97,16 @@ public final class ChunkStep implements BlockStep {
         float[] p = pairs.read();
         for (int i = 0; i < block.rows(); i += ROWS) {
             int to = (TOKENS + i) * WIDTH;
-            TileLoops.addPanel(p, i * TOKENS, TOKENS, i + ROWS, rows, 0, ONES, 0, rows, to);
+            TileLoops.addPanel(ROWS, p, i * TOKENS, TOKENS, i + ROWS, rows, 0, ONES, 0, rows, to);
         }
         for (int i = 0; i < block.count; i++) {
-            System.arraycopy(rows, (TOKENS + i) * WIDTH, block.o, i * block.columns + panel * WIDTH, WIDTH);
+            RowLoops.copy(rows, (TOKENS + i) * WIDTH, block.o, i * block.columns + panel * WIDTH, WIDTH);
         }
     }
 
     private void writeState(TokenBlock block, float[] state, int at) {
         float[] keys = pairs.keys();
         float[] decay = pairs.decay();
-        for (int d = 0; d < panels.rows(); d += ROWS) {
-            TileLoops.addPanel(keys, d * TOKENS, TOKENS, block.rows(), rows, 0, decay, d, state, at + d * WIDTH);
-        }
+        TileLoops.addPanel(panels.rows(), keys, 0, TOKENS, block.rows(), rows, 0, decay, 0, state, at);
     }
 }

@@ -3,6 +3,9 @@ package dev.gust.runtime.attention.jvm;
 import static dev.gust.runtime.attention.jvm.Panels.F;
 import static dev.gust.runtime.attention.jvm.Panels.LANES;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -14,8 +17,50 @@ final class RowLoops {
     private RowLoops() {}
 
     /** 1 / √(Σ x² + 10⁻⁶). */
-    static float inverseNorm(float[] x, int at, int length) {
-        return (float) (1 / Math.sqrt((double) dot(x, at, x, at, length) + EPSILON));
+    static float inverseNorm(float squares) {
+        return (float) (1 / Math.sqrt((double) squares + EPSILON));
+    }
+
+    /**
+     * Copies floats out of a segment, and returns their inner product with themselves. Calls of the library's copy for rows as
+     * short as these took longer than all the rest that is done with them but the products.
+     *
+     * @param at the first float's place in the segment, in floats
+     */
+    static float copyIn(MemorySegment from, long at, float[] to, int first, int length) {
+        FloatVector sum = FloatVector.zero(F);
+        int whole = length - length % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            FloatVector x = FloatVector.fromMemorySegment(F, from, (at + i) * Float.BYTES, ByteOrder.nativeOrder());
+            sum = x.fma(x, sum);
+            x.intoArray(to, first + i);
+        }
+        float squares = sum.reduceLanes(VectorOperators.ADD);
+        for (int i = whole; i < length; i++) {
+            float x = from.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at + i);
+            squares += x * x;
+            to[first + i] = x;
+        }
+        return squares;
+    }
+
+    /** Copies floats into a segment. */
+    static void copyOut(float[] from, int first, MemorySegment to, long at, int length) {
+        int whole = length - length % LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            FloatVector.fromArray(F, from, first + i)
+                    .intoMemorySegment(to, (at + i) * Float.BYTES, ByteOrder.nativeOrder());
+        }
+        for (int i = whole; i < length; i++) {
+            to.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at + i, from[first + i]);
+        }
+    }
+
+    /** Copies a row. */
+    static void copy(float[] from, int first, float[] to, int at, int length) {
+        for (int i = 0; i < length; i += LANES) {
+            FloatVector.fromArray(F, from, first + i).intoArray(to, at + i);
+        }
     }
 
     /** The inner product of two rows. */

@@ -83,7 +83,7 @@ public final class TokenBlock {
     public void writeKey(int token, MemorySegment from, long at) {
         row(k, token, from, at, 1);
         if (parts.erases()) {
-            System.arraycopy(k, token * pitch, e, token * pitch, pitch);
+            RowLoops.copy(k, token * pitch, e, token * pitch, pitch);
         }
     }
 
@@ -94,10 +94,10 @@ public final class TokenBlock {
 
     private void row(float[] to, int token, MemorySegment from, long at, float scale) {
         int first = token * pitch;
-        copy(from, at, to, first, keyDim);
+        float squares = RowLoops.copyIn(from, at, to, first, keyDim);
         float factor = scale;
         if (parts.normalizes()) {
-            factor *= RowLoops.inverseNorm(to, first, pitch);
+            factor *= RowLoops.inverseNorm(squares);
         }
         if (factor != 1) {
             RowLoops.scale(to, first, pitch, factor);
@@ -107,7 +107,7 @@ public final class TokenBlock {
     /** Sets the factors by which a token's channels decay, from K logarithms. */
     public void channelDecays(int token, MemorySegment from, long at) {
         int first = token * pitch;
-        copy(from, at, decay, first, keyDim);
+        RowLoops.copyIn(from, at, decay, first, keyDim);
         Arrays.fill(decay, first + keyDim, first + pitch, 0);
         RowLoops.exponentials(decay, first, pitch);
     }
@@ -132,25 +132,15 @@ public final class TokenBlock {
 
     /** Sets columns of a token's target. */
     public void target(int token, MemorySegment from, long at, int firstColumn, int endColumn) {
-        copy(from, at + firstColumn, v, token * columns + firstColumn, endColumn - firstColumn);
+        RowLoops.copyIn(from, at + firstColumn, v, token * columns + firstColumn, endColumn - firstColumn);
     }
 
     /** Writes columns of what a token reads. */
     public void result(int token, MemorySegment to, long at, int firstColumn, int endColumn) {
-        MemorySegment.copy(
-                o,
-                token * columns + firstColumn,
-                to,
-                ValueLayout.JAVA_FLOAT_UNALIGNED,
-                (at + firstColumn) * Float.BYTES,
-                endColumn - firstColumn);
+        RowLoops.copyOut(o, token * columns + firstColumn, to, at + firstColumn, endColumn - firstColumn);
     }
 
     private static float get(MemorySegment from, long at) {
         return from.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
-    }
-
-    private static void copy(MemorySegment from, long at, float[] to, int first, int length) {
-        MemorySegment.copy(from, ValueLayout.JAVA_FLOAT_UNALIGNED, at * Float.BYTES, to, first, length);
     }
 }
