@@ -52,9 +52,12 @@ public final class Main {
             "lowrank-kernels [DEVICE [M [N [TYPE...]]]]",
             "heads [DEVICE [MATRIX...]]",
             "kmeans [DEVICE [V [D [K]]]]",
-            "vq-heads FOLDER [minilm|wink [PLOTS]]",
+            "vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]",
+            "svd [N [RANK [DEVICE]]]",
+            "lowrank MODEL CALIBRATION [OTHER] [RANK...]",
             "end-to-end FOLDER [GB [SCHEME...]]",
-            "evaluate FOLDER [N [SCHEME...]]");
+            "evaluate FOLDER [N [FORM...]]",
+            "sentences FOLDER N");
 
     private Main() {}
 
@@ -90,9 +93,6 @@ public final class Main {
             default -> {
                 System.err.println("usage: one of");
                 USAGE.forEach(System.err::println);
-                System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | svd [N [RANK [DEVICE]]] | lowrank MODEL CALIBRATION [OTHER] [RANK...] | end-to-end FOLDER [GB [SCHEME...]]");
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | kmeans [DEVICE [V [D [K]]]] | vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }
