@@ -7,7 +7,7 @@ import dev.gust.formats.model.ModelInput;
 import dev.gust.formats.weight.LogicalModel;
 import dev.gust.quantization.calibration.Calibrator;
 import dev.gust.quantization.evaluation.EmbeddingComparison;
-import dev.gust.quantization.lowrank.Calibration;
+import dev.gust.quantization.lowrank.CalibrationFile;
 import dev.gust.quantization.lowrank.Decomposer;
 import dev.gust.quantization.lowrank.DenseAlgebra;
 import dev.gust.quantization.lowrank.Factorization;
@@ -139,7 +139,7 @@ final class EncoderEvaluation {
         RunOptions run = RunOptions.standard();
         var all = new TensorSelection(List.of(), List.of());
         try (ModelInput input = ModelFiles.open(model);
-                Calibration known = Calibration.open(sums.toString())) {
+                CalibrationFile known = CalibrationFile.open(sums.toString())) {
             LogicalModel logical =
                     LogicalModel.of(input.source(), input.config().flatMap(QuantizationConfig::declaredScheme));
             int colon = form.indexOf(':');
