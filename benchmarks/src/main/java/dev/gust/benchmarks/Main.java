@@ -27,7 +27,8 @@ import java.util.List;
  * vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]
  *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
  *                          FOLDER
- * svd [N [RANK [DEVICE]]]  the randomized decomposition beside the library's own
+ * svd [N [RANK [DEVICE [noise]]]]
+ *                          the randomized decomposition beside the library's own
  * lowrank MODEL CALIBRATION [OTHER] [RANK…]
  *                          errors of a model's outputs by method and rank, on the same or OTHER text, and how many
  *                          ranks its weights' energy takes
@@ -93,6 +94,8 @@ public final class Main {
             default -> {
                 System.err.println("usage: one of");
                 USAGE.forEach(System.err::println);
+                System.err.println(
+                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | svd [N [RANK [DEVICE [noise]]]] | lowrank MODEL CALIBRATION [OTHER] [RANK...] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }

@@ -21,17 +21,22 @@ final class SvdComparison {
 
     private SvdComparison() {}
 
-    /** Takes {@code [N [RANK [DEVICE]]]}, by default 2048, 128 and jvm. */
+    /**
+     * Takes {@code [N [RANK [DEVICE [noise]]]]}, by default 2048, 128, jvm and a matrix whose singular values fall; noise
+     * is what is hardest to sketch.
+     */
     static void print(String... args) {
         int n = args.length > 0 ? Integer.parseInt(args[0]) : 2048;
         int rank = args.length > 1 ? Integer.parseInt(args[1]) : 128;
         DeviceId id = args.length > 2 ? DeviceId.parse(args[2]) : DeviceId.JVM;
+        boolean noise = args.length > 3 && args[3].equals("noise");
         try (Arena memory = Arena.ofShared();
                 Device device = Devices.open(id)) {
             FloatMatrix w = FloatMatrix.allocate(n, n, memory);
             var random = new SplittableRandom(1);
-            for (long i = 0; i < (long) n * n; i++) { // noise: the spectrum that is hardest to sketch
-                w.values().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
+            for (long i = 0; i < (long) n * n; i++) {
+                double size = noise ? 1 : 1 / Math.sqrt(i % n + 1.0); // of a column: so singular values fall
+                w.values().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (size * random.nextGaussian()));
             }
             var libraries = new LinkedHashMap<String, DenseAlgebra>();
             libraries.put("EJML", new EjmlAlgebra());

@@ -15,6 +15,15 @@ public final class Decomposer {
     /** Up to this the library takes a fraction of a second. */
     private static final int SMALL = 192;
 
+    /** Iterations before what is left out is looked at: the first ones gain too much to tell. */
+    private static final int LEAST_ITERATIONS = 2;
+
+    /**
+     * Iterations end once one takes away less than this share of what is left out, squared. Where values hardly fall, an
+     * iteration gains about half of what the later ones would in all.
+     */
+    private static final double SETTLED = 0.002;
+
     private final Device device;
     private final DenseAlgebra algebra;
     private final SvdOptions options;
@@ -82,13 +91,21 @@ public final class Decomposer {
         var random = new SplittableRandom(options.seed());
         Matrix directions = Matrix.zeros(sketch, matrix.columns());
         Arrays.setAll(directions.values(), _ -> random.nextGaussian());
+        double total = matrix.energy();
         try (var w = new DeviceMatrix(device, matrix, threads)) {
             Matrix q = algebra.orthonormalRows(w.timesTranspose(directions));
-            for (int i = 0; i < options.powerIterations(); i++) {
-                Matrix z = algebra.orthonormalRows(w.timesMatrix(q));
-                q = algebra.orthonormalRows(w.timesTranspose(z));
+            Matrix z = w.timesMatrix(q); // W ≈ Qᵀ·(Q·W), Q [l, M]
+            double left = total - z.energy();
+            for (int i = 1; i <= options.powerIterations(); i++) {
+                q = algebra.orthonormalRows(w.timesTranspose(algebra.orthonormalRows(z)));
+                z = w.timesMatrix(q);
+                double before = left;
+                left = total - z.energy();
+                if (i >= LEAST_ITERATIONS && before - left <= SETTLED * left) {
+                    break;
+                }
             }
-            Svd inner = algebra.svd(w.timesMatrix(q)); // W ≈ Qᵀ·(Q·W), Q [l, M]
+            Svd inner = algebra.svd(z);
             Matrix u = inner.u().transposed().times(q).transposed();
             return new Svd(u, inner.s(), inner.vt(), algebra.name() + ", randomized");
         }

@@ -5,8 +5,8 @@ package dev.gust.quantization.lowrank;
  *
  * @param form which algorithm
  * @param oversampling directions that the sketch has beyond the rank, at least 0
- * @param powerIterations times the sketch is multiplied by W·Wᵀ, at least 0: each squares the ratio of what is kept to
- *     what is not
+ * @param powerIterations most times that the sketch is multiplied by W·Wᵀ, at least 0: each squares the ratio of what is
+ *     kept to what is not; fewer where one hardly changes what is left out
  * @param seed of the random directions; the same seed gives the same factors
  */
 public record SvdOptions(Form form, int oversampling, int powerIterations, long seed) {
