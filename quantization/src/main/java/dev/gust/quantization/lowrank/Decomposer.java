@@ -22,7 +22,7 @@ public final class Decomposer {
      * Iterations end once one takes away less than this share of what is left out, squared. Where values hardly fall, an
      * iteration gains about half of what the later ones would in all.
      */
-    private static final double SETTLED = 0.002;
+    private static final double SETTLED = 0.005;
 
     private final Device device;
     private final DenseAlgebra algebra;
