@@ -54,7 +54,7 @@ public final class Main {
             "heads [DEVICE [MATRIX...]]",
             "kmeans [DEVICE [V [D [K]]]]",
             "vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]",
-            "svd [N [RANK [DEVICE]]]",
+            "svd [N [RANK [DEVICE [noise]]]]",
             "lowrank MODEL CALIBRATION [OTHER] [RANK...]",
             "end-to-end FOLDER [GB [SCHEME...]]",
             "evaluate FOLDER [N [FORM...]]",
@@ -94,8 +94,6 @@ public final class Main {
             default -> {
                 System.err.println("usage: one of");
                 USAGE.forEach(System.err::println);
-                System.err.println(
-                        "usage: codecs [DTYPE...] | schemes [SCHEME...] | pipeline [SCHEME...] | peer LIBRARY | matmul FOLDER | attention FOLDER | devices [DEVICE [N [K [M [FORM...]]]]] | attention-devices [DEVICE [TOKENS,... [RULE...]]] | svd [N [RANK [DEVICE [noise]]]] | lowrank MODEL CALIBRATION [OTHER] [RANK...] | end-to-end FOLDER [GB [SCHEME...]]");
                 System.exit(2);
             }
         }
