@@ -57,7 +57,18 @@ final class DeviceLowRank {
         double bound = bound(id, options);
         System.out.printf(
                 "M %d, N %d%n%-5s %-22s %9s %11s %11s %8s %8s %9s %9s %9s%n",
-                m, n, "type", "product", "MB", "kernel us", "call us", "GB/s", "bound", "of bound", "of dense", "error");
+                m,
+                n,
+                "type",
+                "product",
+                "MB",
+                "kernel us",
+                "call us",
+                "GB/s",
+                "bound",
+                "of bound",
+                "of dense",
+                "error");
         for (String label : labels) {
             MatmulForm form = MatmulForm.all().stream()
                     .filter(f -> f.label().equals(label))
@@ -91,7 +102,8 @@ final class DeviceLowRank {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment x = Floats.gaussian(arena, (long) product.tokens() * product.inputs(), 3);
             MemorySegment y = arena.allocate((long) product.tokens() * product.outputs() * Float.BYTES, 64);
-            double kernel = median(id, options.withProfiling(true), product, x, y, true).nanos();
+            double kernel =
+                    median(id, options.withProfiling(true), product, x, y, true).nanos();
             double error = error(product, x, y);
             Medians calls = median(id, options, product, x, y, false);
             double took = kernel == 0 ? calls.nanos() : kernel;
