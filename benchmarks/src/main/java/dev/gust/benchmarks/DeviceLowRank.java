@@ -18,8 +18,8 @@ import java.util.Locale;
 
 /**
  * Factored, sparse, adapter and Monarch products on one device beside the dense one: bytes that have to be read per second,
- * beside a copy on the same device, or beside reading on the jvm device, and time beside the dense product's. Results are
- * checked against products in float64 on some rows.
+ * beside a copy on the same device, or, on the jvm device, beside reading memory in turns with the products, and time beside
+ * the dense product's. Results are checked against products in float64 on some rows.
  */
 final class DeviceLowRank {
     private static final int ROUNDS = 25;
@@ -28,6 +28,17 @@ final class DeviceLowRank {
 
     private static final long WARM_UP_NANOS = 2_000_000_000;
     private static final int ROWS_CHECKED = 61;
+
+    /** More than caches hold, so that what is read between products drives their weights out. */
+    private static final long READ_BYTES = 1L << 28;
+
+    /**
+     * Medians.
+     *
+     * @param nanos in kernels, or of whole calls
+     * @param reading GB/s of reading memory between the calls; 0 where the device is not this machine's processor
+     */
+    private record Medians(double nanos, double reading) {}
 
     private DeviceLowRank() {}
 
@@ -45,8 +56,19 @@ final class DeviceLowRank {
         DeviceOptions options = DeviceOptions.defaults();
         double bound = bound(id, options);
         System.out.printf(
-                "M %d, N %d%n%-5s %-22s %9s %11s %11s %8s %9s %9s %9s%n",
-                m, n, "type", "product", "MB", "kernel us", "call us", "GB/s", "of bound", "of dense", "error");
+                "M %d, N %d%n%-5s %-22s %9s %11s %11s %8s %8s %9s %9s %9s%n",
+                m,
+                n,
+                "type",
+                "product",
+                "MB",
+                "kernel us",
+                "call us",
+                "GB/s",
+                "bound",
+                "of bound",
+                "of dense",
+                "error");
         for (String label : labels) {
             MatmulForm form = MatmulForm.all().stream()
                     .filter(f -> f.label().equals(label))
@@ -60,23 +82,17 @@ final class DeviceLowRank {
         }
     }
 
-    /** What the device's memory gives: read and written where it runs kernels, read where it is this machine's. */
+    /** What the device's memory gives, read and written; 0 where products and reading take turns. */
     private static double bound(DeviceId id, DeviceOptions options) {
-        try (Device device = Devices.open(id, options.withProfiling(true));
-                Arena arena = Arena.ofShared()) {
+        try (Device device = Devices.open(id, options.withProfiling(true))) {
             System.out.println(device.id() + " " + device.info().name() + ", "
                     + device.info().driver());
-            double rate = 0;
             if (device instanceof KernelDevice kernels) {
-                rate = DeviceCopy.gigabytesPerSecond(kernels, 1 << 27);
+                double rate = DeviceCopy.gigabytesPerSecond(kernels, 1 << 27);
                 System.out.printf(Locale.ROOT, "copy %.0f GB/s read and written%n", rate);
-            } else if (device instanceof JvmDevice jvm) {
-                MemorySegment bytes = arena.allocate(1L << 28, 64);
-                bytes.fill((byte) 1);
-                rate = HostRead.gigabytesPerSecond(jvm, bytes);
-                System.out.printf(Locale.ROOT, "reading %.1f GB/s%n", rate);
+                return rate;
             }
-            return rate;
+            return 0;
         }
     }
 
@@ -86,28 +102,31 @@ final class DeviceLowRank {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment x = Floats.gaussian(arena, (long) product.tokens() * product.inputs(), 3);
             MemorySegment y = arena.allocate((long) product.tokens() * product.outputs() * Float.BYTES, 64);
-            double kernel = median(id, options.withProfiling(true), product, x, y, true);
+            double kernel =
+                    median(id, options.withProfiling(true), product, x, y, true).nanos();
             double error = error(product, x, y);
-            double call = median(id, options, product, x, y, false);
-            double took = kernel == 0 ? call : kernel;
+            Medians calls = median(id, options, product, x, y, false);
+            double took = kernel == 0 ? calls.nanos() : kernel;
             double rate = product.bytes(x) / took;
+            double most = bound == 0 ? calls.reading() : bound;
             System.out.printf(
                     Locale.ROOT,
-                    "%-5s %-22s %9.1f %11.1f %11.1f %8.1f %8.0f%% %8.0f%% %9.1e%n",
+                    "%-5s %-22s %9.1f %11.1f %11.1f %8.1f %8.1f %8.0f%% %8.0f%% %9.1e%n",
                     label,
                     product.name(),
                     product.bytes(x) / 1e6,
                     kernel / 1e3,
-                    call / 1e3,
+                    calls.nanos() / 1e3,
                     rate,
-                    bound == 0 ? 0 : 100 * rate / bound,
+                    most,
+                    most == 0 ? 0 : 100 * rate / most,
                     dense == 0 ? 100 : 100 * took / dense,
                     error);
             return took;
         }
     }
 
-    private static double median(
+    private static Medians median(
             DeviceId id,
             DeviceOptions options,
             LowRankProduct product,
@@ -115,18 +134,26 @@ final class DeviceLowRank {
             MemorySegment y,
             boolean kernel) {
         try (Device device = Devices.open(id, options);
+                Arena arena = Arena.ofShared();
                 LowRankProduct.Runner plan = product.prepare().on(device)) {
             long start = System.nanoTime();
             for (int i = 0; i < 3 || !kernel && i < WARM_UP && System.nanoTime() - start < WARM_UP_NANOS; i++) {
                 plan.run(x, y);
             }
             var nanos = new ArrayList<Long>();
+            var reading = new ArrayList<Double>();
+            boolean reads = !kernel && device instanceof JvmDevice;
+            MemorySegment bytes = arena.allocate(reads ? READ_BYTES : 64, 64);
+            bytes.fill((byte) 1);
             for (int i = 0; i < ROUNDS; i++) {
                 y.fill((byte) 0);
                 KernelTimes times = plan.run(x, y);
                 nanos.add(kernel ? times.kernel() : times.total());
+                reading.add(reads ? HostRead.gigabytesPerSecond((JvmDevice) device, bytes) : 0);
             }
-            return nanos.stream().sorted().toList().get(ROUNDS / 2);
+            return new Medians(
+                    nanos.stream().sorted().toList().get(ROUNDS / 2),
+                    reading.stream().sorted().toList().get(ROUNDS / 2));
         }
     }
 

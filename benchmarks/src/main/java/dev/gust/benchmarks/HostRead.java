@@ -3,7 +3,6 @@ package dev.gust.benchmarks;
 import dev.gust.runtime.jvm.JvmDevice;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.concurrent.atomic.LongAdder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.LongVector;
@@ -12,7 +11,6 @@ import jdk.incubator.vector.VectorOperators;
 /** How fast the jvm device's threads read memory, adding up what is there and doing nothing else with it. */
 final class HostRead {
     private static final int PIECE = 1 << 17;
-    private static final int ROUNDS = 25;
 
     private HostRead() {}
 
@@ -42,22 +40,14 @@ final class HostRead {
                 .reinterpretAsLongs();
     }
 
-    /** Bytes read per nanosecond, the median of some rounds. */
+    /** Reads all of it once; bytes per nanosecond. */
     static double gigabytesPerSecond(JvmDevice device, MemorySegment bytes) {
-        int threads = device.threads(0);
-        double[] rates = new double[ROUNDS];
-        long sum = 0;
-        for (int i = -ROUNDS; i < ROUNDS; i++) {
-            long start = System.nanoTime();
-            sum += sum(device, bytes, threads);
-            if (i >= 0) {
-                rates[i] = (double) bytes.byteSize() / (System.nanoTime() - start);
-            }
-        }
+        long start = System.nanoTime();
+        long sum = sum(device, bytes, device.threads(0));
+        double rate = (double) bytes.byteSize() / (System.nanoTime() - start);
         if (sum == 1) {
             throw new IllegalStateException("the sum is used, so that it is made");
         }
-        Arrays.sort(rates);
-        return rates[ROUNDS / 2];
+        return rate;
     }
 }

@@ -63,6 +63,33 @@ class LowRankRunTest {
         }
     }
 
+    /** What {@code gust lowrank} wrote is run as it lies there, residual and all. */
+    @ParameterizedTest
+    @CsvSource({",,f32", "mxfp8,int8,quantized"})
+    void factorsOfGustLowrankAreMultipliedBy(String scheme, String residual, String variant) throws Exception {
+        Path dense = new SampleModel(7)
+                .weight("x", DType.F32, 3, 128)
+                .weight("layer.weight", DType.F32, 96, 128)
+                .write(folder.resolve("dense.safetensors"));
+        Path in = folder.resolve("in.safetensors");
+        var lowrank = new ArrayList<Object>(List.of("lowrank", dense, in, "--rank", 32, "--exclude", "x", "--quiet"));
+        if (scheme != null) {
+            lowrank.addAll(List.of("--scheme", scheme, "--residual", residual));
+        }
+        Gust.run(lowrank.toArray()).isDone();
+        Path restored = folder.resolve("restored.safetensors");
+        Gust.run("dequantize", in, restored, "--dtype", "F32", "--quiet").isDone();
+        Path expected = folder.resolve("expected.safetensors");
+        Gust.run("op", "matmul", "--in", restored, "--out", expected, "--device", "scalar")
+                .isDone();
+        for (String device : List.of("scalar", "jvm", "emulator")) {
+            Path out = folder.resolve(device + ".safetensors");
+            Gust.Result result = run(in, out, device, "lowrank-matmul", "integer=false");
+            assertThat(result.isDone().out()).contains("lowrank-matmul (" + variant + ") on " + device);
+            Gust.run("compare", expected, out, "--min-sqnr", 90).isDone();
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(
             value = DType.class,
