@@ -14,7 +14,10 @@ class HeadMetadataTest {
     void whatIsWrittenIsRead() {
         var metadata = new HeadMetadata(HeadMethod.PQ, 9, 0, List.of(3, 0, 70));
         assertThat(HeadMetadata.parse("f", metadata.json().toString())).isEqualTo(metadata);
-        assertThat(HeadMetadata.parse("f", new HeadMetadata(HeadMethod.INT4, 1, 2).json().toString()).always())
+        assertThat(HeadMetadata.parse(
+                                "f",
+                                new HeadMetadata(HeadMethod.INT4, 1, 2).json().toString())
+                        .always())
                 .isEmpty();
     }
 

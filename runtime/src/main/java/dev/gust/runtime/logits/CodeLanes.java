@@ -22,8 +22,7 @@ final class CodeLanes {
      * Whether this machine looks up codes here: vectors hold 64 bytes, and selecting bytes from two of them is an
      * instruction (vpermi2b), without which Java does it byte by byte.
      */
-    static final boolean FIT =
-            VectorShape.preferredShape().vectorBitSize() == 512 && HostProcessor.has("avx512vbmi");
+    static final boolean FIT = VectorShape.preferredShape().vectorBitSize() == 512 && HostProcessor.has("avx512vbmi");
 
     /** More codes to a token than that could overflow its sum of 16 bits. */
     static final int MOST_CODES = 0xFFFF / CodeTables.MOST;

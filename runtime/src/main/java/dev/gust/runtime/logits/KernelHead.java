@@ -15,11 +15,14 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
  * hundred numbers come back, which the host puts in order. Where more tokens reach the bound than there is room for, and
  * where very many are wanted, the host searches the scores.
  *
- * <p>There is a plan for each number of tokens that are wanted and each of a few sizes that M is rounded up to. Each has
- * the head on the device once more, since TornadoVM shares no memory between plans.
+ * <p>There is a plan for each of a few sizes that M is rounded up to, and each power of two to which the number of wanted
+ * tokens is. Each has the head on the device once more, since TornadoVM shares no memory between plans.
  */
 final class KernelHead implements HeadPlan {
     private static final int[] CAPACITIES = {1, 4, 16};
+
+    /** Tokens that a plan finds, at least. */
+    private static final int LEAST_WANTED = 8;
 
     /** Scores of a plan, at most. */
     private static final long MOST_SCORES = 1L << 26;
@@ -99,6 +102,15 @@ final class KernelHead implements HeadPlan {
         return CAPACITIES[i];
     }
 
+    /** So that calls for one token and for eight are one plan. */
+    private int roundUp(int wanted) {
+        long rounded = LEAST_WANTED;
+        while (rounded < wanted) {
+            rounded *= 2;
+        }
+        return (int) Math.min(rounded, head.v());
+    }
+
     private HeadProgram program(String key, Supplier<HeadProgram> maker) {
         HeadProgram made = programs.get(key);
         if (made == null) {
@@ -118,7 +130,8 @@ final class KernelHead implements HeadPlan {
     private long[][] best(MemorySegment h, int first, int count, int k, Times times) {
         int wanted = call.wanted(k);
         int capacity = capacity(count);
-        if (!BestCalls.fits(tuned, head.v(), wanted)) {
+        int found = roundUp(wanted);
+        if (!BestCalls.fits(tuned, head.v(), found)) {
             HeadProgram all = program(
                     "scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
             send(h, first, count, all);
@@ -126,8 +139,8 @@ final class KernelHead implements HeadPlan {
             return search(all, h, first, count, wanted);
         }
         HeadProgram program = program(
-                capacity + "of" + wanted,
-                () -> HeadProgram.best(device, head, scores, rows, call.reranks(), tuned, wanted, capacity));
+                capacity + "of" + found,
+                () -> HeadProgram.best(device, head, scores, rows, call.reranks(), tuned, found, capacity));
         send(h, first, count, program);
         times.add(program.plan().execute());
         long[][] keys = new long[count][];

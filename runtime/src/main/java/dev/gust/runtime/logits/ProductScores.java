@@ -20,11 +20,8 @@ final class ProductScores implements TokenScores {
      * @param d D
      */
     ProductScores(JvmDevice device, List<LinearWeight> weights, int d, int threads) {
-        // Activations stay floats: rounding them to INT8 would cost a screen more than its codes do.
-        MatmulOptions options = MatmulOptions.DEFAULT
-                .withThreads(threads)
-                .withIntegerPath(weights.getFirst().codes().byteSize()
-                        < 2 * weights.getFirst().n() * d);
+        // Where codes are integers, h is rounded to INT8: nothing beside what codes of 4 bits are off by.
+        MatmulOptions options = MatmulOptions.DEFAULT.withThreads(threads);
         this.weights = List.copyOf(weights);
         this.plans = weights.stream()
                 .map(w -> QuantizedMatmul.prepare(device, w, options))
@@ -45,8 +42,8 @@ final class ProductScores implements TokenScores {
         }
         float[] result = new float[0];
         for (int i = 0; i < plans.size(); i++) {
-            result = new float
-                    [Math.multiplyExact(rows, Math.toIntExact(weights.get(i).n()))];
+            int columns = Math.toIntExact(weights.get(i).n());
+            result = new float[Math.multiplyExact(rows, columns)];
             MemorySegment y = MemorySegment.ofArray(result);
             plans.get(i).multiply(x, rows, y);
             x = y;

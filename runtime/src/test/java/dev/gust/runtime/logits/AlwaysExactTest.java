@@ -27,8 +27,7 @@ class AlwaysExactTest {
         for (int row = 0; row < V; row++) {
             weight[2 * row] = row;
         }
-        var screen = new Screen.LowRank(
-                1, MemorySegment.ofArray(new float[V]), MemorySegment.ofArray(new float[2]));
+        var screen = new Screen.LowRank(1, MemorySegment.ofArray(new float[V]), MemorySegment.ofArray(new float[2]));
         return new VqHead(
                 "head",
                 V,
@@ -45,8 +44,8 @@ class AlwaysExactTest {
         for (Device device : List.of(new ScalarDevice(), new JvmDevice(), new EmulatorDevice(2))) {
             try (device;
                     LogitsHead none = LogitsHead.of(device, head(), HeadOptions.DEFAULT);
-                    LogitsHead some = LogitsHead.of(
-                            device, head(V - 1, 50), HeadOptions.DEFAULT.withSpecial(List.of(50, 60)))) {
+                    LogitsHead some =
+                            LogitsHead.of(device, head(V - 1, 50), HeadOptions.DEFAULT.withSpecial(List.of(50, 60)))) {
                 assertThat(none.top(new float[] {1, 0}, 2).ids()).containsExactly(3, 2);
                 assertThat(some.top(new float[] {1, 0}, 4).ids()).containsExactly(V - 1, 60, 50, 3);
             }

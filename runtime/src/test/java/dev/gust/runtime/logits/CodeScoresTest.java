@@ -3,8 +3,14 @@ package dev.gust.runtime.logits;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.formats.vqhead.HeadMethod;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.SplittableRandom;
+import java.util.regex.Pattern;
+import jdk.incubator.vector.VectorShape;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -24,7 +30,8 @@ class CodeScoresTest {
             for (int row = 0; row < 2; row++) {
                 ReferenceHead reference = HeadConformance.reference(head, h, row);
                 // Each code's entry is off by half a step at most.
-                double most = lanes ? codes * new CodeTables(d, screen).round(h, row).step() / 2 : 0;
+                double most =
+                        lanes ? codes * new CodeTables(d, screen).round(h, row).step() / 2 : 0;
                 for (int first = 0; first < v; first += TokenScores.TILE) {
                     int count = Math.min(TokenScores.TILE, v - first);
                     panel.scores(row, first, count, tile);
@@ -41,5 +48,17 @@ class CodeScoresTest {
                 }
             }
         }
+    }
+
+    /** However Linux spells the instruction, and on other systems by the width of vectors alone. */
+    @Test
+    void lanesAreUsedWhereTheProcessorHasThem() throws IOException {
+        Path cpuinfo = Path.of("/proc/cpuinfo");
+        boolean has = !Files.exists(cpuinfo)
+                || Pattern.compile("\\bavx512_?vbmi\\b")
+                        .matcher(Files.readString(cpuinfo))
+                        .find();
+        boolean wide = VectorShape.preferredShape().vectorBitSize() == 512;
+        assertThat(CodeLanes.FIT).isEqualTo(wide && has);
     }
 }
