@@ -7,8 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.knowm.xchart.VectorGraphicsEncoder;
-import org.knowm.xchart.VectorGraphicsEncoder.VectorGraphicsFormat;
+import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -21,7 +20,7 @@ final class RecallPlot {
     private RecallPlot() {}
 
     /**
-     * Writes an SVG.
+     * Writes a PNG: an SVG of the same is ten times the size.
      *
      * @param path without the ending
      */
@@ -35,6 +34,8 @@ final class RecallPlot {
                 .yAxisTitle("1 − recall@32")
                 .build();
         chart.getStyler()
+                .setXAxisMin(0.01)
+                .setXAxisMax(1.0)
                 .setXAxisLogarithmic(true)
                 .setYAxisLogarithmic(true)
                 .setYAxisMin(LEAST)
@@ -54,6 +55,6 @@ final class RecallPlot {
                     .toArray();
             chart.addSeries(family, x, y).setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
         });
-        VectorGraphicsEncoder.saveVectorGraphic(chart, path.toString(), VectorGraphicsFormat.SVG);
+        BitmapEncoder.saveBitmap(chart, path.toString(), BitmapEncoder.BitmapFormat.PNG);
     }
 }

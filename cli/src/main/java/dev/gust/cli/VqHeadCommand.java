@@ -112,7 +112,7 @@ final class VqHeadCommand implements Callable<Integer> {
             names = "--outliers",
             paramLabel = "N",
             description =
-                    "Rows that every search multiplies exactly, where the screen is far off (default: 512, V/64 at most).")
+                    "Rows that every search multiplies exactly, where the screen is far off (default: 512, V/512 at most).")
     int outliers = HeadRequest.OUTLIERS;
 
     @Option(names = "--probes", paramLabel = "N", description = "Clusters that a search looks into, for the file.")

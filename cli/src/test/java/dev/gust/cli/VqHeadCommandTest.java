@@ -111,13 +111,13 @@ class VqHeadCommandTest {
     /** One long row that no codebook of 8 entries comes near is found all the same, because it is always multiplied. */
     @Test
     void outliersAreAlwaysMultiplied() throws Exception {
-        float[] values = new float[640 * 4];
+        float[] values = new float[1600 * 4];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) Math.sin(i * 0.7);
         }
         values[4 * 77] = 300;
         values[4 * 77 + 1] = -300;
-        Path far = new SampleModel(1).values("w", DType.F32, values, 640, 4).write(folder.resolve("far.safetensors"));
+        Path far = new SampleModel(1).values("w", DType.F32, values, 1600, 4).write(folder.resolve("far.safetensors"));
         JsonNode head = Gust.run(
                         "vqhead",
                         far,

@@ -23,7 +23,7 @@ final class EmptyClusters {
         long[] order = new long[nearest.rows()];
         for (int row = 0; row < order.length; row++) {
             // Bits of floats that are not negative order as the floats do.
-            long near = Integer.MAX_VALUE - Float.floatToIntBits(nearest.distance(row));
+            long near = (long) Integer.MAX_VALUE - Float.floatToIntBits(nearest.distance(row));
             order[row] = near << Integer.SIZE | row;
         }
         Arrays.sort(order);

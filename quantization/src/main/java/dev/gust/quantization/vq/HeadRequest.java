@@ -34,7 +34,7 @@ public record HeadRequest(
     public static final int OUTLIERS = 512;
 
     /** So many rows allow for one outlier. */
-    public static final int ROWS_TO_AN_OUTLIER = 64;
+    public static final int ROWS_TO_AN_OUTLIER = 512;
 
     /** Rows to a cluster, as FlashHead has them. */
     private static final int ROWS_TO_A_CLUSTER = 16;
@@ -59,7 +59,7 @@ public record HeadRequest(
         require(method, "a rank", rank == 0 || method == HeadMethod.LOWRANK, "lowrank");
         require(method, "probes", probes == 0 || clusters, "kmeans and spherical");
         require(method, "a frozen codebook", !simVq || method == HeadMethod.KMEANS, "kmeans");
-        require(method, "clusters of equal size", !training.balanced() || clusters && !simVq, "kmeans and spherical");
+        require(method, "clusters of equal size", !training.balanced() || (clusters && !simVq), "kmeans and spherical");
         require(method, "exact rows to rerank", rerank == 0 || !clusters, "pq, rvq, int4 and lowrank");
         if (bytes && codes > ProductQuantizer.MOST_ENTRIES) {
             throw new UsageException(codes + " codes", "a code is a byte: ask for 256 at most");
