@@ -16,6 +16,7 @@ final class PeakFlops {
 
     /** The compiler needs a second or so; before, half of the rate was measured. */
     private static final int WARM_UP_ROUNDS = 1000;
+
     private static final int SUMS = 8;
 
     private PeakFlops() {}

@@ -273,8 +273,7 @@ public final class GroupDelta {
         return state.get(at + usedRow * valueDim + usedColumn);
     }
 
-    private static void stateTo(
-            FloatArray state, int at, int row, int column, int keyDim, int valueDim, float value) {
+    private static void stateTo(FloatArray state, int at, int row, int column, int keyDim, int valueDim, float value) {
         if ((keyDim % ROWS == 0 || row < keyDim) && (valueDim % COLUMNS == 0 || column < valueDim)) {
             state.set(at + row * valueDim + column, value);
         }

@@ -260,7 +260,8 @@ public final class GroupDeltaScan {
                     int keyChannel = TornadoMath.min(channel + item % CHANNELS, keyDim - 1);
                     int keyLine = from + item / CHANNELS;
                     for (int i = 0; i < KEY_LOADS; i++) {
-                        key[i] = element(keys, first, keyLine + KEYS_LOADED * i, tokens, heads, head, keyChannel, keyDim);
+                        key[i] = element(
+                                keys, first, keyLine + KEYS_LOADED * i, tokens, heads, head, keyChannel, keyDim);
                     }
                     context.localBarrier();
                     for (int i = 0; i < KEY_LOADS; i++) {

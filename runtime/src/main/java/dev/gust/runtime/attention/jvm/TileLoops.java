@@ -200,8 +200,7 @@ final class TileLoops {
         }
     }
 
-    private static void multiplyFour(
-            float[] x, int x0, int pitch, int length, float[] b, int b0, float[] y, int y0) {
+    private static void multiplyFour(float[] x, int x0, int pitch, int length, float[] b, int b0, float[] y, int y0) {
         int x1 = x0 + pitch;
         int x2 = x1 + pitch;
         int x3 = x2 + pitch;
@@ -222,8 +221,7 @@ final class TileLoops {
         s.intoArray(y, y0 + 3 * TOKENS);
     }
 
-    private static void multiplyEight(
-            float[] x, int x0, int pitch, int length, float[] b, int b0, float[] y, int y0) {
+    private static void multiplyEight(float[] x, int x0, int pitch, int length, float[] b, int b0, float[] y, int y0) {
         int x1 = x0 + pitch;
         int x2 = x1 + pitch;
         int x3 = x2 + pitch;
