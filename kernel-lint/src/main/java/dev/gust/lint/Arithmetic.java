@@ -102,7 +102,8 @@ final class Arithmetic extends Rules {
     private static boolean addsTo(String variable, ExpressionTree tree) {
         return switch (tree) {
             case CompoundAssignmentTree c ->
-                c.getKind() == Tree.Kind.PLUS_ASSIGNMENT && text(c.getVariable()).equals(variable);
+                c.getKind() == Tree.Kind.PLUS_ASSIGNMENT
+                        && text(c.getVariable()).equals(variable);
             case AssignmentTree a ->
                 text(a.getVariable()).equals(variable)
                         && Source.bare(a.getExpression()) instanceof BinaryTree sum

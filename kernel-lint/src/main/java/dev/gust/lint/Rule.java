@@ -45,7 +45,8 @@ public enum Rule {
             "a condition: (x & 1) == 0 ? 0 : 0x80000000 for a shift by 31, likewise for products and negations"),
     SQUARE_SHIFT("the shift of an int square is unsigned (CUDA)", "a product of longs: (int) (((long) x * x) >> n)"),
     SIGN_WRAP(
-            "it becomes (x >> 31) & n, and PTX fills a shift with zeros", "the remainder of what is not negative: (x + n) % n"),
+            "it becomes (x >> 31) & n, and PTX fills a shift with zeros",
+            "the remainder of what is not negative: (x + n) % n"),
     NAN(
             "NaN is no word of OpenCL, and tests for it fold to false under relaxed math",
             "an int flag beside the value, or an infinity as the mark"),

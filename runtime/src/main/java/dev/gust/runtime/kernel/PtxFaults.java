@@ -4,8 +4,12 @@ import dev.gust.formats.DeviceException;
 import dev.gust.runtime.device.DeviceInfo;
 
 /**
- * Operators whose kernels gave wrong results through TornadoVM's PTX backend, without an error, on an H100 where CUDA and
- * OpenCL gave right ones (TornadoVM 5.2.0; why was not found). A wrong result is worse than none.
+ * Operators whose kernels gave wrong results through TornadoVM's PTX backend, without an error, on an H100 and an H200 where
+ * CUDA and OpenCL gave right ones (TornadoVM 5.2.0). A wrong result is worse than none.
+ *
+ * <p>The driver refuses copies of some arrays (TornadoVM prints {@code cuMemcpyHtoDAsyncMemSeg -> Returned: 1} and goes on), so
+ * that right kernels work on what was there before. That backend pins the pages of every array, and the driver does not copy
+ * what lies in part on pinned pages; that this is why is likely, not shown. Arrays on pages of their own did not help.
  */
 public final class PtxFaults {
     private PtxFaults() {}
