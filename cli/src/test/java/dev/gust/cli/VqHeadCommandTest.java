@@ -119,7 +119,18 @@ class VqHeadCommandTest {
         values[4 * 77 + 1] = -300;
         Path far = new SampleModel(1).values("w", DType.F32, values, 1600, 4).write(folder.resolve("far.safetensors"));
         JsonNode head = Gust.run(
-                        "vqhead", far, out, "--tensor", "w", "--method", "int4", "--rerank", 1, "--outliers", 3, "--json")
+                        "vqhead",
+                        far,
+                        out,
+                        "--tensor",
+                        "w",
+                        "--method",
+                        "int4",
+                        "--rerank",
+                        1,
+                        "--outliers",
+                        3,
+                        "--json")
                 .isDone()
                 .json()
                 .path("head");
@@ -131,7 +142,8 @@ class VqHeadCommandTest {
             assertThat(read.head().metadata().always()).hasSize(3).contains(77);
             assertThat(read.top(new float[] {1, 0.9f, 0, 0}, 1).ids()).containsExactly(77);
         }
-        Gust.run("vqhead", far, out, "--tensor", "w", "--outliers", 0, "--overwrite", "--quiet").isDone();
+        Gust.run("vqhead", far, out, "--tensor", "w", "--outliers", 0, "--overwrite", "--quiet")
+                .isDone();
         try (ModelInput file = ModelFiles.open(out.toString())) {
             assertThat(VqHead.read(file.source()).metadata().always()).isEmpty();
         }
@@ -247,7 +259,7 @@ class VqHeadCommandTest {
                 "--method pq --probes 3",
                 "--iterations 0",
                 "--method int4 --parts 3",
-        "--outliers -1"
+                "--outliers -1"
             })
     void whatMakesNoSenseIsWrongUsage(String options) {
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(options.split(" ")));
