@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
@@ -55,6 +56,9 @@ final class RecallPlot {
                     .toArray();
             chart.addSeries(family, x, y).setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
         });
-        BitmapEncoder.saveBitmap(chart, path.toString(), BitmapEncoder.BitmapFormat.PNG);
+        ImageIO.write(
+                BitmapEncoder.getBufferedImage(chart),
+                "png",
+                Path.of(path + ".png").toFile());
     }
 }

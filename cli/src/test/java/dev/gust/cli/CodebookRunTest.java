@@ -25,8 +25,10 @@ class CodebookRunTest {
                 .weight("kmeans.centroids", DType.F32, 11, 9)
                 .write(folder.resolve("in.safetensors"));
         Map<String, SampleModel.Stored> stored = SampleModel.stored(agree(in, "kmeans-assign", "euclidean"));
-        assertThat(stored.get("ids").dtype()).isEqualTo(DType.I32);
-        assertThat(stored.get("distances").shape()).isEqualTo(Shape.of(70));
+        assertThat(stored.get("ids")).extracting(SampleModel.Stored::dtype).isEqualTo(DType.I32);
+        assertThat(stored.get("distances"))
+                .extracting(SampleModel.Stored::shape)
+                .isEqualTo(Shape.of(70));
     }
 
     @ParameterizedTest
@@ -40,7 +42,9 @@ class CodebookRunTest {
                 .weight("bias", DType.F32, 3, 2)
                 .write(folder.resolve("in.safetensors"));
         Path out = agree(in, "codebook-attention", mask, "mask=" + mask, "scale=3");
-        assertThat(SampleModel.stored(out).get("o").shape()).isEqualTo(Shape.of(2, 9, 3, 5));
+        assertThat(SampleModel.stored(out).get("o"))
+                .extracting(SampleModel.Stored::shape)
+                .isEqualTo(Shape.of(2, 9, 3, 5));
     }
 
     @ParameterizedTest
@@ -51,7 +55,9 @@ class CodebookRunTest {
                 .weight("tables", DType.F16, 5, 16, 7)
                 .write(folder.resolve("in.safetensors"));
         Path out = agree(in, "memory-layer", weight, "weight=" + weight);
-        assertThat(SampleModel.stored(out).get("y").shape()).isEqualTo(Shape.of(3, 7));
+        assertThat(SampleModel.stored(out).get("y"))
+                .extracting(SampleModel.Stored::shape)
+                .isEqualTo(Shape.of(3, 7));
     }
 
     private Path agree(Path in, String operator, String variant, String... attributes) throws Exception {

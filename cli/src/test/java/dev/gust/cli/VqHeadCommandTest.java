@@ -178,7 +178,9 @@ class VqHeadCommandTest {
                 .isDone();
         Gust.run("vqhead", quantized, out, "--codes", 8, "--parts", 64, "--overwrite")
                 .isDone();
-        assertThat(SampleModel.stored(out).get("weight").dtype()).isEqualTo(DType.F32);
+        assertThat(SampleModel.stored(out).get("weight"))
+                .extracting(SampleModel.Stored::dtype)
+                .isEqualTo(DType.F32);
     }
 
     @Test
