@@ -69,9 +69,9 @@ final class ValueCases {
                         if (at < 0) at = at + 4; // refused
                         ints.set(0, at);""", """
                         int at = (x + 1) % 4;
-                        float y = f;
-                        if (y < 0.0f) {
-                            y += 1.0f;
+                        float value = f;
+                        if (value < 0.0f) {
+                            value += 1.0f;
                         }
                         if (at < 4) {
                             at += 4;
@@ -79,7 +79,7 @@ final class ValueCases {
                         if (at < 0) {
                             at = 4;
                         }
-                        floats.set(at, y);"""),
+                        floats.set(at, value);"""),
                 value(Rule.NAN, "float", "x > 0 ? f : Float.NaN", "x > 0 ? f : Float.NEGATIVE_INFINITY"),
                 value(Rule.NAN, "double", "Double.NaN", "Double.POSITIVE_INFINITY"),
                 value(Rule.NAN, "boolean", "f != f", "Float.isInfinite(f)"),
