@@ -8,6 +8,7 @@ import dev.gust.formats.codec.FloatFormat;
 import dev.gust.formats.codec.TensorCodec;
 import dev.gust.formats.tensor.DType;
 import dev.gust.runtime.device.HostProcessor;
+import dev.gust.runtime.kernel.PtxFaults;
 import dev.gust.runtime.tornado.TornadoDevices;
 import dev.gust.runtime.tornado.TornadoSdk;
 import java.io.File;
@@ -187,10 +188,10 @@ final class DoctorCommand implements Callable<Integer> {
         return TornadoDevices.list().stream()
                 .map(device -> new Check(
                         "device " + device.id(),
-                        device.unusable().isEmpty() ? State.OK : State.WARN,
+                        device.unusable().isEmpty() && !PtxFaults.concern(device) ? State.OK : State.WARN,
                         device.name() + ", " + device.driver()
                                 + (device.memory() == 0 ? "" : ", " + Figures.bytes(device.memory())),
-                        device.unusable().orElse("")))
+                        device.unusable().orElse(PtxFaults.concern(device) ? PtxFaults.WARNING : "")))
                 .toList();
     }
 

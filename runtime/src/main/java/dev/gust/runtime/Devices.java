@@ -8,6 +8,7 @@ import dev.gust.runtime.device.DeviceOptions;
 import dev.gust.runtime.device.HostProcessor;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.kernel.PtxFaults;
 import dev.gust.runtime.scalar.ScalarDevice;
 import dev.gust.runtime.tornado.TornadoDevices;
 import java.util.ArrayList;
@@ -59,11 +60,16 @@ public final class Devices {
         return id -> open(id, options);
     }
 
-    /** What {@code auto} chooses among. */
     private static List<DeviceId> candidates() {
+        return candidates(TornadoDevices.list());
+    }
+
+    /** What {@code auto} chooses among: a device whose results may be wrong has to be named. */
+    static List<DeviceId> candidates(List<DeviceInfo> tornado) {
         var candidates = new ArrayList<DeviceId>(List.of(DeviceId.JVM));
-        TornadoDevices.list().stream()
+        tornado.stream()
                 .filter(d -> d.unusable().isEmpty())
+                .filter(d -> !PtxFaults.concern(d))
                 .map(DeviceInfo::id)
                 .forEach(candidates::add);
         return candidates;

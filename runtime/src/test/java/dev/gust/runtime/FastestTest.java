@@ -7,9 +7,11 @@ import dev.gust.formats.DeviceException;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class FastestTest {
@@ -27,6 +29,19 @@ class FastestTest {
         assertThatThrownBy(() -> Fastest.of(candidates, FastestTest::open))
                 .isInstanceOf(DeviceException.class)
                 .hasMessageContaining("auto");
+    }
+
+    @Test
+    void whatMayComeOutWrongIsNotChosen() {
+        assertThat(Devices.candidates(List.of(
+                        drivenBy("TornadoVM PTX, PTX", 0, Optional.empty()),
+                        drivenBy("TornadoVM CUDA, NVIDIA CUDA", 1, Optional.empty()),
+                        drivenBy("TornadoVM OPENCL, NVIDIA CUDA", 2, Optional.of("no memory")))))
+                .containsExactly(DeviceId.JVM, DeviceId.tornado(0, 1));
+    }
+
+    private static DeviceInfo drivenBy(String driver, int device, Optional<String> unusable) {
+        return new DeviceInfo(DeviceId.tornado(0, device), "a GPU", "gpu", 0, driver, List.of(), unusable);
     }
 
     @Test

@@ -12,7 +12,16 @@ import dev.gust.runtime.device.DeviceInfo;
  * what lies in part on pinned pages; that this is why is likely, not shown. Arrays on pages of their own did not help.
  */
 public final class PtxFaults {
+    /** What {@code gust doctor} says of a device that PTX drives. */
+    public static final String WARNING = "TornadoVM's PTX backend can lose copies without an error: install its CUDA or OpenCL "
+            + "SDK for this device; auto passes it by";
+
     private PtxFaults() {}
+
+    /** Whether a device is driven by PTX, so that any operator may work on what was there before. */
+    public static boolean concern(DeviceInfo device) {
+        return device.driver().contains("PTX");
+    }
 
     /**
      * Lets a device through unless it is driven by PTX.
@@ -21,7 +30,7 @@ public final class PtxFaults {
      * @throws DeviceException if it is
      */
     public static void refuse(DeviceInfo device, String operator) {
-        if (device.driver().contains("PTX")) {
+        if (concern(device)) {
             throw new DeviceException(
                     device.id().toString(),
                     operator + " gave wrong results through the PTX backend",
