@@ -14,6 +14,12 @@ import java.util.Optional;
 final class RuleConformance {
     private RuleConformance() {}
 
+    /** {@link #check} token by token and in chunks. */
+    static void checkForms(Device device, AttentionCase call, OracleResult expected) {
+        check(device, call, expected, Form.RECURRENT);
+        check(device, call, expected, chunked(call));
+    }
+
     static void check(Device device, AttentionCase call, OracleResult expected, Form form) {
         check(device, call, expected, form, Optional.empty());
     }

@@ -12,15 +12,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The grid of shapes, gates and sequences that flash-linear-attention's tests and its users' bug reports give, for every rule:
- * as published on the jvm device, reduced where kernels run as plain Java.
+ * The grid of shapes, gates and sequences that flash-linear-attention's tests and its users' bug reports give, for every rule,
+ * as published, on the jvm device; {@link KernelGridTest} has the others.
  */
 class RuleGridTest {
     private static final Device JVM = new JvmDevice();
     private static final Device SCALAR = new ScalarDevice();
     private static final Device EMULATOR = new EmulatorDevice(2);
-    /** Set by hand, {@code -Dgust.grid=all}: the emulator takes every row in both forms, which is too long for each build. */
-    private static final boolean ALL = System.getProperty("gust.grid", "").equals("all");
 
     @AfterAll
     static void close() {
@@ -43,17 +41,10 @@ class RuleGridTest {
 
     @ParameterizedTest
     @MethodSource("rules")
-    void scalarAndEmulator(String rule) {
-        slow(AttentionGrid.rows(rule, Size.REDUCED), 1);
-    }
-
-    @ParameterizedTest
-    @MethodSource("rules")
     void decoding(String rule) {
         for (GridRow row : AttentionGrid.decode(rule, Size.FULL)) {
             check(List.of(JVM), CaseInputs.draw(row, 2));
         }
-        slow(AttentionGrid.decode(rule, Size.REDUCED), 2);
     }
 
     @ParameterizedTest
@@ -69,28 +60,10 @@ class RuleGridTest {
         return GridRow.of(rule, CaseShape.grouped(1, 70, 1, 2, 24));
     }
 
-    /**
-     * The emulator, by far the slowest, takes every third row, by one form and the other in turns: with all of them it was half
-     * of the build. {@link RuleTest} gives it every rule in both forms.
-     */
-    private static void slow(List<GridRow> rows, long seed) {
-        for (int i = 0; i < rows.size(); i++) {
-            AttentionCase call = CaseInputs.draw(rows.get(i), seed);
-            check(List.of(SCALAR), call);
-            if (ALL) {
-                check(List.of(EMULATOR), call);
-            } else if (i % 3 == 0) {
-                Form form = i % 2 == 0 ? Form.RECURRENT : RuleConformance.chunked(call);
-                RuleConformance.check(EMULATOR, call, Oracle.run(call), form);
-            }
-        }
-    }
-
     private static void check(List<Device> devices, AttentionCase call) {
         OracleResult expected = Oracle.run(call);
         for (Device device : devices) {
-            RuleConformance.check(device, call, expected, Form.RECURRENT);
-            RuleConformance.check(device, call, expected, RuleConformance.chunked(call));
+            RuleConformance.checkForms(device, call, expected);
         }
     }
 }

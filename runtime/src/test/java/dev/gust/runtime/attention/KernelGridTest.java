@@ -1,0 +1,59 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.attention.AttentionGrid.Size;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.emulator.EmulatorDevice;
+import dev.gust.runtime.scalar.ScalarDevice;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** {@link RuleGridTest}'s grid, reduced, where kernels run as plain Java. */
+class KernelGridTest {
+    private static final Device SCALAR = new ScalarDevice();
+    private static final Device EMULATOR = new EmulatorDevice(2);
+    /** Set by hand, {@code -Dgust.grid=all}: the emulator takes every row in both forms, which is too long for each build. */
+    private static final boolean ALL = System.getProperty("gust.grid", "").equals("all");
+
+    @AfterAll
+    static void close() {
+        SCALAR.close();
+        EMULATOR.close();
+    }
+
+    static Stream<String> rules() {
+        return LinearAttention.rules().stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void scalarAndEmulator(String rule) {
+        check(AttentionGrid.rows(rule, Size.REDUCED), 1);
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void decoding(String rule) {
+        check(AttentionGrid.decode(rule, Size.REDUCED), 2);
+    }
+
+    /**
+     * The emulator, by far the slowest, takes every third row, by one form and the other in turns: with all of them it was half
+     * of the build. {@link RuleTest} gives it every rule in both forms.
+     */
+    private static void check(List<GridRow> rows, long seed) {
+        for (int i = 0; i < rows.size(); i++) {
+            AttentionCase call = CaseInputs.draw(rows.get(i), seed);
+            OracleResult expected = Oracle.run(call);
+            RuleConformance.checkForms(SCALAR, call, expected);
+            if (ALL) {
+                RuleConformance.checkForms(EMULATOR, call, expected);
+            } else if (i % 3 == 0) {
+                Form form = i % 2 == 0 ? Form.RECURRENT : RuleConformance.chunked(call);
+                RuleConformance.check(EMULATOR, call, expected, form);
+            }
+        }
+    }
+}
