@@ -13,8 +13,9 @@ import dev.gust.runtime.device.DeviceInfo;
  */
 public final class PtxFaults {
     /** What {@code gust doctor} says of a device that PTX drives. */
-    public static final String WARNING = "TornadoVM's PTX backend can lose copies without an error: install its CUDA or OpenCL "
-            + "SDK for this device; auto passes it by";
+    public static final String WARNING =
+            "TornadoVM's PTX backend can lose copies without an error: install its CUDA or OpenCL "
+                    + "SDK for this device; auto passes it by";
 
     private PtxFaults() {}
 
