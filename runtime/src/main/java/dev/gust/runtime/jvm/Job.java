@@ -12,6 +12,7 @@ final class Job {
 
     private final long count;
     private final long grain;
+    private final int shares;
     private final RowTask task;
     private final AtomicLong next = new AtomicLong();
     private final AtomicInteger places;
@@ -20,12 +21,14 @@ final class Job {
 
     /**
      * @param count rows
-     * @param grain rows that are taken at a time
+     * @param grain fewest rows that are taken at a time
+     * @param shares what is left is taken in so many parts, each again of what is left then; with 0, {@code grain} rows
      * @param places how many may help
      */
-    Job(long count, long grain, int places, RowTask task) {
+    Job(long count, long grain, int shares, int places, RowTask task) {
         this.count = count;
         this.grain = grain;
+        this.shares = shares;
         this.places = new AtomicInteger(places);
         this.task = task;
     }
@@ -53,8 +56,11 @@ final class Job {
     /** Takes pieces until none is left. A failure stops everyone. */
     void work() {
         try {
-            for (long first = next.getAndAdd(grain); first < count; first = next.getAndAdd(grain)) {
-                task.run(first, Math.min(first + grain, count));
+            for (long first = next.get(); first < count; first = next.get()) {
+                long end = Math.min(first + Math.max(grain, shares == 0 ? 0 : (count - first) / shares), count);
+                if (next.compareAndSet(first, end)) {
+                    task.run(first, end);
+                }
             }
         } catch (RuntimeException | Error e) {
             failure.compareAndSet(null, e);

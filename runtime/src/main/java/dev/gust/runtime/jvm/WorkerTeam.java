@@ -36,11 +36,12 @@ final class WorkerTeam {
     /**
      * Runs a task over rows 0 to {@code count} − 1.
      *
-     * @param grain rows to a piece
+     * @param grain fewest rows to a piece
+     * @param shares as {@link Job}'s
      * @param threads most threads, the caller's among them
      * @throws IllegalStateException if the team is closed
      */
-    void run(long count, long grain, int threads, RowTask task) {
+    void run(long count, long grain, int shares, int threads, RowTask task) {
         if (closed) {
             throw new IllegalStateException("the device jvm is closed");
         }
@@ -50,7 +51,7 @@ final class WorkerTeam {
             }
             return;
         }
-        var job = new Job(count, grain, threads - 1, task);
+        var job = new Job(count, grain, shares, threads - 1, task);
         boolean shared = offered.compareAndSet(null, job);
         if (shared) {
             wake(threads - 1);

@@ -15,7 +15,7 @@ import java.util.Optional;
  * rows.
  */
 final class JvmMatmul implements MatmulPlan {
-    /** Weights to a piece of work: some ten microseconds, far above what handing it over costs. */
+    /** Fewest weights to a piece of work: some ten microseconds, far above what handing it over costs. */
     private static final long GRAIN_WEIGHTS = 1 << 18;
 
     /** With more rows of x, restoring a piece of the weight once for all of them is faster than integers for each. */
@@ -58,7 +58,7 @@ final class JvmMatmul implements MatmulPlan {
     private void multiplyPanel(
             RowsProduct product, MemorySegment x, int first, int rows, MemorySegment y, int helpers) {
         try (RowsProduct.Input panel = product.prepare(x, first, rows)) {
-            device.forRows(weight.n(), grain, helpers, (from, to) -> product.multiply(panel, first, from, to, y));
+            device.forLongRuns(weight.n(), grain, helpers, (from, to) -> product.multiply(panel, first, from, to, y));
         }
     }
 

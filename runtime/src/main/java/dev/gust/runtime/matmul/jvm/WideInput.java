@@ -1,7 +1,6 @@
 package dev.gust.runtime.matmul.jvm;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * One row of x, rounded as {@link IntegerInput} does, in the order in which the lanes of 512-bit vectors take it, and its
@@ -38,12 +37,9 @@ final class WideInput implements RowsProduct.Input {
     }
 
     /** For each 128 elements, 32 that belong to the lowest nibbles of lanes, 32 of the next ones, and so on. */
-    final short[] codes;
+    final byte[] codes;
 
-    /**
-     * For bytes, a scale to each block; for halves of 64, eight blocks' scales and then their sums; else each block's scale
-     * four times.
-     */
+    /** A scale to each block; for halves of 64, eight blocks' scales and then their sums. */
     final float[] scales;
 
     private final Layout layout;
@@ -61,12 +57,8 @@ final class WideInput implements RowsProduct.Input {
         this.rounded = new IntegerInput(k, IntegerInput.Order.NATURAL, new ScratchPool<>(() -> {
             throw new IllegalStateException("rounded rows are not borrowed");
         }));
-        this.codes = layout == Layout.BYTES ? rounded.codes : new short[k];
-        this.scales = switch (layout) {
-            case BYTES -> rounded.scales;
-            case HALVES_OF_64 -> new float[2 * (k / BLOCK)];
-            case HALVES_OF_16, HALVES_OF_32 -> new float[4 * (k / BLOCK)];
-        };
+        this.codes = new byte[k];
+        this.scales = layout == Layout.HALVES_OF_64 ? new float[2 * (k / BLOCK)] : rounded.scales;
         for (int i = 0; i < UNIT; i++) {
             elements[i] = layout.element(i / BLOCK, i % BLOCK);
         }
@@ -75,22 +67,20 @@ final class WideInput implements RowsProduct.Input {
     void load(MemorySegment from, long row) {
         rounded.load(from, row);
         if (layout == Layout.BYTES) {
+            for (int i = 0; i < codes.length; i++) {
+                codes[i] = (byte) rounded.codes[i];
+            }
             return;
         }
         for (int first = 0; first < codes.length; first += UNIT) {
             for (int i = 0; i < UNIT; i++) {
-                codes[first + i] = rounded.codes[first + elements[i]];
+                codes[first + i] = (byte) rounded.codes[first + elements[i]];
             }
         }
-        int blocks = rounded.scales.length;
         if (layout == Layout.HALVES_OF_64) {
-            for (int b = 0; b < blocks; b += 8) {
+            for (int b = 0; b < rounded.scales.length; b += 8) {
                 System.arraycopy(rounded.scales, b, scales, 2 * b, 8);
                 System.arraycopy(rounded.sums, b, scales, 2 * b + 8, 8);
-            }
-        } else {
-            for (int b = 0; b < blocks; b++) {
-                Arrays.fill(scales, 4 * b, 4 * b + 4, rounded.scales[b]);
             }
         }
     }

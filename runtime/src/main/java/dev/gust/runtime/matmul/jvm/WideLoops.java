@@ -62,41 +62,79 @@ final class WideLoops {
     }
 
     /** Q8_0: an F16 scale and 32 signed bytes. {@code |w| ≤ 128} and {@code |x| ≤ 127}: two products are at most 32512. */
-    static void q8(MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void q8(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums) {
         MemorySegment w = NATIVE.cast(weight);
-        FloatVector sum = FloatVector.zero(F);
-        FloatVector other = sum;
+        long at0 = first;
+        long at1 = at0 + step;
+        long at2 = at1 + step;
+        long at3 = at2 + step;
+        FloatVector sum0 = FloatVector.zero(F);
+        FloatVector sum1 = sum0;
+        FloatVector sum2 = sum0;
+        FloatVector sum3 = sum0;
         for (int b = 0; b < blocks; b++) {
-            ShortVector codes = ShortVector.fromArray(S, x, 32 * b);
-            long at = first + b * 34;
-            ShortVector p = ((ShortVector)
-                            ByteVector.fromMemorySegment(HALF, w, at + 2, LE).convertShape(VectorOperators.B2S, S, 0))
-                    .mul(codes);
-            p = p.reinterpretAsInts()
-                    .lanewise(VectorOperators.LSHL, 16)
-                    .reinterpretAsShorts()
-                    .add(p);
-            float scale = Float.float16ToFloat(w.get(I16, at)) * scales[b];
-            sum = ((FloatVector) p.reinterpretAsInts()
-                            .lanewise(VectorOperators.ASHR, 16)
-                            .convertShape(VectorOperators.I2F, F, 0))
-                    .fma(FloatVector.broadcast(F, scale), sum);
-            at = second + b * 34;
+            float input = scales[b];
+            ShortVector codes =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 32 * b).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector p;
+            float scale;
             p = ((ShortVector)
-                            ByteVector.fromMemorySegment(HALF, w, at + 2, LE).convertShape(VectorOperators.B2S, S, 0))
+                            ByteVector.fromMemorySegment(HALF, w, at0 + 2, LE).convertShape(VectorOperators.B2S, S, 0))
                     .mul(codes);
             p = p.reinterpretAsInts()
                     .lanewise(VectorOperators.LSHL, 16)
                     .reinterpretAsShorts()
                     .add(p);
-            scale = Float.float16ToFloat(w.get(I16, at)) * scales[b];
-            other = ((FloatVector) p.reinterpretAsInts()
+            scale = Float.float16ToFloat(w.get(I16, at0)) * input;
+            sum0 = ((FloatVector) p.reinterpretAsInts()
                             .lanewise(VectorOperators.ASHR, 16)
                             .convertShape(VectorOperators.I2F, F, 0))
-                    .fma(FloatVector.broadcast(F, scale), other);
+                    .fma(FloatVector.broadcast(F, scale), sum0);
+            at0 += 34;
+            p = ((ShortVector)
+                            ByteVector.fromMemorySegment(HALF, w, at1 + 2, LE).convertShape(VectorOperators.B2S, S, 0))
+                    .mul(codes);
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            scale = Float.float16ToFloat(w.get(I16, at1)) * input;
+            sum1 = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(FloatVector.broadcast(F, scale), sum1);
+            at1 += 34;
+            p = ((ShortVector)
+                            ByteVector.fromMemorySegment(HALF, w, at2 + 2, LE).convertShape(VectorOperators.B2S, S, 0))
+                    .mul(codes);
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            scale = Float.float16ToFloat(w.get(I16, at2)) * input;
+            sum2 = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(FloatVector.broadcast(F, scale), sum2);
+            at2 += 34;
+            p = ((ShortVector)
+                            ByteVector.fromMemorySegment(HALF, w, at3 + 2, LE).convertShape(VectorOperators.B2S, S, 0))
+                    .mul(codes);
+            p = p.reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsShorts()
+                    .add(p);
+            scale = Float.float16ToFloat(w.get(I16, at3)) * input;
+            sum3 = ((FloatVector) p.reinterpretAsInts()
+                            .lanewise(VectorOperators.ASHR, 16)
+                            .convertShape(VectorOperators.I2F, F, 0))
+                    .fma(FloatVector.broadcast(F, scale), sum3);
+            at3 += 34;
         }
-        sums[0] = sum.reduceLanes(VectorOperators.ADD);
-        sums[1] = other.reduceLanes(VectorOperators.ADD);
+        sums[0] = sum0.reduceLanes(VectorOperators.ADD);
+        sums[1] = sum1.reduceLanes(VectorOperators.ADD);
+        sums[2] = sum2.reduceLanes(VectorOperators.ADD);
+        sums[3] = sum3.reduceLanes(VectorOperators.ADD);
     }
 
     /**
@@ -105,9 +143,9 @@ final class WideLoops {
      * minima times the sums of x. The 16 bytes before the codes are read as two numbers, not as five: each read is checked,
      * and where the compiler does not move the checks out of the loop, with five it took twice as long.
      */
-    static void q4k(
-            MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void q4k(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums) {
         MemorySegment w = NATIVE.cast(weight);
+        long second = first + step;
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         FloatVector minima = sum;
@@ -116,15 +154,23 @@ final class WideLoops {
             ShortVector p;
             ShortVector q;
             ShortVector r;
-            ShortVector x0 = ShortVector.fromArray(S, x, 256 * b + 0);
-            ShortVector x1 = ShortVector.fromArray(S, x, 256 * b + 32);
-            ShortVector x2 = ShortVector.fromArray(S, x, 256 * b + 64);
-            ShortVector x3 = ShortVector.fromArray(S, x, 256 * b + 96);
-            ShortVector y0 = ShortVector.fromArray(S, x, 256 * b + 128);
-            ShortVector y1 = ShortVector.fromArray(S, x, 256 * b + 160);
-            ShortVector y2 = ShortVector.fromArray(S, x, 256 * b + 192);
-            ShortVector y3 = ShortVector.fromArray(S, x, 256 * b + 224);
-            long at = first + b * 144;
+            ShortVector x0 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 0).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x1 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 32).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x2 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 64).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x3 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 96).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector y0 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 128).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector y1 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 160).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector y2 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 192).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector y3 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 224).convertShape(VectorOperators.B2S, S, 0);
+            long at = first + b * 144L;
             long frontA = w.get(I64, at);
             long backA = w.get(I64, at + 8);
             int lowA = (int) (frontA >>> 32);
@@ -206,7 +252,7 @@ final class WideLoops {
                             .lanewise(VectorOperators.ASHR, 16)
                             .convertShape(VectorOperators.I2F, F, 0))
                     .fma(scalesA.rearrange(BLOCKS_5_7), sum);
-            at = second + b * 144;
+            at = second + b * 144L;
             long frontB = w.get(I64, at);
             long backB = w.get(I64, at + 8);
             int lowB = (int) (frontB >>> 32);

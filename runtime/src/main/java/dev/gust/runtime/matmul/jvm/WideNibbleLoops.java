@@ -12,6 +12,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -21,10 +22,12 @@ import jdk.incubator.vector.VectorSpecies;
 final class WideNibbleLoops {
     private static final ValueLayout.OfByte I8 = ValueLayout.JAVA_BYTE;
 
+    private static final VectorSpecies<Byte> HALF = ByteVector.SPECIES_256;
     private static final VectorSpecies<Byte> B = ByteVector.SPECIES_512;
     private static final VectorSpecies<Short> S = ShortVector.SPECIES_512;
     private static final VectorSpecies<Integer> I = IntVector.SPECIES_512;
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_512;
+    private static final VectorSpecies<Float> FOUR = FloatVector.SPECIES_128;
 
     /** E2M1's values, doubled, twice: an index has five bits, of which the highest is whatever lies above the nibble. */
     private static final ShortVector E2M1 = ShortVector.fromArray(
@@ -34,6 +37,9 @@ final class WideNibbleLoops {
                 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12
             },
             0);
+
+    /** Four blocks' scales, each for four lanes of sums. */
+    private static final VectorShuffle<Float> BY_FOUR = VectorShuffle.fromOp(F, lane -> lane / 4);
 
     /** The bytes and the lanes of sums that belong to blocks of 16 bytes. */
     private static final VectorMask<Byte> BLOCK_1 = VectorMask.fromLong(B, 0xFFFFL << 16);
@@ -58,8 +64,14 @@ final class WideNibbleLoops {
     /** The bits of 2^−127, which E8M0's code 0 stands for: it has no exponent of a normal number. */
     private static final int LEAST_E8M0 = 0x0040_0000;
 
-    /** What an E4M3 magnitude is multiplied by once it is shifted to where float32 has its exponent and fraction. */
-    private static final float E4M3_UNIT = 0x1p120f;
+    /** Added to an E4M3 magnitude that was shifted to where float32 has its exponent and fraction. */
+    private static final int E4M3_BIAS = 120 << 23;
+
+    /**
+     * E4M3's least normal magnitude. A lesser one has come out as 2^−7 (1 + m/8) where m 2^−9 is meant, which is twice that
+     * less this: a float32 that is subnormal itself would have done without, but makes the processor pause.
+     */
+    private static final float LEAST_E4M3 = 0x1p-6f;
 
     private static final FloatVector ZERO = FloatVector.zero(F);
 
@@ -68,16 +80,22 @@ final class WideNibbleLoops {
     /**
      * Q4_0's blocks of 32: an F16 scale, 16 bytes with q + 8 in each nibble. A sum of eight products is at most 8128.
      */
-    static void q4(MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void q4(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums) {
         MemorySegment w = WideLoops.NATIVE.cast(weight);
+        long second = first + step;
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int u = 0; u < blocks / 4; u++) {
-            FloatVector inputs = FloatVector.fromArray(F, scales, 16 * u);
-            ShortVector x0 = ShortVector.fromArray(S, x, 128 * u + 0);
-            ShortVector x1 = ShortVector.fromArray(S, x, 128 * u + 32);
-            ShortVector x2 = ShortVector.fromArray(S, x, 128 * u + 64);
-            ShortVector x3 = ShortVector.fromArray(S, x, 128 * u + 96);
+            FloatVector inputs =
+                    ((FloatVector) FloatVector.fromArray(FOUR, scales, 4 * u).castShape(F, 0)).rearrange(BY_FOUR);
+            ShortVector x0 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 0).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x1 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 32).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x2 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 64).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x3 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 96).convertShape(VectorOperators.B2S, S, 0);
             long at;
             ShortVector p;
             ShortVector q;
@@ -181,17 +199,22 @@ final class WideNibbleLoops {
      * MXFP4's blocks of 32: a byte 2^(c − 127), 16 bytes of E2M1 codes. Yields twice the product. A sum of eight products is
      * at most 12192. Code 255 is NaN: what is shifted is infinity, and adding 0 times infinity makes it NaN.
      */
-    static void mxfp4(
-            MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void mxfp4(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums) {
         MemorySegment w = WideLoops.NATIVE.cast(weight);
+        long second = first + step;
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int u = 0; u < blocks / 4; u++) {
-            FloatVector inputs = FloatVector.fromArray(F, scales, 16 * u);
-            ShortVector x0 = ShortVector.fromArray(S, x, 128 * u + 0);
-            ShortVector x1 = ShortVector.fromArray(S, x, 128 * u + 32);
-            ShortVector x2 = ShortVector.fromArray(S, x, 128 * u + 64);
-            ShortVector x3 = ShortVector.fromArray(S, x, 128 * u + 96);
+            FloatVector inputs =
+                    ((FloatVector) FloatVector.fromArray(FOUR, scales, 4 * u).castShape(F, 0)).rearrange(BY_FOUR);
+            ShortVector x0 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 0).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x1 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 32).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x2 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 64).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x3 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 96).convertShape(VectorOperators.B2S, S, 0);
             long at;
             ShortVector p;
             ShortVector q;
@@ -293,17 +316,22 @@ final class WideNibbleLoops {
      * NVFP4's blocks of 64: four E4M3 scales, 8 bytes of E2M1 codes for each. Yields twice the product. A scale's bit 7 is
      * ignored but in 0xFF, and 0x7F is 0.
      */
-    static void nvfp4(
-            MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums) {
+    static void nvfp4(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums) {
         MemorySegment w = WideLoops.NATIVE.cast(weight);
+        long second = first + step;
         FloatVector sum = FloatVector.zero(F);
         FloatVector other = sum;
         for (int u = 0; u < blocks / 4; u++) {
-            FloatVector inputs = FloatVector.fromArray(F, scales, 16 * u);
-            ShortVector x0 = ShortVector.fromArray(S, x, 128 * u + 0);
-            ShortVector x1 = ShortVector.fromArray(S, x, 128 * u + 32);
-            ShortVector x2 = ShortVector.fromArray(S, x, 128 * u + 64);
-            ShortVector x3 = ShortVector.fromArray(S, x, 128 * u + 96);
+            FloatVector inputs =
+                    ((FloatVector) FloatVector.fromArray(FOUR, scales, 4 * u).castShape(F, 0)).rearrange(BY_FOUR);
+            ShortVector x0 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 0).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x1 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 32).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x2 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 64).convertShape(VectorOperators.B2S, S, 0);
+            ShortVector x3 =
+                    (ShortVector) ByteVector.fromArray(HALF, x, 128 * u + 96).convertShape(VectorOperators.B2S, S, 0);
             long at;
             ShortVector p;
             ShortVector q;
@@ -334,10 +362,8 @@ final class WideNibbleLoops {
                     .blend(w.get(I32, at + 36), SECOND_FOUR)
                     .lanewise(VectorOperators.LSHR, TWOS)
                     .and(0xFF);
-            f = s.and(0x7F)
-                    .lanewise(VectorOperators.LSHL, 20)
-                    .reinterpretAsFloats()
-                    .mul(E4M3_UNIT)
+            f = s.and(0x7F).lanewise(VectorOperators.LSHL, 20).add(E4M3_BIAS).reinterpretAsFloats();
+            f = f.add(f.sub(LEAST_E4M3).min(0))
                     .blend(0f, s.compare(VectorOperators.EQ, 0x7F).cast(F));
             p = p.reinterpretAsInts()
                     .lanewise(VectorOperators.LSHL, 16)
@@ -372,10 +398,8 @@ final class WideNibbleLoops {
                     .blend(w.get(I32, at + 36), SECOND_FOUR)
                     .lanewise(VectorOperators.LSHR, TWOS)
                     .and(0xFF);
-            f = s.and(0x7F)
-                    .lanewise(VectorOperators.LSHL, 20)
-                    .reinterpretAsFloats()
-                    .mul(E4M3_UNIT)
+            f = s.and(0x7F).lanewise(VectorOperators.LSHL, 20).add(E4M3_BIAS).reinterpretAsFloats();
+            f = f.add(f.sub(LEAST_E4M3).min(0))
                     .blend(0f, s.compare(VectorOperators.EQ, 0x7F).cast(F));
             p = p.reinterpretAsInts()
                     .lanewise(VectorOperators.LSHL, 16)

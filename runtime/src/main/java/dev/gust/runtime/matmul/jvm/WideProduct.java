@@ -12,40 +12,42 @@ import java.util.Optional;
  * {@link IntegerProduct} for processors with 512-bit vectors and GGUF's types: scales and codes in one pass, read where
  * they lie, so that memory is read ahead while products are summed.
  *
- * <p>Two rows of the weight at a time, which share what is loaded of x: a long row of x fills the first-level cache, and
- * loading it anew for each row of the weight took longer than all else. The two are half a piece of work apart, so that
- * each is followed by the row that lies behind it in memory: jumping to every other row made the processor's prefetching
- * fail.
+ * <p>Two or four rows of the weight at a time, which share what is loaded of x and wait for memory together. They are as far
+ * apart as the piece of work allows, so that each is followed by the row that lies behind it in memory: the longer a run of
+ * memory, the better a processor reads it ahead, and with jumps over rows it fails to. Codes of x are bytes, since 16-bit
+ * ones of a long row push each other out of the first-level cache.
  */
 public final class WideProduct implements RowsProduct {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final LinearWeight weight;
-    private final PairLoop loop;
+    private final RowsLoop loop;
+    private final int together;
     private final ScratchPool<WideInput> inputs;
     private final int rowBytes;
     private final int blocks;
     private final float factor;
 
-    /** Multiplies two rows. */
+    /** Multiplies a few rows of the weight. */
     @FunctionalInterface
-    interface PairLoop {
+    interface RowsLoop {
         /**
          * @param weight outside the heap
-         * @param first where one row begins, in bytes
-         * @param second where the other does
+         * @param first where the first row begins, in bytes
+         * @param step from one row to the next
          * @param blocks blocks of 32 to a row
          * @param x codes, as {@link WideInput#codes}
          * @param scales as {@link WideInput#scales}
-         * @param sums receives the two products
+         * @param sums receives the rows' products
          */
-        void run(MemorySegment weight, long first, long second, int blocks, short[] x, float[] scales, float[] sums);
+        void run(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums);
     }
 
-    private WideProduct(LinearWeight weight, WideInput.Layout layout, float unit, PairLoop loop) {
+    private WideProduct(LinearWeight weight, WideInput.Layout layout, float unit, int together, RowsLoop loop) {
         int k = Math.toIntExact(weight.k());
         this.weight = weight;
         this.loop = loop;
+        this.together = together;
         this.inputs = new ScratchPool<>(() -> input(k, layout));
         this.rowBytes = Math.toIntExact(LinearWeight.codeBytes(weight.format(), 1, k));
         this.blocks = k / IntegerInput.BLOCK;
@@ -67,18 +69,18 @@ public final class WideProduct implements RowsProduct {
             return Optional.empty();
         }
         return switch (dtype) {
-            case Q8_0 -> product(weight, WideInput.Layout.BYTES, 1, WideLoops::q8);
-            case Q4_K -> product(weight, WideInput.Layout.HALVES_OF_64, 1, WideLoops::q4k);
-            case Q4_0 -> product(weight, WideInput.Layout.HALVES_OF_32, 1, WideNibbleLoops::q4);
-            case MXFP4 -> product(weight, WideInput.Layout.HALVES_OF_32, 0.5f, WideNibbleLoops::mxfp4);
-            case NVFP4 -> product(weight, WideInput.Layout.HALVES_OF_16, 0.5f, WideNibbleLoops::nvfp4);
+            case Q8_0 -> product(weight, WideInput.Layout.BYTES, 1, 4, WideLoops::q8);
+            case Q4_K -> product(weight, WideInput.Layout.HALVES_OF_64, 1, 2, WideLoops::q4k);
+            case Q4_0 -> product(weight, WideInput.Layout.HALVES_OF_32, 1, 2, WideNibbleLoops::q4);
+            case MXFP4 -> product(weight, WideInput.Layout.HALVES_OF_32, 0.5f, 2, WideNibbleLoops::mxfp4);
+            case NVFP4 -> product(weight, WideInput.Layout.HALVES_OF_16, 0.5f, 2, WideNibbleLoops::nvfp4);
             default -> Optional.empty();
         };
     }
 
     private static Optional<RowsProduct> product(
-            LinearWeight weight, WideInput.Layout layout, float unit, PairLoop loop) {
-        return Optional.of(new WideProduct(weight, layout, unit, loop));
+            LinearWeight weight, WideInput.Layout layout, float unit, int together, RowsLoop loop) {
+        return Optional.of(new WideProduct(weight, layout, unit, together, loop));
     }
 
     @Override
@@ -96,14 +98,21 @@ public final class WideProduct implements RowsProduct {
     @Override
     public void multiply(Input input, long firstRow, long first, long end, MemorySegment y) {
         WideInput x = (WideInput) input;
-        float[] sums = new float[2];
-        long half = (end - first + 1) / 2;
-        for (long row = first; row < first + half; row++) {
-            // With an odd number of rows the last of the first half has no partner but itself.
-            long partner = Math.min(row + half, end - 1);
-            loop.run(weight.codes(), row * rowBytes, partner * rowBytes, blocks, x.codes, x.scales, sums);
-            y.set(F32, (firstRow * weight.n() + row) * Float.BYTES, sums[0] * factor);
-            y.set(F32, (firstRow * weight.n() + partner) * Float.BYTES, sums[1] * factor);
+        float[] sums = new float[together];
+        long part = (end - first) / together;
+        for (long row = first; row < first + part; row++) {
+            run(x, row, part, sums);
+            for (int i = 0; i < together; i++) {
+                y.set(F32, (firstRow * weight.n() + row + i * part) * Float.BYTES, sums[i] * factor);
+            }
         }
+        for (long row = first + together * part; row < end; row++) {
+            run(x, row, 0, sums);
+            y.set(F32, (firstRow * weight.n() + row) * Float.BYTES, sums[0] * factor);
+        }
+    }
+
+    private void run(WideInput x, long row, long part, float[] sums) {
+        loop.run(weight.codes(), row * rowBytes, part * rowBytes, blocks, x.codes, x.scales, sums);
     }
 }
