@@ -1,8 +1,10 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -10,6 +12,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /**
  * The arrays of the kernels of a linear state-space layer.
  *
+ * @param style tuned kernels want the last two dimensions of transitions and of a chunk's output exchanged
  * @param transitions Ā, and for chunks Ā^C behind it [2, H, K, K]
  * @param input B̄ [H, K]; for chunks Ā^l B̄ [H, C, K]
  * @param output c [H, K] and d [H]; for chunks c Ā^(l + 1) [H, C, K]
@@ -19,6 +22,7 @@ record LsslArrays(
         DeltaSizes sizes,
         TokenPlaces places,
         Form form,
+        KernelStyle style,
         SeenWeights seen,
         FloatArray transitions,
         FloatArray input,
@@ -26,10 +30,9 @@ record LsslArrays(
         FloatArray kernel,
         FloatArray u,
         FloatArray state,
-        FloatArray next,
         FloatArray o)
         implements RecurrenceArrays<LsslOperands> {
-    static LsslArrays of(DeltaSizes sizes, Form form, NativeArrays memory) {
+    static LsslArrays of(DeltaSizes sizes, Form form, KernelStyle style, NativeArrays memory) {
         TokenPlaces places = TokenPlaces.of(sizes, sizes.keyHeads(), form);
         long channels = sizes.valueHeads();
         long elements = channels * sizes.keyDim();
@@ -39,13 +42,13 @@ record LsslArrays(
                 sizes,
                 places,
                 form,
+                style,
                 new SeenWeights(),
                 memory.floats(elements * sizes.keyDim() * (chunks ? 2 : 1)),
                 memory.floats(rows),
                 memory.floats(chunks ? rows : elements + channels),
                 memory.floats(chunks ? channels * places.chunk() : 1),
                 memory.floats(sizes.betaElements(sizes.tokens())),
-                memory.floats(sizes.stateElements(sizes.sequences())),
                 memory.floats(sizes.stateElements(sizes.sequences())),
                 memory.floats(sizes.betaElements(sizes.tokens())));
     }
@@ -92,7 +95,7 @@ record LsslArrays(
                 () -> {
                     for (int h = 0; h < sizes.valueHeads(); h++) {
                         LsslSystem system = LsslSystem.discretize(x, sizes.keyDim(), h);
-                        put(system.transition(), transitions, (long) h * sizes.keyDim() * sizes.keyDim());
+                        putMatrix(system.transition(), (long) h * sizes.keyDim() * sizes.keyDim());
                         switch (form) {
                             case Form.Recurrent() -> fillStep(x, system, h);
                             case Form.Chunked(int length) -> fillChunk(x, system, h, length);
@@ -111,7 +114,7 @@ record LsslArrays(
 
     private void fillChunk(LsslOperands x, LsslSystem system, int h, int length) {
         int size = sizes.keyDim();
-        put(system.power(length), transitions, ((long) sizes.valueHeads() + h) * size * size);
+        putMatrix(system.power(length), ((long) sizes.valueHeads() + h) * size * size);
         double[] c = row(x, h);
         double[] read = c;
         double[] write = system.input();
@@ -122,7 +125,10 @@ record LsslArrays(
             }
             kernel.set(h * length + l, (float) sum);
             read = system.timesLeft(read);
-            put(read, output, ((long) h * length + l) * size);
+            switch (style) {
+                case PORTABLE -> put(read, output, ((long) h * length + l) * size);
+                case TUNED -> put(read, output, (long) h * length * size + l, length);
+            }
             put(write, input, ((long) h * length + l) * size);
             write = system.times(write);
         }
@@ -136,9 +142,25 @@ record LsslArrays(
         return c;
     }
 
+    private void putMatrix(double[] rows, long at) {
+        int size = sizes.keyDim();
+        switch (style) {
+            case PORTABLE -> put(rows, transitions, at);
+            case TUNED -> {
+                for (int row = 0; row < size; row++) {
+                    put(Arrays.copyOfRange(rows, row * size, (row + 1) * size), transitions, at + row, size);
+                }
+            }
+        }
+    }
+
     private static void put(double[] from, FloatArray to, long at) {
+        put(from, to, at, 1);
+    }
+
+    private static void put(double[] from, FloatArray to, long at, int stride) {
         for (int i = 0; i < from.length; i++) {
-            to.set((int) at + i, (float) from[i]);
+            to.set((int) at + i * stride, (float) from[i]);
         }
     }
 }
