@@ -23,7 +23,7 @@ public final class Dlr {
      * @param sequences most sequences in one call
      * @param channels H
      * @param stateSize K
-     * @param form in chunks, kernels scan; the device jvm goes token by token, which is all that a channel has to do
+     * @param form in chunks, kernels scan and the device jvm convolves, unless tables for it would be large
      */
     public static StatePlan<DlrOperands> prepare(
             Device device, int tokens, int sequences, int channels, int stateSize, Form form) {
@@ -46,7 +46,7 @@ public final class Dlr {
         DeltaSizes sizes = sizes(tokens, sequences, channels, stateSize);
         return switch (device) {
             case KernelDevice kernels -> DlrKernels.prepare(kernels, sizes, form, style.orElse(kernels.style()));
-            case JvmDevice jvm -> new JvmChannels<>(jvm, sizes, new JvmDlr(sizes));
+            case JvmDevice jvm -> new JvmChannels<>(jvm, sizes, new JvmDlr(sizes, form.requireShort()));
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

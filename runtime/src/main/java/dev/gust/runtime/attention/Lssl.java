@@ -31,7 +31,7 @@ public final class Lssl {
      * @param sequences most sequences in one call
      * @param channels H
      * @param stateSize K, at most 256
-     * @param form in chunks, kernels convolve; the device jvm goes token by token in either
+     * @param form in chunks, kernels and the device jvm convolve
      * @throws UsageException if K or the matrices of all channels are too large
      */
     public static StatePlan<LsslOperands> prepare(
@@ -60,7 +60,7 @@ public final class Lssl {
         }
         return switch (device) {
             case KernelDevice kernels -> LsslKernels.prepare(kernels, sizes, form, style.orElse(kernels.style()));
-            case JvmDevice jvm -> new JvmChannels<>(jvm, sizes, new JvmLssl(sizes));
+            case JvmDevice jvm -> new JvmChannels<>(jvm, sizes, new JvmLssl(sizes, form.requireShort()));
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

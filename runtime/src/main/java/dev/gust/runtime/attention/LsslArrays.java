@@ -108,14 +108,14 @@ record LsslArrays(
     private void fillStep(LsslOperands x, LsslSystem system, int h) {
         int size = sizes.keyDim();
         put(system.input(), input, (long) h * size);
-        put(row(x, h), output, (long) h * size);
+        put(x.output(h, size), output, (long) h * size);
         output.set(sizes.valueHeads() * size + h, RuleCall.at(x.d(), h));
     }
 
     private void fillChunk(LsslOperands x, LsslSystem system, int h, int length) {
         int size = sizes.keyDim();
         putMatrix(system.power(length), ((long) sizes.valueHeads() + h) * size * size);
-        double[] c = row(x, h);
+        double[] c = x.output(h, size);
         double[] read = c;
         double[] write = system.input();
         for (int l = 0; l < length; l++) {
@@ -132,14 +132,6 @@ record LsslArrays(
             put(write, input, ((long) h * length + l) * size);
             write = system.times(write);
         }
-    }
-
-    private double[] row(LsslOperands x, int h) {
-        double[] c = new double[sizes.keyDim()];
-        for (int n = 0; n < c.length; n++) {
-            c[n] = RuleCall.at(x.c(), (long) h * c.length + n);
-        }
-        return c;
     }
 
     private void putMatrix(double[] rows, long at) {
