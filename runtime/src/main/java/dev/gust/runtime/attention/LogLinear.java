@@ -44,7 +44,7 @@ public record LogLinear(int levels, float scale) {
         return switch (device) {
             case KernelDevice kernels -> LogLinearKernels.prepare(kernels, this, sizes, form, style.orElse(kernels.style()));
             case JvmDevice jvm ->
-                new LogLinearPlan(this, sizes, sizes.tokens(), positions -> new JvmLogLinear(jvm, this, sizes, positions));
+                new LogLinearPlan(this, sizes, sizes.tokens(), positions -> new JvmLogLinear(jvm, this, sizes, form, positions));
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }
