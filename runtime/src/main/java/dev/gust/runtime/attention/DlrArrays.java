@@ -21,7 +21,7 @@ record DlrArrays(
         FloatArray u,
         FloatArray state,
         FloatArray o)
-        implements RecurrenceArrays<DlrOperands> {
+        implements ChannelArrays<DlrOperands> {
     static DlrArrays of(DeltaSizes sizes, Form form, NativeArrays memory) {
         long elements = (long) sizes.valueHeads() * sizes.keyDim() * Dlr.PARTS;
         return new DlrArrays(
@@ -49,23 +49,8 @@ record DlrArrays(
     }
 
     @Override
-    public int capacity() {
-        return sizes.sequences();
-    }
-
-    @Override
-    public long stateElements() {
-        return sizes.stateElements(1);
-    }
-
-    @Override
     public void check(DlrOperands operands, Sequences call, MemorySegment out) {
         operands.check(sizes, call, out);
-    }
-
-    @Override
-    public void place(Sequences call, boolean[] cleared) {
-        places.place(call, cleared);
     }
 
     @Override

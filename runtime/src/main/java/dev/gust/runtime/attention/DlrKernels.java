@@ -33,8 +33,7 @@ final class DlrKernels {
 
     private static DeltaKernels portable(DlrArrays a, Form form, NativeArrays memory) {
         return switch (form) {
-            case Form.Recurrent() ->
-                new DeltaKernels(List.of(KernelCall.portable("dlr", new Recurrent(a))), List.of());
+            case Form.Recurrent() -> new DeltaKernels(List.of(KernelCall.portable("dlr", new Recurrent(a))), List.of());
             case Form.Chunked _ -> {
                 long elements = (long) a.sizes().valueHeads() * a.sizes().keyDim() * Dlr.PARTS;
                 FloatArray carries = memory.floats(2 * elements * a.places().mostChunks());

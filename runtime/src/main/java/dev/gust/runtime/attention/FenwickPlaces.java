@@ -38,9 +38,7 @@ record FenwickPlaces(int levels, int mostSequences, int mostChunks, IntArray seq
             if (n < call.count()) {
                 next = placeSequence(call, n, tokensBefore[n], cleared[n], next);
             }
-            sequences.set(
-                    row + FenwickTable.CHUNKS,
-                    next - sequences.get(row + FenwickTable.FIRST_CHUNK));
+            sequences.set(row + FenwickTable.CHUNKS, next - sequences.get(row + FenwickTable.FIRST_CHUNK));
         }
     }
 

@@ -7,9 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The arrays of the kernels of HGRN's recurrence. */
-record HgrnArrays(
-        DeltaSizes sizes, TokenPlaces places, FloatArray x, FloatArray g, FloatArray state, FloatArray o)
-        implements RecurrenceArrays<HgrnOperands> {
+record HgrnArrays(DeltaSizes sizes, TokenPlaces places, FloatArray x, FloatArray g, FloatArray state, FloatArray o)
+        implements ChannelArrays<HgrnOperands> {
     static HgrnArrays of(DeltaSizes sizes, Form form, NativeArrays memory) {
         long elements = sizes.valueElements(sizes.tokens());
         return new HgrnArrays(
@@ -35,23 +34,8 @@ record HgrnArrays(
     }
 
     @Override
-    public int capacity() {
-        return sizes.sequences();
-    }
-
-    @Override
-    public long stateElements() {
-        return sizes.stateElements(1);
-    }
-
-    @Override
     public void check(HgrnOperands operands, Sequences call, MemorySegment out) {
         operands.check(sizes, call, out);
-    }
-
-    @Override
-    public void place(Sequences call, boolean[] cleared) {
-        places.place(call, cleared);
     }
 
     @Override

@@ -90,7 +90,14 @@ final class JvmConvolution {
      * @return the first token behind them
      */
     int run(
-            MemorySegment x, MemorySegment y, int first, int end, int channel, float[] states, int at, Advance advance) {
+            MemorySegment x,
+            MemorySegment y,
+            int first,
+            int end,
+            int channel,
+            float[] states,
+            int at,
+            Advance advance) {
         int from = first;
         int channels = kernels.length;
         var chunk = new Chunk();

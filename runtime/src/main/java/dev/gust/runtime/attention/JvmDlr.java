@@ -122,7 +122,15 @@ final class JvmDlr implements JvmChannels.Channel<DlrOperands> {
         int rest = first;
         if (chunks.isPresent()) {
             rest = chunks.get()
-                    .run(x.u(), y, first, end, channel, states, at, (s, from, next) -> advance(channel * stride, s, from, next));
+                    .run(
+                            x.u(),
+                            y,
+                            first,
+                            end,
+                            channel,
+                            states,
+                            at,
+                            (s, from, next) -> advance(channel * stride, s, from, next));
         }
         for (int t = rest; t < end; t++) {
             float sum = token(JvmChannels.at(x.u(), t, channels, channel), channel * stride, states, at);

@@ -109,7 +109,15 @@ final class JvmLssl implements JvmChannels.Channel<LsslOperands> {
         int rest = first;
         if (chunks.isPresent()) {
             rest = chunks.get()
-                    .run(x.u(), y, first, end, channel, states, at, (s, from, next) -> addColumns(powers[channel], s, from, next));
+                    .run(
+                            x.u(),
+                            y,
+                            first,
+                            end,
+                            channel,
+                            states,
+                            at,
+                            (s, from, next) -> addColumns(powers[channel], s, from, next));
         }
         float[] next = new float[stride];
         for (int t = rest; t < end; t++) {

@@ -42,9 +42,11 @@ public record LogLinear(int levels, float scale) {
     public LogLinearPlan prepare(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
         form.requireShort();
         return switch (device) {
-            case KernelDevice kernels -> LogLinearKernels.prepare(kernels, this, sizes, form, style.orElse(kernels.style()));
+            case KernelDevice kernels ->
+                LogLinearKernels.prepare(kernels, this, sizes, form, style.orElse(kernels.style()));
             case JvmDevice jvm ->
-                new LogLinearPlan(this, sizes, sizes.tokens(), positions -> new JvmLogLinear(jvm, this, sizes, form, positions));
+                new LogLinearPlan(
+                        this, sizes, sizes.tokens(), positions -> new JvmLogLinear(jvm, this, sizes, form, positions));
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

@@ -21,7 +21,8 @@ public final class LogLinearPlan implements AutoCloseable {
     private final StatePlan<LogLinearOperands> plan;
 
     /** @param slice most tokens for which {@code plan} has room */
-    LogLinearPlan(LogLinear attention, DeltaSizes sizes, int slice, Function<int[], StatePlan<LogLinearOperands>> plan) {
+    LogLinearPlan(
+            LogLinear attention, DeltaSizes sizes, int slice, Function<int[], StatePlan<LogLinearOperands>> plan) {
         this.attention = attention;
         this.sizes = sizes;
         this.slice = slice;

@@ -31,7 +31,7 @@ record LsslArrays(
         FloatArray u,
         FloatArray state,
         FloatArray o)
-        implements RecurrenceArrays<LsslOperands> {
+        implements ChannelArrays<LsslOperands> {
     static LsslArrays of(DeltaSizes sizes, Form form, KernelStyle style, NativeArrays memory) {
         TokenPlaces places = TokenPlaces.of(sizes, sizes.keyHeads(), form);
         long channels = sizes.valueHeads();
@@ -69,23 +69,8 @@ record LsslArrays(
     }
 
     @Override
-    public int capacity() {
-        return sizes.sequences();
-    }
-
-    @Override
-    public long stateElements() {
-        return sizes.stateElements(1);
-    }
-
-    @Override
     public void check(LsslOperands operands, Sequences call, MemorySegment out) {
         operands.check(sizes, call, out);
-    }
-
-    @Override
-    public void place(Sequences call, boolean[] cleared) {
-        places.place(call, cleared);
     }
 
     @Override

@@ -37,8 +37,10 @@ final class LsslKernels {
             case Form.Recurrent() ->
                 new DeltaKernels(List.of(KernelCall.portable("lssl", new Recurrent(a, next))), List.of(next));
             case Form.Chunked _ -> {
-                long elements =
-                        2L * a.sizes().valueHeads() * a.sizes().keyDim() * a.places().mostChunks();
+                long elements = 2L
+                        * a.sizes().valueHeads()
+                        * a.sizes().keyDim()
+                        * a.places().mostChunks();
                 FloatArray carries = memory.floats(elements);
                 yield new DeltaKernels(
                         List.of(
@@ -114,13 +116,7 @@ final class LsslKernels {
         @Override
         public void run(KernelContext context) {
             PortableLssl.lsslCarriesPortable(
-                    a.places().shape(),
-                    a.places().sequences(),
-                    a.transitions(),
-                    carries,
-                    a.state(),
-                    next,
-                    a.columns());
+                    a.places().shape(), a.places().sequences(), a.transitions(), carries, a.state(), next, a.columns());
         }
 
         @Override

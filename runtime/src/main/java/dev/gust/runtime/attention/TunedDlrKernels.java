@@ -24,9 +24,7 @@ final class TunedDlrKernels {
             case Form.Recurrent() ->
                 new DeltaKernels(
                         List.of(KernelCall.tuned(
-                                "dlr",
-                                new Tokens(a, a.places().sequences(), a.state(), 1),
-                                grid(channels, sequences))),
+                                "dlr", new Tokens(a, a.places().sequences(), a.state(), 1), grid(channels, sequences))),
                         List.of());
             case Form.Chunked _ -> {
                 int chunks = a.places().mostChunks();
@@ -62,16 +60,7 @@ final class TunedDlrKernels {
 
         @Override
         public void run(KernelContext c) {
-            GroupDlr.dlrGroups(
-                    c,
-                    a.places().shape(),
-                    ranges,
-                    a.step(),
-                    a.weights(),
-                    a.u(),
-                    states,
-                    a.o(),
-                    apart);
+            GroupDlr.dlrGroups(c, a.places().shape(), ranges, a.step(), a.weights(), a.u(), states, a.o(), apart);
         }
 
         @Override
@@ -100,13 +89,7 @@ final class TunedDlrKernels {
 
         @Override
         public void run(KernelContext c) {
-            GroupDlr.dlrChunkStates(
-                    c,
-                    a.places().shape(),
-                    a.places().chunks(),
-                    a.step(),
-                    a.u(),
-                    states);
+            GroupDlr.dlrChunkStates(c, a.places().shape(), a.places().chunks(), a.step(), a.u(), states);
         }
 
         @Override
@@ -127,13 +110,7 @@ final class TunedDlrKernels {
     private record Carries(DlrArrays a, FloatArray states) implements Kernel {
         @Override
         public void run(KernelContext c) {
-            GroupDlr.dlrCarries(
-                    c,
-                    a.places().shape(),
-                    a.places().sequences(),
-                    a.step(),
-                    states,
-                    a.state());
+            GroupDlr.dlrCarries(c, a.places().shape(), a.places().sequences(), a.step(), states, a.state());
         }
 
         @Override

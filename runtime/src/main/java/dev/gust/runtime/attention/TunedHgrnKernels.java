@@ -4,7 +4,6 @@ import dev.gust.kernels.attention.GroupHgrn;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
-import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 
@@ -17,8 +16,7 @@ final class TunedHgrnKernels {
         return switch (form) {
             case Form.Recurrent() ->
                 KernelCall.tuned("hgrn", new Recurrent(a), grid(a, GroupHgrn.CHANNELS, GroupHgrn.CHANNELS));
-            case Form.Chunked _ ->
-                KernelCall.tuned("hgrnScan", new Scan(a), grid(a, GroupHgrn.LANES, GroupHgrn.LOCAL));
+            case Form.Chunked _ -> KernelCall.tuned("hgrnScan", new Scan(a), grid(a, GroupHgrn.LANES, GroupHgrn.LOCAL));
         };
     }
 
@@ -31,14 +29,7 @@ final class TunedHgrnKernels {
     private record Recurrent(HgrnArrays a) implements Kernel {
         @Override
         public void run(KernelContext c) {
-            GroupHgrn.hgrnGroups(
-                    c,
-                    a.places().shape(),
-                    a.places().sequences(),
-                    a.x(),
-                    a.g(),
-                    a.state(),
-                    a.o());
+            GroupHgrn.hgrnGroups(c, a.places().shape(), a.places().sequences(), a.x(), a.g(), a.state(), a.o());
         }
 
         @Override
@@ -65,14 +56,7 @@ final class TunedHgrnKernels {
 
         @Override
         public void run(KernelContext c) {
-            GroupHgrn.hgrnScan(
-                    c,
-                    a.places().shape(),
-                    a.places().sequences(),
-                    a.x(),
-                    a.g(),
-                    a.state(),
-                    a.o());
+            GroupHgrn.hgrnScan(c, a.places().shape(), a.places().sequences(), a.x(), a.g(), a.state(), a.o());
         }
 
         @Override

@@ -36,7 +36,8 @@ final class TunedLogLinearKernels {
     }
 
     private static Grid recurrentGrid(DeltaSizes sizes) {
-        return grid(sizes, sizes.sequences(), Math.ceilDiv(sizes.valueDim(), GroupLogLinear.COLUMNS), GroupLogLinear.LOCAL);
+        return grid(
+                sizes, sizes.sequences(), Math.ceilDiv(sizes.valueDim(), GroupLogLinear.COLUMNS), GroupLogLinear.LOCAL);
     }
 
     private static Grid grid(DeltaSizes sizes, int lines, long tiles, int local) {

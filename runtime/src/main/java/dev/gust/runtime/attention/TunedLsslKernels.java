@@ -10,8 +10,6 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-
-
 /** A linear state-space layer by tuned kernels, which want matrices column by column. */
 final class TunedLsslKernels {
     private TunedLsslKernels() {}
@@ -98,13 +96,7 @@ final class TunedLsslKernels {
 
         @Override
         public void run(KernelContext c) {
-            GroupLssl.lsslChunkStates(
-                    c,
-                    a.places().shape(),
-                    a.places().chunks(),
-                    a.input(),
-                    a.u(),
-                    carries);
+            GroupLssl.lsslChunkStates(c, a.places().shape(), a.places().chunks(), a.input(), a.u(), carries);
         }
 
         @Override
@@ -165,14 +157,7 @@ final class TunedLsslKernels {
         @Override
         public void run(KernelContext c) {
             GroupLssl.lsslOutputs(
-                    c,
-                    a.places().shape(),
-                    a.places().chunks(),
-                    a.kernel(),
-                    a.output(),
-                    a.u(),
-                    carries,
-                    a.o());
+                    c, a.places().shape(), a.places().chunks(), a.kernel(), a.output(), a.u(), carries, a.o());
         }
 
         @Override

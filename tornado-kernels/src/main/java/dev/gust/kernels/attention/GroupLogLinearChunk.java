@@ -150,8 +150,7 @@ public final class GroupLogLinearChunk {
                     int lane = place % TILE;
                     keys[place] = GroupLongChunk.element(k, token, end, keyHead, keyHeads, rowBlock + lane, keyDim)
                             * after[TornadoMath.min(token - first, TILE - 1)];
-                    values[place] =
-                            GroupLongChunk.element(v, token, end, head, heads, columnBlock + lane, valueDim);
+                    values[place] = GroupLongChunk.element(v, token, end, head, heads, columnBlock + lane, valueDim);
                 }
                 context.localBarrier();
                 for (int c = 0; c < depth; c++) {
@@ -257,8 +256,7 @@ public final class GroupLogLinearChunk {
                 int token = place / DEPTH;
                 int channel = slice + place % DEPTH;
                 int to = token * (DEPTH + 1) + place % DEPTH;
-                queries[to] =
-                        GroupLongChunk.element(q, first + token, end, queryHead, queryHeads, channel, keyDim);
+                queries[to] = GroupLongChunk.element(q, first + token, end, queryHead, queryHeads, channel, keyDim);
                 keys[to] = GroupLongChunk.element(k, first + token, end, keyHead, keyHeads, channel, keyDim);
             }
             context.localBarrier();
@@ -283,7 +281,8 @@ public final class GroupLogLinearChunk {
                     sum += gates[t];
                 }
                 next = TornadoMath.max(next, query + 1);
-                float weight = weight(levelScales, first + query, end, head, heads, levels, tokens + query, tokens + key);
+                float weight =
+                        weight(levelScales, first + query, end, head, heads, levels, tokens + query, tokens + key);
                 float decay = query < key ? 0.0f : TornadoMath.exp(sum) * weight;
                 pairs[query * (TILE + 1) + key] = p[i * QUAD + j] * decay;
             }
@@ -470,8 +469,7 @@ public final class GroupLogLinearChunk {
                     int lane = place % TILE;
                     keys[place] = GroupLongChunk.element(k, token, until, keyHead, keyHeads, rowBlock + lane, keyDim)
                             * after[TornadoMath.min(token - first, TILE - 1)];
-                    values[place] =
-                            GroupLongChunk.element(v, token, until, head, heads, columnBlock + lane, valueDim);
+                    values[place] = GroupLongChunk.element(v, token, until, head, heads, columnBlock + lane, valueDim);
                 }
                 context.localBarrier();
                 for (int c = 0; c < depth; c++) {

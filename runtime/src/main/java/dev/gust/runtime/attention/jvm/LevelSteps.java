@@ -76,8 +76,7 @@ public final class LevelSteps {
 
     /** Sets a token's weights of levels. */
     public void weights(int token, MemorySegment from, long at) {
-        MemorySegment.copy(
-                from, ValueLayout.JAVA_FLOAT_UNALIGNED, at * Float.BYTES, weights, token * levels, levels);
+        MemorySegment.copy(from, ValueLayout.JAVA_FLOAT_UNALIGNED, at * Float.BYTES, weights, token * levels, levels);
     }
 
     /** Goes through the block's tokens one after the other. */
@@ -144,8 +143,7 @@ public final class LevelSteps {
             for (int i = 0; i < TOKENS; i++) {
                 RowLoops.copy(results, at + i * WIDTH, block.o, i * block.columns + p * WIDTH, WIDTH);
             }
-            TileLoops.addPanel(
-                    panels.rows(), keys, 0, TOKENS, TOKENS, values, 0, factors, 0, state, panels.at(p));
+            TileLoops.addPanel(panels.rows(), keys, 0, TOKENS, TOKENS, values, 0, factors, 0, state, panels.at(p));
         }
     }
 
@@ -153,8 +151,7 @@ public final class LevelSteps {
         for (int i = 0; i < TOKENS; i++) {
             int row = i * block.pitch;
             RowLoops.copy(block.q, row, queries, row, block.pitch);
-            RowLoops.scale(
-                    queries, row, block.pitch, weights[i * levels + level] * until[i] * states.fade(level));
+            RowLoops.scale(queries, row, block.pitch, weights[i * levels + level] * until[i] * states.fade(level));
         }
         for (int p = 0; p < panels.count(); p++) {
             TileLoops.addPanel(

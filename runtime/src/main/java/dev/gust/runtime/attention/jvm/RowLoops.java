@@ -83,7 +83,9 @@ final class RowLoops {
     static void add(float[] x, float[] y, float factor) {
         FloatVector f = FloatVector.broadcast(F, factor);
         for (int i = 0; i < x.length; i += LANES) {
-            FloatVector.fromArray(F, y, i).fma(f, FloatVector.fromArray(F, x, i)).intoArray(x, i);
+            FloatVector.fromArray(F, y, i)
+                    .fma(f, FloatVector.fromArray(F, x, i))
+                    .intoArray(x, i);
         }
     }
 
