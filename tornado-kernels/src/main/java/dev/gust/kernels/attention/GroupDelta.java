@@ -142,7 +142,8 @@ public final class GroupDelta {
             int shared = (t & 1) * strips * ROWS;
             for (int n = 0; n < ROWS / LANES; n++) {
                 int place = item + n * LANES * strips;
-                // All loads come before the first store, which no compiler moves a load across: the memory answers once.
+                // All loads come before the first store, which no compiler moves a load across: the memory answers
+                // once.
                 float query = DeltaIndex.row(q, atQuery, place, keyDim, ROWS);
                 float key = DeltaIndex.row(k, atKey, place, keyDim, ROWS);
                 float erase = 0.0f;
