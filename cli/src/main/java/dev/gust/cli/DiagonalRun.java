@@ -85,6 +85,7 @@ final class DiagonalRun {
                     "diagonal-rnn needs a rule", "--set rule= one of " + String.join(", ", DiagonalRnn.rules()));
         }
         DiagonalRnn operator = DiagonalRnn.of(rule);
-        return AttentionRun.form(attributes).map(operator::withForm).orElse(operator);
+        operator = AttentionRun.form(attributes).map(operator::withForm).orElse(operator);
+        return OpRun.style(attributes).map(operator::withKernels).orElse(operator);
     }
 }

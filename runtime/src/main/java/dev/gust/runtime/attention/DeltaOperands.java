@@ -47,7 +47,7 @@ public record DeltaOperands(
                 gates ? part(g, sizes.decayElements(step.decay(), from), sizes.decayElements(step.decay(), to)) : g);
     }
 
-    private static MemorySegment part(MemorySegment all, long from, long to) {
+    static MemorySegment part(MemorySegment all, long from, long to) {
         return from == to ? NOTHING : all.asSlice(from * Float.BYTES, (to - from) * Float.BYTES);
     }
 }

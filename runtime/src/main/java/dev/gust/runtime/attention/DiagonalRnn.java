@@ -15,6 +15,7 @@ import dev.gust.runtime.catalog.Support;
 import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
+import dev.gust.runtime.kernel.KernelStyle;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,8 +27,9 @@ import java.util.stream.Collectors;
  *
  * @param rule its name; {@link #rules()} lists them
  * @param form how it is computed; nothing for chunks of 64 where a plan has more than 64 tokens to a sequence
+ * @param kernels which kernels to run on devices that run kernels; nothing for those that suit the device
  */
-public record DiagonalRnn(String rule, Optional<Form> form) {
+public record DiagonalRnn(String rule, Optional<Form> form, Optional<KernelStyle> kernels) {
     /** Its name in the catalog. */
     public static final String NAME = "diagonal-rnn";
 
@@ -70,11 +72,15 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
 
     /** A rule in the form that suits a plan. */
     public static DiagonalRnn of(String rule) {
-        return new DiagonalRnn(rule, Optional.empty());
+        return new DiagonalRnn(rule, Optional.empty(), Optional.empty());
     }
 
     public DiagonalRnn withForm(Form other) {
-        return new DiagonalRnn(rule, Optional.of(other));
+        return new DiagonalRnn(rule, Optional.of(other), kernels);
+    }
+
+    public DiagonalRnn withKernels(KernelStyle style) {
+        return new DiagonalRnn(rule, form, Optional.of(style));
     }
 
     /** Names of all rules. */
@@ -189,7 +195,7 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
 
     private <X> AttentionPlan plan(
             Device device, AttentionRule<X> made, CallCheck check, AttentionSizes sizes, Scratch scratch) {
-        return new RulePlan<>(check, sizes, made, made.prepare(device, formFor(sizes), Optional.empty()), scratch);
+        return new RulePlan<>(check, sizes, made, made.prepare(device, formFor(sizes), kernels), scratch);
     }
 
     private Form formFor(AttentionSizes sizes) {
@@ -230,7 +236,8 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
                 List.of(
                         new OperatorEntry.Attribute("rule", String.join("|", rules()), "the recurrence; must be given"),
                         new OperatorEntry.Attribute("form", "auto|recurrent|chunk", "how it is computed"),
-                        new OperatorEntry.Attribute("chunk", "64", "most tokens of a chunk, 1 to 128")),
+                        new OperatorEntry.Attribute("chunk", "64", "most tokens of a chunk, 1 to 128"),
+                        new OperatorEntry.Attribute("kernels", "auto|portable|tuned", "on devices that run kernels")),
                 RULES.stream().map(DiagonalRnn::variant).toList());
     }
 
@@ -247,7 +254,7 @@ public record DiagonalRnn(String rule, Optional<Form> form) {
                         DeviceId.Kind.SCALAR, Support.VALID,
                         DeviceId.Kind.EMULATOR, Support.VALID,
                         DeviceId.Kind.TORNADO, Support.VALID),
-                List.of(),
+                List.of("recurrent", "chunk"),
                 rule.gradient());
     }
 

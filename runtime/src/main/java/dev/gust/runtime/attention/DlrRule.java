@@ -15,7 +15,8 @@ record DlrRule(AttentionSizes users) implements AttentionRule<DlrOperands> {
 
     @Override
     public StatePlan<DlrOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        return Dlr.prepare(device, users.tokens(), users.sequences(), users.valueHeads(), users.keyDim(), form);
+        return Dlr.prepare(
+                device, users.tokens(), users.sequences(), users.valueHeads(), users.keyDim(), form, kernels);
     }
 
     @Override

@@ -5,8 +5,8 @@ import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -14,23 +14,25 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** HGRN's recurrence by portable kernels. */
+/** HGRN's recurrence by kernels; the portable ones. */
 final class HgrnKernels {
     private HgrnKernels() {}
 
     /** A plan on a device that runs kernels. */
-    static StatePlan<HgrnOperands> prepare(KernelDevice device, DeltaSizes sizes, Form form) {
-        NativeArrays memory = device.arrays();
-        long elements = sizes.valueElements(sizes.tokens());
-        var x = new Arrays(
-                sizes,
-                TokenPlaces.of(sizes, 1, form),
-                memory.floats(elements),
-                memory.floats(elements),
-                memory.floats(sizes.stateElements(sizes.sequences())),
-                memory.floats(elements));
+    static StatePlan<HgrnOperands> prepare(KernelDevice device, DeltaSizes sizes, Form form, KernelStyle style) {
+        HgrnArrays x = HgrnArrays.of(sizes, form, device.arrays());
         var kept = new ArrayList<TornadoNativeArray>(List.of(x.state()));
-        List<KernelCall> calls = switch (form) {
+        List<KernelCall> calls = switch (style) {
+            case TUNED -> List.of(TunedHgrnKernels.of(x, form));
+            case PORTABLE -> portable(x, form, device.arrays(), kept);
+        };
+        return new KernelStates<>(
+                device, new KernelProgram("hgrn", calls, List.of(), x.inputs(), List.of(x.o()), kept), x);
+    }
+
+    private static List<KernelCall> portable(
+            HgrnArrays x, Form form, NativeArrays memory, List<TornadoNativeArray> kept) {
+        return switch (form) {
             case Form.Recurrent() -> List.of(KernelCall.portable("hgrn", new Recurrent(x)));
             case Form.Chunked _ -> {
                 FloatArray carries = memory.floats(2L * x.chunkColumns());
@@ -41,53 +43,9 @@ final class HgrnKernels {
                         KernelCall.portable("hgrnAdd", new Add(x, carries)));
             }
         };
-        return new KernelStates<>(
-                device, new KernelProgram("hgrn", calls, List.of(), x.inputs(), List.of(x.o()), kept), x);
     }
 
-    private record Arrays(
-            DeltaSizes sizes, TokenPlaces places, FloatArray x, FloatArray g, FloatArray state, FloatArray o)
-            implements RecurrenceArrays<HgrnOperands> {
-        int columns() {
-            return Math.multiplyExact(sizes.sequences(), sizes.valueDim());
-        }
-
-        int chunkColumns() {
-            return Math.multiplyExact(places.mostChunks(), sizes.valueDim());
-        }
-
-        List<TornadoNativeArray> inputs() {
-            return List.of(places.shape(), places.sequences(), places.chunks(), x, g);
-        }
-
-        @Override
-        public int capacity() {
-            return sizes.sequences();
-        }
-
-        @Override
-        public long stateElements() {
-            return sizes.stateElements(1);
-        }
-
-        @Override
-        public void check(HgrnOperands operands, Sequences call, MemorySegment out) {
-            operands.check(sizes, call, out);
-        }
-
-        @Override
-        public void place(Sequences call, boolean[] cleared) {
-            places.place(call, cleared);
-        }
-
-        @Override
-        public void fill(HgrnOperands operands) {
-            Operands.copy(operands.x(), x);
-            Operands.copy(operands.g(), g);
-        }
-    }
-
-    private record Recurrent(Arrays a) implements Kernel {
+    private record Recurrent(HgrnArrays a) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableHgrn.hgrnPortable(
@@ -109,7 +67,7 @@ final class HgrnKernels {
         }
     }
 
-    private record Chunks(Arrays a, FloatArray carries) implements Kernel {
+    private record Chunks(HgrnArrays a, FloatArray carries) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableHgrn.hgrnChunksPortable(
@@ -131,7 +89,7 @@ final class HgrnKernels {
         }
     }
 
-    private record Carries(Arrays a, FloatArray carries) implements Kernel {
+    private record Carries(HgrnArrays a, FloatArray carries) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableHgrn.hgrnCarriesPortable(
@@ -151,7 +109,7 @@ final class HgrnKernels {
         }
     }
 
-    private record Add(Arrays a, FloatArray carries) implements Kernel {
+    private record Add(HgrnArrays a, FloatArray carries) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableHgrn.hgrnAddPortable(

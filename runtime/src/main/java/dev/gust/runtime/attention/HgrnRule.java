@@ -16,7 +16,7 @@ record HgrnRule(AttentionSizes users) implements DifferentiableRule<HgrnOperands
 
     @Override
     public StatePlan<HgrnOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        return Hgrn.prepare(device, users.tokens(), users.sequences(), users.valueHeads(), form);
+        return Hgrn.prepare(device, users.tokens(), users.sequences(), users.valueHeads(), form, kernels);
     }
 
     @Override

@@ -8,7 +8,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/** A recurrence of channels that do not mix, by threads, token by token: a channel of a sequence is one's work. */
+/** A recurrence of channels that do not mix, by threads: a channel of a sequence is one's work. */
 final class JvmChannels<X> implements StatePlan<X> {
     /** Vectors that states are filled up to with zeros. */
     static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;

@@ -71,21 +71,15 @@ final class KernelDelta implements DeltaPlan {
     @Override
     public synchronized KernelTimes run(DeltaOperands operands, Sequences sequences, MemorySegment o) {
         operands.check(step, sizes, sequences, o);
-        long start = System.nanoTime();
-        long kernel = 0;
-        long transfer = 0;
-        long compile = 0;
+        KernelTimes times = KernelTimes.ofTotal(0);
         for (int from = 0; from < sequences.tokens(); from += slice) {
             int to = (int) Math.min((long) from + slice, sequences.tokens());
             long offset = sizes.valueElements(from) * Float.BYTES;
             long bytes = sizes.valueElements(to - from) * Float.BYTES;
-            KernelTimes times = states.run(
-                    operands.slice(step, sizes, from, to), sequences.slice(from, to), o.asSlice(offset, bytes));
-            kernel += times.kernel();
-            transfer += times.transfer();
-            compile += times.compile();
+            times = times.plus(states.run(
+                    operands.slice(step, sizes, from, to), sequences.slice(from, to), o.asSlice(offset, bytes)));
         }
-        return new KernelTimes(kernel, transfer, compile, System.nanoTime() - start);
+        return times;
     }
 
     /** Tokens of a slice. */

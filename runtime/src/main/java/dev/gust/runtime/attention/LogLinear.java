@@ -4,6 +4,8 @@ import dev.gust.formats.UsageException;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelStyle;
+import java.util.Optional;
 
 /**
  * Log-linear attention (arXiv 2506.04761): o_i = scale Σ_(j≤i) e^(G_i − G_j) λ_(i, level(i, j)) (q_i·k_j) v_j, with G the sums
@@ -27,13 +29,24 @@ public record LogLinear(int levels, float scale) {
         return 1 + Integer.SIZE - Integer.numberOfLeadingZeros(tokens);
     }
 
-    /** Makes it ready on a device. Costly: keep the plan. */
+    /** As {@link #prepare(Device, DeltaSizes, Form, Optional)}, with the kernels that suit the device. */
     public LogLinearPlan prepare(Device device, DeltaSizes sizes, Form form) {
+        return prepare(device, sizes, form, Optional.empty());
+    }
+
+    /**
+     * Makes it ready on a device. Costly: keep the plan.
+     *
+     * @param style which kernels to run on devices that run kernels; nothing for those that suit the device
+     */
+    public LogLinearPlan prepare(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
         form.requireShort();
         return switch (device) {
-            case KernelDevice kernels -> LogLinearKernels.prepare(kernels, this, sizes, form);
+            case KernelDevice kernels ->
+                LogLinearKernels.prepare(kernels, this, sizes, form, style.orElse(kernels.style()));
             case JvmDevice jvm ->
-                new LogLinearPlan(this, sizes, positions -> new JvmLogLinear(jvm, this, sizes, positions));
+                new LogLinearPlan(
+                        this, sizes, sizes.tokens(), positions -> new JvmLogLinear(jvm, this, sizes, form, positions));
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

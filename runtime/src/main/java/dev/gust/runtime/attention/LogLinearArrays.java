@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.kernels.attention.DeltaShape;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -31,10 +32,12 @@ record LogLinearArrays(
             LogLinear attention, DeltaSizes sizes, Form form, int[] tokensBefore, NativeArrays arrays) {
         int tokens = sizes.tokens();
         long gates = sizes.betaElements(tokens);
+        TokenPlaces places = TokenPlaces.of(sizes, sizes.keyHeads(), form);
+        places.shape().set(DeltaShape.LEVELS, attention.levels());
         return new LogLinearArrays(
                 attention,
                 sizes,
-                TokenPlaces.of(sizes, sizes.keyHeads(), form),
+                places,
                 tokensBefore,
                 new IntArray(sizes.sequences() + 1),
                 arrays.floats(sizes.queryElements(tokens)),
@@ -49,6 +52,11 @@ record LogLinearArrays(
     /** What goes to the device at every call. */
     List<TornadoNativeArray> inputs() {
         return List.of(places.shape(), places.sequences(), places.chunks(), positions, q, k, v, g, levelScales);
+    }
+
+    /** What goes to the device at every call where no kernel looks at chunks. */
+    List<TornadoNativeArray> recurrentInputs() {
+        return List.of(places.shape(), places.sequences(), positions, q, k, v, g, levelScales);
     }
 
     /** N · HV · V. */

@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.DeltaForm;
+import dev.gust.kernels.attention.DeltaTiles;
 import dev.gust.kernels.attention.PortableDeltaChunk;
 import dev.gust.kernels.attention.PortableLogLinear;
 import dev.gust.kernels.attention.PortableLogLinearChunk;
@@ -8,6 +9,7 @@ import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,14 +18,34 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** Log-linear attention by portable kernels. */
+/** Log-linear attention by kernels; the portable ones. */
 final class LogLinearKernels {
+    /** Elements of the largest array of a slice. */
+    private static final long SLICE_ELEMENTS = 1L << 26;
+
     private LogLinearKernels() {}
 
     /** A plan on a device that runs kernels. */
-    static LogLinearPlan prepare(KernelDevice device, LogLinear attention, DeltaSizes sizes, Form form) {
-        return new LogLinearPlan(attention, sizes, positions -> {
-            LogLinearArrays arrays = LogLinearArrays.of(attention, sizes, form, positions, device.arrays());
+    static LogLinearPlan prepare(
+            KernelDevice device, LogLinear attention, DeltaSizes sizes, Form form, KernelStyle style) {
+        return prepare(device, attention, sizes, form, style, SLICE_ELEMENTS);
+    }
+
+    /** @param sliceElements elements of the largest array of a slice */
+    static LogLinearPlan prepare(
+            KernelDevice device,
+            LogLinear attention,
+            DeltaSizes sizes,
+            Form form,
+            KernelStyle style,
+            long sliceElements) {
+        int slice = slice(attention, sizes, form, style, sliceElements);
+        DeltaSizes part = sizes.withTokens(slice);
+        return new LogLinearPlan(attention, sizes, slice, positions -> {
+            LogLinearArrays arrays = LogLinearArrays.of(attention, part, form, positions, device.arrays());
+            if (style == KernelStyle.TUNED) {
+                return TunedLogLinearKernels.prepare(device, arrays, form);
+            }
             var kept = new ArrayList<TornadoNativeArray>(List.of(arrays.state()));
             List<KernelCall> calls = switch (form) {
                 case Form.Recurrent() -> List.of(KernelCall.portable("logLinear", new Recurrent(arrays)));
@@ -34,6 +56,20 @@ final class LogLinearKernels {
                     new KernelProgram("logLinear", calls, List.of(), arrays.inputs(), List.of(arrays.o()), kept),
                     arrays);
         });
+    }
+
+    /** Tokens of a slice: whole chunks, if there is room for one. */
+    private static int slice(LogLinear attention, DeltaSizes sizes, Form form, KernelStyle style, long elements) {
+        long row = Math.max(Math.max(sizes.keyDim(), sizes.valueDim()), attention.levels());
+        int chunk = 1;
+        if (form instanceof Form.Chunked(int length)) {
+            chunk = style == KernelStyle.TUNED ? DeltaTiles.TOKENS : length;
+            // A tuned kernel leaves a state for each chunk, a portable one a weight for each pair of tokens.
+            long perChunk = style == KernelStyle.TUNED ? sizes.stateElements(1) / sizes.valueHeads() : chunk * chunk;
+            row = Math.max(row, Math.ceilDiv(perChunk, chunk));
+        }
+        long tokens = elements / (row * sizes.valueHeads()) / chunk * chunk;
+        return (int) Math.min(Math.max(chunk, tokens), sizes.tokens());
     }
 
     private static List<KernelCall> chunked(LogLinearArrays x, NativeArrays memory, List<TornadoNativeArray> kept) {

@@ -26,4 +26,15 @@ public record LogLinearOperands(
         Operands.require("level_scales", levelScales, sizes.betaElements(tokens) * attention.levels());
         Operands.require("o", o, sizes.valueElements(tokens));
     }
+
+    /** The operands of some tokens. */
+    LogLinearOperands slice(LogLinear attention, DeltaSizes sizes, int from, int to) {
+        long scales = sizes.betaElements(1) * attention.levels();
+        return new LogLinearOperands(
+                DeltaOperands.part(q, sizes.queryElements(from), sizes.queryElements(to)),
+                DeltaOperands.part(k, sizes.keyElements(from), sizes.keyElements(to)),
+                DeltaOperands.part(v, sizes.valueElements(from), sizes.valueElements(to)),
+                DeltaOperands.part(g, sizes.betaElements(from), sizes.betaElements(to)),
+                DeltaOperands.part(levelScales, from * scales, to * scales));
+    }
 }

@@ -6,7 +6,7 @@ import java.util.function.Function;
 
 /**
  * Log-linear attention made ready on a device, with the states of its sequences and how many tokens they have had. Safe to
- * call from many threads, one call after the other.
+ * call from many threads, one call after the other. Calls of many tokens go through in slices, which bound what is reserved.
  */
 public final class LogLinearPlan implements AutoCloseable {
     private final LogLinear attention;
@@ -15,11 +15,17 @@ public final class LogLinearPlan implements AutoCloseable {
     /** [N] tokens that sequences have had; shared with the plan, which reads them. */
     private final int[] positions;
 
+    /** Most tokens of a slice. */
+    private final int slice;
+
     private final StatePlan<LogLinearOperands> plan;
 
-    LogLinearPlan(LogLinear attention, DeltaSizes sizes, Function<int[], StatePlan<LogLinearOperands>> plan) {
+    /** @param slice most tokens for which {@code plan} has room */
+    LogLinearPlan(
+            LogLinear attention, DeltaSizes sizes, int slice, Function<int[], StatePlan<LogLinearOperands>> plan) {
         this.attention = attention;
         this.sizes = sizes;
+        this.slice = slice;
         this.positions = new int[sizes.sequences()];
         this.plan = plan.apply(positions);
     }
@@ -35,6 +41,18 @@ public final class LogLinearPlan implements AutoCloseable {
         for (int i = 0; i < sequences.count(); i++) {
             requireLevels((long) positions[i] + sequences.end(i) - sequences.first(i));
         }
+        KernelTimes times = KernelTimes.ofTotal(0);
+        for (int from = 0; from < sequences.tokens(); from += slice) {
+            int to = (int) Math.min((long) from + slice, sequences.tokens());
+            times = times.plus(runSlice(
+                    operands.slice(attention, sizes, from, to),
+                    sequences.slice(from, to),
+                    o.asSlice(sizes.valueElements(from) * Float.BYTES, sizes.valueElements(to - from) * Float.BYTES)));
+        }
+        return times;
+    }
+
+    private KernelTimes runSlice(LogLinearOperands operands, Sequences sequences, MemorySegment o) {
         KernelTimes times = plan.run(operands, sequences, o);
         for (int i = 0; i < sequences.count(); i++) {
             positions[i] += sequences.end(i) - sequences.first(i);

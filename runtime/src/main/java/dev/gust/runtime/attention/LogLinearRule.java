@@ -54,7 +54,7 @@ final class LogLinearRule implements AttentionRule<LogLinearOperands> {
 
     @Override
     public StatePlan<LogLinearOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        return new Positioned(attention.prepare(device, sizes(), form));
+        return new Positioned(attention.prepare(device, sizes(), form, kernels));
     }
 
     @Override

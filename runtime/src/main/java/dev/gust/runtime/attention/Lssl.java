@@ -4,6 +4,8 @@ import dev.gust.formats.UsageException;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelStyle;
+import java.util.Optional;
 
 /**
  * The linear state-space layer (arXiv 2110.13985) with bilinear steps: x = Ā x + B̄ u, y = c·x + d u with
@@ -29,11 +31,27 @@ public final class Lssl {
      * @param sequences most sequences in one call
      * @param channels H
      * @param stateSize K, at most 256
-     * @param form in chunks, kernels convolve; the device jvm goes token by token in either
+     * @param form in chunks, kernels and the device jvm convolve
      * @throws UsageException if K or the matrices of all channels are too large
      */
     public static StatePlan<LsslOperands> prepare(
             Device device, int tokens, int sequences, int channels, int stateSize, Form form) {
+        return prepare(device, tokens, sequences, channels, stateSize, form, Optional.empty());
+    }
+
+    /**
+     * As {@link #prepare(Device, int, int, int, int, Form)}.
+     *
+     * @param style which kernels to run on devices that run kernels; nothing for those that suit the device
+     */
+    public static StatePlan<LsslOperands> prepare(
+            Device device,
+            int tokens,
+            int sequences,
+            int channels,
+            int stateSize,
+            Form form,
+            Optional<KernelStyle> style) {
         DeltaSizes sizes = sizes(tokens, sequences, channels, stateSize);
         if (stateSize > MOST_STATE || (long) channels * stateSize * Math.max(stateSize, MOST_CHUNK) > MOST_ELEMENTS) {
             throw new UsageException(
@@ -41,8 +59,8 @@ public final class Lssl {
                     "have states of at most " + MOST_STATE + ", and fewer channels");
         }
         return switch (device) {
-            case KernelDevice kernels -> LsslKernels.prepare(kernels, sizes, form);
-            case JvmDevice jvm -> new JvmChannels<>(jvm, sizes, new JvmLssl(sizes));
+            case KernelDevice kernels -> LsslKernels.prepare(kernels, sizes, form, style.orElse(kernels.style()));
+            case JvmDevice jvm -> new JvmChannels<>(jvm, sizes, new JvmLssl(sizes, form.requireShort()));
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };
     }

@@ -1,8 +1,10 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -10,6 +12,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /**
  * The arrays of the kernels of a linear state-space layer.
  *
+ * @param style tuned kernels want the last two dimensions of transitions and of a chunk's output exchanged
  * @param transitions Ā, and for chunks Ā^C behind it [2, H, K, K]
  * @param input B̄ [H, K]; for chunks Ā^l B̄ [H, C, K]
  * @param output c [H, K] and d [H]; for chunks c Ā^(l + 1) [H, C, K]
@@ -19,6 +22,7 @@ record LsslArrays(
         DeltaSizes sizes,
         TokenPlaces places,
         Form form,
+        KernelStyle style,
         SeenWeights seen,
         FloatArray transitions,
         FloatArray input,
@@ -26,10 +30,9 @@ record LsslArrays(
         FloatArray kernel,
         FloatArray u,
         FloatArray state,
-        FloatArray next,
         FloatArray o)
-        implements RecurrenceArrays<LsslOperands> {
-    static LsslArrays of(DeltaSizes sizes, Form form, NativeArrays memory) {
+        implements ChannelArrays<LsslOperands> {
+    static LsslArrays of(DeltaSizes sizes, Form form, KernelStyle style, NativeArrays memory) {
         TokenPlaces places = TokenPlaces.of(sizes, sizes.keyHeads(), form);
         long channels = sizes.valueHeads();
         long elements = channels * sizes.keyDim();
@@ -39,13 +42,13 @@ record LsslArrays(
                 sizes,
                 places,
                 form,
+                style,
                 new SeenWeights(),
                 memory.floats(elements * sizes.keyDim() * (chunks ? 2 : 1)),
                 memory.floats(rows),
                 memory.floats(chunks ? rows : elements + channels),
                 memory.floats(chunks ? channels * places.chunk() : 1),
                 memory.floats(sizes.betaElements(sizes.tokens())),
-                memory.floats(sizes.stateElements(sizes.sequences())),
                 memory.floats(sizes.stateElements(sizes.sequences())),
                 memory.floats(sizes.betaElements(sizes.tokens())));
     }
@@ -66,23 +69,8 @@ record LsslArrays(
     }
 
     @Override
-    public int capacity() {
-        return sizes.sequences();
-    }
-
-    @Override
-    public long stateElements() {
-        return sizes.stateElements(1);
-    }
-
-    @Override
     public void check(LsslOperands operands, Sequences call, MemorySegment out) {
         operands.check(sizes, call, out);
-    }
-
-    @Override
-    public void place(Sequences call, boolean[] cleared) {
-        places.place(call, cleared);
     }
 
     @Override
@@ -92,7 +80,7 @@ record LsslArrays(
                 () -> {
                     for (int h = 0; h < sizes.valueHeads(); h++) {
                         LsslSystem system = LsslSystem.discretize(x, sizes.keyDim(), h);
-                        put(system.transition(), transitions, (long) h * sizes.keyDim() * sizes.keyDim());
+                        putMatrix(system.transition(), (long) h * sizes.keyDim() * sizes.keyDim());
                         switch (form) {
                             case Form.Recurrent() -> fillStep(x, system, h);
                             case Form.Chunked(int length) -> fillChunk(x, system, h, length);
@@ -105,14 +93,14 @@ record LsslArrays(
     private void fillStep(LsslOperands x, LsslSystem system, int h) {
         int size = sizes.keyDim();
         put(system.input(), input, (long) h * size);
-        put(row(x, h), output, (long) h * size);
+        put(x.output(h, size), output, (long) h * size);
         output.set(sizes.valueHeads() * size + h, RuleCall.at(x.d(), h));
     }
 
     private void fillChunk(LsslOperands x, LsslSystem system, int h, int length) {
         int size = sizes.keyDim();
-        put(system.power(length), transitions, ((long) sizes.valueHeads() + h) * size * size);
-        double[] c = row(x, h);
+        putMatrix(system.power(length), ((long) sizes.valueHeads() + h) * size * size);
+        double[] c = x.output(h, size);
         double[] read = c;
         double[] write = system.input();
         for (int l = 0; l < length; l++) {
@@ -122,23 +110,34 @@ record LsslArrays(
             }
             kernel.set(h * length + l, (float) sum);
             read = system.timesLeft(read);
-            put(read, output, ((long) h * length + l) * size);
+            switch (style) {
+                case PORTABLE -> put(read, output, ((long) h * length + l) * size);
+                case TUNED -> put(read, output, (long) h * length * size + l, length);
+            }
             put(write, input, ((long) h * length + l) * size);
             write = system.times(write);
         }
     }
 
-    private double[] row(LsslOperands x, int h) {
-        double[] c = new double[sizes.keyDim()];
-        for (int n = 0; n < c.length; n++) {
-            c[n] = RuleCall.at(x.c(), (long) h * c.length + n);
+    private void putMatrix(double[] rows, long at) {
+        int size = sizes.keyDim();
+        switch (style) {
+            case PORTABLE -> put(rows, transitions, at);
+            case TUNED -> {
+                for (int row = 0; row < size; row++) {
+                    put(Arrays.copyOfRange(rows, row * size, (row + 1) * size), transitions, at + row, size);
+                }
+            }
         }
-        return c;
     }
 
     private static void put(double[] from, FloatArray to, long at) {
+        put(from, to, at, 1);
+    }
+
+    private static void put(double[] from, FloatArray to, long at, int stride) {
         for (int i = 0; i < from.length; i++) {
-            to.set((int) at + i, (float) from[i]);
+            to.set((int) at + i * stride, (float) from[i]);
         }
     }
 }

@@ -5,6 +5,8 @@ import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.kernel.KernelStyle;
+import dev.gust.runtime.kernel.NativeArrays;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -12,32 +14,45 @@ import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** A linear state-space layer by portable kernels. */
+/** A linear state-space layer by kernels; the portable ones. */
 final class LsslKernels {
     private LsslKernels() {}
 
     /** A plan on a device that runs kernels. */
-    static StatePlan<LsslOperands> prepare(KernelDevice device, DeltaSizes sizes, Form form) {
-        LsslArrays a = LsslArrays.of(sizes, form, device.arrays());
-        var kept = new ArrayList<TornadoNativeArray>(List.of(a.state(), a.next()));
-        List<KernelCall> calls = switch (form) {
-            case Form.Recurrent() -> List.of(KernelCall.portable("lssl", new Recurrent(a)));
-            case Form.Chunked _ -> {
-                long elements =
-                        2L * sizes.valueHeads() * sizes.keyDim() * a.places().mostChunks();
-                FloatArray carries = device.arrays().floats(elements);
-                kept.add(carries);
-                yield List.of(
-                        KernelCall.portable("lsslChunks", new Chunks(a, carries)),
-                        KernelCall.portable("lsslCarries", new Carries(a, carries)),
-                        KernelCall.portable("lsslOutputs", new Outputs(a, carries)));
-            }
+    static StatePlan<LsslOperands> prepare(KernelDevice device, DeltaSizes sizes, Form form, KernelStyle style) {
+        LsslArrays a = LsslArrays.of(sizes, form, style, device.arrays());
+        DeltaKernels kernels = switch (style) {
+            case TUNED -> TunedLsslKernels.of(a, form, device.arrays());
+            case PORTABLE -> portable(a, form, device.arrays());
         };
+        var kept = new ArrayList<TornadoNativeArray>(kernels.scratch());
+        kept.add(a.state());
         return new KernelStates<>(
-                device, new KernelProgram("lssl", calls, List.of(), a.inputs(), List.of(a.o()), kept), a);
+                device, new KernelProgram("lssl", kernels.calls(), List.of(), a.inputs(), List.of(a.o()), kept), a);
     }
 
-    private record Recurrent(LsslArrays a) implements Kernel {
+    private static DeltaKernels portable(LsslArrays a, Form form, NativeArrays memory) {
+        FloatArray next = memory.floats(a.state().getSize());
+        return switch (form) {
+            case Form.Recurrent() ->
+                new DeltaKernels(List.of(KernelCall.portable("lssl", new Recurrent(a, next))), List.of(next));
+            case Form.Chunked _ -> {
+                long elements = 2L
+                        * a.sizes().valueHeads()
+                        * a.sizes().keyDim()
+                        * a.places().mostChunks();
+                FloatArray carries = memory.floats(elements);
+                yield new DeltaKernels(
+                        List.of(
+                                KernelCall.portable("lsslChunks", new Chunks(a, carries)),
+                                KernelCall.portable("lsslCarries", new Carries(a, carries, next)),
+                                KernelCall.portable("lsslOutputs", new Outputs(a, carries))),
+                        List.of(next, carries));
+            }
+        };
+    }
+
+    private record Recurrent(LsslArrays a, FloatArray next) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableLssl.lsslPortable(
@@ -48,7 +63,7 @@ final class LsslKernels {
                     a.output(),
                     a.u(),
                     a.state(),
-                    a.next(),
+                    next,
                     a.o(),
                     a.columns());
         }
@@ -65,7 +80,7 @@ final class LsslKernels {
                     a.output(),
                     a.u(),
                     a.state(),
-                    a.next(),
+                    next,
                     a.o(),
                     a.columns());
         }
@@ -97,17 +112,11 @@ final class LsslKernels {
         }
     }
 
-    private record Carries(LsslArrays a, FloatArray carries) implements Kernel {
+    private record Carries(LsslArrays a, FloatArray carries, FloatArray next) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableLssl.lsslCarriesPortable(
-                    a.places().shape(),
-                    a.places().sequences(),
-                    a.transitions(),
-                    carries,
-                    a.state(),
-                    a.next(),
-                    a.columns());
+                    a.places().shape(), a.places().sequences(), a.transitions(), carries, a.state(), next, a.columns());
         }
 
         @Override
@@ -120,7 +129,7 @@ final class LsslKernels {
                     a.transitions(),
                     carries,
                     a.state(),
-                    a.next(),
+                    next,
                     a.columns());
         }
     }

@@ -31,6 +31,15 @@ public record LsslOperands(
         Operands.require("y", y, sizes.betaElements(sequences.tokens()));
     }
 
+    /** A channel's c. */
+    double[] output(int channel, int size) {
+        double[] row = new double[size];
+        for (int n = 0; n < size; n++) {
+            row[n] = RuleCall.at(c, (long) channel * size + n);
+        }
+        return row;
+    }
+
     MemorySegment[] weights() {
         return new MemorySegment[] {a, b, c, d, dt};
     }

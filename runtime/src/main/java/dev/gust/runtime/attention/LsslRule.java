@@ -15,7 +15,8 @@ record LsslRule(AttentionSizes users) implements AttentionRule<LsslOperands> {
 
     @Override
     public StatePlan<LsslOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        return Lssl.prepare(device, users.tokens(), users.sequences(), users.valueHeads(), users.keyDim(), form);
+        return Lssl.prepare(
+                device, users.tokens(), users.sequences(), users.valueHeads(), users.keyDim(), form, kernels);
     }
 
     @Override

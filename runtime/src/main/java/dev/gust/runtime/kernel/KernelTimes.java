@@ -13,4 +13,10 @@ public record KernelTimes(long kernel, long transfer, long compile, long total) 
     public static KernelTimes ofTotal(long total) {
         return new KernelTimes(0, 0, 0, total);
     }
+
+    /** Those of this execution and one behind it. */
+    public KernelTimes plus(KernelTimes next) {
+        return new KernelTimes(
+                kernel + next.kernel, transfer + next.transfer, compile + next.compile, total + next.total);
+    }
 }

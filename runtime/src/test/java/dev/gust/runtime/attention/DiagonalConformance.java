@@ -12,16 +12,20 @@ import java.util.Map;
 final class DiagonalConformance {
     private DiagonalConformance() {}
 
-    /** Twice from the same state, and once a sequence is cleared. */
     static void check(Device device, AttentionCase call, Form form) {
+        check(device, call, DiagonalRnn.of(call.rule()).withForm(form));
+    }
+
+    /** Twice from the same state, and once a sequence is cleared. */
+    static void check(Device device, AttentionCase call, DiagonalRnn operator) {
+        Form form = operator.form().orElseThrow();
         OracleResult expected = Oracle.run(call);
-        String what = device.id() + " " + form + " " + call;
+        String what = device.id() + " " + operator + " " + call;
         double ratio =
                 Tolerance.forward(call.rule(), form instanceof Form.Chunked).ratio();
         CaseShape s = call.shape();
         int channels = call.rule().equals("hgrn") ? s.v() : s.hv();
         int n = s.sequences();
-        DiagonalRnn operator = DiagonalRnn.of(call.rule()).withForm(form);
         try (Arena arena = Arena.ofShared();
                 AttentionPlan plan = operator.prepare(device, s.b() * s.t(), n, channels, s.k())) {
             Map<String, MemorySegment> tensors = new HashMap<>();

@@ -2,7 +2,6 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.AttentionGrid.Size;
 import dev.gust.runtime.device.Device;
-import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;
@@ -14,7 +13,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The grid for linear RNNs: in full on the jvm device, reduced where kernels run as plain Java. */
 class DiagonalGridTest {
     private static final Device JVM = new JvmDevice();
-    private static final List<Device> SLOW = List.of(new ScalarDevice(), new EmulatorDevice(2));
+    private static final List<Device> SLOW = List.of(new ScalarDevice(), new TunedEmulator());
 
     @AfterAll
     static void close() {

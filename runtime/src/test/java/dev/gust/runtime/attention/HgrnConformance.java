@@ -3,9 +3,11 @@ package dev.gust.runtime.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
@@ -22,12 +24,16 @@ final class HgrnConformance {
      * @param gates the least of the random log decays
      */
     static void check(Device device, Form form, double gates) {
+        check(device, form, gates, Optional.empty());
+    }
+
+    static void check(Device device, Form form, double gates, Optional<KernelStyle> style) {
         int channels = 37;
         var sequences = new Sequences(0, 33, 33, 34, 80);
         int n = sequences.count();
         RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(7);
         try (Arena arena = Arena.ofShared();
-                StatePlan<HgrnOperands> plan = Hgrn.prepare(device, 90, n + 1, channels, form)) {
+                StatePlan<HgrnOperands> plan = Hgrn.prepare(device, 90, n + 1, channels, form, style)) {
             long count = (long) sequences.tokens() * channels;
             MemorySegment x = arena.allocate(count * 4, 64);
             MemorySegment g = arena.allocate(count * 4, 64);

@@ -3,11 +3,13 @@ package dev.gust.runtime.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
@@ -36,14 +38,20 @@ final class LogLinearConformance {
         DeltaSizes grouped = new DeltaSizes(80, 3, 1, 2, 4, 4, 6, 5, HeadMap.INTERLEAVED);
         DeltaSizes tiled = new DeltaSizes(80, 2, 2, 2, 2, 4, 12, 8, HeadMap.TILED);
         DeltaSizes wide = DeltaSizes.of(150, 1, 1, 2, 60, 17, HeadMap.INTERLEAVED);
+        DeltaSizes tiles = DeltaSizes.of(161, 1, 1, 1, 70, 66, HeadMap.INTERLEAVED);
         return List.of(
                 new Case(grouped, List.of(7, 0, 24), List.of(9, 33, 1), -1),
                 new Case(tiled, List.of(1, 40), List.of(35, 16), -170),
                 new Case(wide, List.of(70), List.of(130), -0.1),
-                new Case(wide, List.of(1), List.of(64), 0));
+                new Case(wide, List.of(1), List.of(64), 0),
+                new Case(tiles, List.of(100), List.of(161), -0.5));
     }
 
     static void check(Device device, Case c, Form form) {
+        check(device, c, form, Optional.empty());
+    }
+
+    static void check(Device device, Case c, Form form, Optional<KernelStyle> style) {
         DeltaSizes sizes = c.sizes();
         int longest = 0;
         for (int n = 0; n < c.first().size(); n++) {
@@ -52,8 +60,8 @@ final class LogLinearConformance {
         var attention = new LogLinear(LogLinear.levelsFor(longest), 0.4f);
         List<Tensors> inputs = draw(c, attention.levels());
         try (Arena arena = Arena.ofShared();
-                LogLinearPlan plan = attention.prepare(device, sizes, form);
-                LogLinearPlan other = attention.prepare(device, sizes, form)) {
+                LogLinearPlan plan = attention.prepare(device, sizes, form, style);
+                LogLinearPlan other = attention.prepare(device, sizes, form, style)) {
             MemorySegment states = arena.allocate(attention.stateElements(sizes) * sizes.sequences() * 4, 64);
             int[] none = new int[c.first().size()];
             int[] before = c.first().stream().mapToInt(i -> i).toArray();
@@ -70,6 +78,34 @@ final class LogLinearConformance {
                     .as("the states that were cleared")
                     .isEqualTo(-1);
         }
+    }
+
+    /** Outputs and states of two sequences, of 150 and 60 tokens, which begin at a position with levels of zero. */
+    static float[] from(LogLinearPlan made, DeltaSizes sizes, int position) {
+        RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(3);
+        var sequences = new Sequences(0, 150, 210);
+        try (Arena arena = Arena.ofShared();
+                LogLinearPlan plan = made) {
+            plan.restart(0, position);
+            plan.restart(1, position + 1);
+            long gates = sizes.betaElements(210);
+            var operands = new LogLinearOperands(
+                    normal(arena, sizes.queryElements(210), random::nextGaussian),
+                    normal(arena, sizes.keyElements(210), random::nextGaussian),
+                    normal(arena, sizes.valueElements(210), random::nextGaussian),
+                    normal(arena, gates, () -> -random.nextDouble()),
+                    normal(arena, gates * 9, random::nextDouble));
+            long values = sizes.valueElements(210) * Float.BYTES;
+            long states = 9 * sizes.stateElements(2) * Float.BYTES;
+            MemorySegment results = arena.allocate(values + states, 64);
+            plan.run(operands, sequences, results.asSlice(0, values));
+            plan.saveStates(results.asSlice(values));
+            return results.toArray(ValueLayout.JAVA_FLOAT);
+        }
+    }
+
+    private static MemorySegment normal(Arena arena, long count, DoubleSupplier values) {
+        return arena.allocateFrom(ValueLayout.JAVA_FLOAT, draw(count, values));
     }
 
     /** Runs some tokens of zeros. */

@@ -1,7 +1,6 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.runtime.device.Device;
-import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;
@@ -11,9 +10,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every rule, in both forms, on every device that needs no driver, against its own float64 oracle. */
+/** Every rule, in both forms, on every device that needs no driver, against its own float64 oracle; the emulator by tuned kernels. */
 class RuleTest {
-    private static final List<Device> DEVICES = List.of(new ScalarDevice(), new JvmDevice(), new EmulatorDevice(2));
+    private static final List<Device> DEVICES = List.of(new ScalarDevice(), new JvmDevice(), new TunedEmulator());
 
     private static final List<CaseShape> SHAPES = List.of(
             CaseShape.of(2, 17, 2, 12),

@@ -4,13 +4,14 @@ import dev.gust.runtime.attention.AttentionGrid.Size;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.tornado.TornadoDevices;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** DLR and LSSL on TornadoVM's first device. */
+/** DLR and LSSL on TornadoVM's first device, by both kinds of kernels. */
 @Tag("device")
 class TornadoDiagonalTest {
     static List<String> rules() {
@@ -25,8 +26,11 @@ class TornadoDiagonalTest {
         try (Device device = TornadoDevices.open(first.id(), DeviceOptions.defaults())) {
             for (GridRow row : List.of(rows.getFirst(), rows.get(4), rows.getLast())) {
                 AttentionCase call = CaseInputs.draw(row, 1);
-                DiagonalConformance.check(device, call, Form.RECURRENT);
-                DiagonalConformance.check(device, call, new Form.Chunked(20));
+                for (KernelStyle style : KernelStyle.values()) {
+                    DiagonalRnn operator = DiagonalRnn.of(rule).withKernels(style);
+                    DiagonalConformance.check(device, call, operator.withForm(Form.RECURRENT));
+                    DiagonalConformance.check(device, call, operator.withForm(new Form.Chunked(20)));
+                }
             }
         }
     }

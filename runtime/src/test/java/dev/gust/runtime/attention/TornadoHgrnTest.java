@@ -3,13 +3,15 @@ package dev.gust.runtime.attention;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.tornado.TornadoDevices;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** HGRN on TornadoVM's first device. */
+/** HGRN on TornadoVM's first device, by both kinds of kernels. */
 @Tag("device")
 class TornadoHgrnTest {
     static List<Double> gates() {
@@ -21,8 +23,10 @@ class TornadoHgrnTest {
     void agreesWithFloat64(double gates) {
         DeviceInfo first = TornadoDevices.list().getFirst();
         try (Device device = TornadoDevices.open(first.id(), DeviceOptions.defaults())) {
-            HgrnConformance.check(device, Form.RECURRENT, gates);
-            HgrnConformance.check(device, new Form.Chunked(16), gates);
+            for (KernelStyle style : KernelStyle.values()) {
+                HgrnConformance.check(device, Form.RECURRENT, gates, Optional.of(style));
+                HgrnConformance.check(device, new Form.Chunked(16), gates, Optional.of(style));
+            }
         }
     }
 }

@@ -38,8 +38,11 @@ public final class DeltaShape {
     /** N, the sequences for which there is room. */
     public static final int CAPACITY = 11;
 
+    /** L, the levels of log-linear attention. */
+    public static final int LEVELS = 12;
+
     /** Elements of the array. */
-    public static final int LENGTH = 12;
+    public static final int LENGTH = 13;
 
     private DeltaShape() {}
 }

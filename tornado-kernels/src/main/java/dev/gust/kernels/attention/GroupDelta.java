@@ -25,7 +25,7 @@ public final class GroupDelta {
     /** Columns of the state in a group. */
     public static final int COLUMNS = LANES * SPAN;
 
-    /** Rows of the state in a work-item. */
+    /** Rows of the state in a work-item, a power of two. */
     public static final int ROWS = 32;
 
     /** The largest K: what a group shares has to fit into local memory. */
@@ -96,7 +96,9 @@ public final class GroupDelta {
         int first = sequences.get(sequence);
         int end = sequences.get(sequence + 1);
         int clear = sequences.get(shape.get(DeltaShape.CAPACITY) + 1 + sequence);
-        int home = (sequence * heads + head) * keyDim * valueDim;
+        long home = home(sequence * heads + head, strip % strips * ROWS, column, keyDim, valueDim);
+        int rowsBelow = keyDim - 1 - row;
+        int columnsBeside = valueDim - 1 - column;
         // Arrays of constant length that only unrolled loops index are registers on a GPU.
         float[] held = new float[ROWS * SPAN];
         for (int i = 0; i < ROWS * SPAN; i++) {
@@ -117,7 +119,7 @@ public final class GroupDelta {
         if (first < end && clear == 0) {
             for (int i = 0; i < ROWS; i++) {
                 for (int j = 0; j < SPAN; j++) {
-                    held[i * SPAN + j] = stateAt(state, home, row + i, column + j * LANES, keyDim, valueDim);
+                    held[i * SPAN + j] = stateAt(state, home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
                 }
             }
         }
@@ -140,13 +142,24 @@ public final class GroupDelta {
             int shared = (t & 1) * strips * ROWS;
             for (int n = 0; n < ROWS / LANES; n++) {
                 int place = item + n * LANES * strips;
-                queries[shared + place] = DeltaIndex.row(q, atQuery, place, keyDim, ROWS);
-                keys[shared + place] = DeltaIndex.row(k, atKey, place, keyDim, ROWS);
+                // All loads come before the first store, which no compiler moves a load across: the memory answers
+                // once.
+                float query = DeltaIndex.row(q, atQuery, place, keyDim, ROWS);
+                float key = DeltaIndex.row(k, atKey, place, keyDim, ROWS);
+                float erase = 0.0f;
                 if ((form & DeltaForm.OWN_KEY) != 0) {
-                    erasers[shared + place] = DeltaIndex.row(e, atErase, place, keyDim, ROWS);
+                    erase = DeltaIndex.row(e, atErase, place, keyDim, ROWS);
+                }
+                float gate = 0.0f;
+                if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
+                    gate = DeltaIndex.row(g, (t * heads + head) * keyDim, place, keyDim, ROWS);
+                }
+                queries[shared + place] = query;
+                keys[shared + place] = key;
+                if ((form & DeltaForm.OWN_KEY) != 0) {
+                    erasers[shared + place] = erase;
                 }
                 if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
-                    float gate = DeltaIndex.row(g, (t * heads + head) * keyDim, place, keyDim, ROWS);
                     factors[shared + place] = TornadoMath.exp(TornadoMath.max(gate, DeltaForm.LEAST_DECAY));
                 }
             }
@@ -240,9 +253,7 @@ public final class GroupDelta {
                     }
                 }
                 float update = (target[j] - erasure * eraseFactor) * keyFactor;
-                for (int i = 0; i < ROWS; i++) {
-                    held[i * SPAN + j] += keys[shared + i] * update;
-                }
+                target[j] = update;
                 if ((form & DeltaForm.READ_BEFORE) == 0) {
                     result += meeting * update;
                 }
@@ -250,32 +261,69 @@ public final class GroupDelta {
                     o.set(atTarget + place, result * queryFactor * scale);
                 }
             }
+            for (int i = 0; i < ROWS; i++) {
+                float key = keys[shared + i];
+                for (int j = 0; j < SPAN; j++) {
+                    held[i * SPAN + j] += key * target[j];
+                }
+            }
         }
         if (first < end || clear != 0) {
             for (int i = 0; i < ROWS; i++) {
                 for (int j = 0; j < SPAN; j++) {
-                    stateTo(state, home, row + i, column + j * LANES, keyDim, valueDim, held[i * SPAN + j]);
+                    stateTo(state, home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim, held[i * SPAN + j]);
                 }
             }
         }
     }
 
-    /** An element of the state. Rows and columns past the last, which nothing is made of, are the last: loads need no branch. */
-    private static float stateAt(FloatArray state, int at, int row, int column, int keyDim, int valueDim) {
-        int usedRow = row;
-        if (keyDim % ROWS != 0) {
-            usedRow = TornadoMath.min(row, keyDim - 1);
-        }
-        int usedColumn = column;
-        if (valueDim % COLUMNS != 0) {
-            usedColumn = TornadoMath.min(column, valueDim - 1);
-        }
-        return state.get(at + usedRow * valueDim + usedColumn);
+    /**
+     * Where a work-item's first element of the state lies. The remainder here, {@code strip % strips} and the mask of rows
+     * below change nothing: they tell TornadoVM's compiler that this place and all that lie a constant behind it fit into an
+     * int. It then adds constants to one long, which NVIDIA's compiler makes a part of its loads and stores; of a sum of ints
+     * for each element it keeps the address in two registers.
+     */
+    private static long home(int head, int row, int column, int keyDim, int valueDim) {
+        long place = (long) (head % (Integer.MAX_VALUE / (keyDim * valueDim))) * (keyDim * valueDim);
+        return place + (row * valueDim + column);
     }
 
-    private static void stateTo(FloatArray state, int at, int row, int column, int keyDim, int valueDim, float value) {
-        if ((keyDim % ROWS == 0 || row < keyDim) && (valueDim % COLUMNS == 0 || column < valueDim)) {
-            state.set(at + row * valueDim + column, value);
+    /**
+     * An element of the state, so many rows and columns from a work-item's first. Rows and columns past the last, which nothing
+     * is made of, are the last: loads need no branch.
+     */
+    private static float stateAt(
+            FloatArray state,
+            long home,
+            int down,
+            int beside,
+            int rowsBelow,
+            int columnsBeside,
+            int keyDim,
+            int valueDim) {
+        int rows = down & (ROWS - 1);
+        if (keyDim % ROWS != 0) {
+            rows = TornadoMath.min(down, rowsBelow);
+        }
+        int columns = beside;
+        if (valueDim % COLUMNS != 0) {
+            columns = TornadoMath.min(beside, columnsBeside);
+        }
+        return state.get((int) (home + (rows * valueDim + columns)));
+    }
+
+    private static void stateTo(
+            FloatArray state,
+            long home,
+            int down,
+            int beside,
+            int rowsBelow,
+            int columnsBeside,
+            int keyDim,
+            int valueDim,
+            float value) {
+        if ((keyDim % ROWS == 0 || down <= rowsBelow) && (valueDim % COLUMNS == 0 || beside <= columnsBeside)) {
+            state.set((int) (home + ((down & (ROWS - 1)) * valueDim + beside)), value);
         }
     }
 }

@@ -351,7 +351,7 @@ public final class GroupLongChunk {
     }
 
     /** A token's log decay, or 0 for tokens from {@code end} on. */
-    private static float gate(FloatArray g, int form, int token, int end, int head, int heads, int keyDim) {
+    static float gate(FloatArray g, int form, int token, int end, int head, int heads, int keyDim) {
         float value = 0.0f;
         if ((form & DeltaForm.DECAY) != 0 && token < end) {
             value = DeltaIndex.decay(g, form, token, head, heads, 0, keyDim);
@@ -360,7 +360,7 @@ public final class GroupLongChunk {
     }
 
     /** An element of a token's row, or 0 past either end. */
-    private static float element(FloatArray x, int token, int end, int head, int heads, int channel, int channels) {
+    static float element(FloatArray x, int token, int end, int head, int heads, int channel, int channels) {
         float value = 0.0f;
         if (token < end && channel < channels) {
             value = x.get((token * heads + head) * channels + channel);
@@ -369,7 +369,7 @@ public final class GroupLongChunk {
     }
 
     /** An element of a state, or 0 past either end. */
-    private static float stateOf(FloatArray states, int line, int row, int column, int keyDim, int valueDim) {
+    static float stateOf(FloatArray states, int line, int row, int column, int keyDim, int valueDim) {
         float value = 0.0f;
         if (row < keyDim && column < valueDim) {
             value = states.get((line * keyDim + row) * valueDim + column);
@@ -377,7 +377,7 @@ public final class GroupLongChunk {
         return value;
     }
 
-    private static void store(FloatArray states, int line, int row, int column, int keyDim, int valueDim, float value) {
+    static void store(FloatArray states, int line, int row, int column, int keyDim, int valueDim, float value) {
         if (row < keyDim && column < valueDim) {
             states.set((line * keyDim + row) * valueDim + column, value);
         }

@@ -51,7 +51,7 @@ abstract sealed class ChunkPairs permits TokenPairs, ChannelPairs {
     }
 
     /** By itself, so that the compiler sees strides that are constant. */
-    private static void scatter(float[] row, int at, float[] columns, int column, int length) {
+    static void scatter(float[] row, int at, float[] columns, int column, int length) {
         for (int d = 0; d < length; d++) {
             columns[d * TOKENS + column] = row[at + d];
         }

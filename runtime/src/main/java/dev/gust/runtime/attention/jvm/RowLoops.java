@@ -79,6 +79,16 @@ final class RowLoops {
         }
     }
 
+    /** x = x + factor y, of all of them. */
+    static void add(float[] x, float[] y, float factor) {
+        FloatVector f = FloatVector.broadcast(F, factor);
+        for (int i = 0; i < x.length; i += LANES) {
+            FloatVector.fromArray(F, y, i)
+                    .fma(f, FloatVector.fromArray(F, x, i))
+                    .intoArray(x, i);
+        }
+    }
+
     /** x = x ∘ y. */
     static void multiply(float[] x, int at, float[] y, int from, int length) {
         for (int i = 0; i < length; i += LANES) {

@@ -40,6 +40,31 @@ final class StepLoops {
     }
 
     /**
+     * What a query reads from a panel, times a weight: {@code out} = {@code out} + weight qᵀ S.
+     *
+     * @param q has its factors at {@code q0}
+     */
+    static void addRead(float[] s, int at, int rows, float[] q, int q0, float weight, float[] out) {
+        FloatVector a = FloatVector.zero(F);
+        FloatVector b = a;
+        FloatVector c = a;
+        FloatVector d = a;
+        // Rows come in fours.
+        for (int i = 0; i < rows; i += 2) {
+            int row = at + i * WIDTH;
+            FloatVector query = FloatVector.broadcast(F, q[q0 + i]);
+            a = FloatVector.fromArray(F, s, row).fma(query, a);
+            b = FloatVector.fromArray(F, s, row + LANES).fma(query, b);
+            query = FloatVector.broadcast(F, q[q0 + i + 1]);
+            c = FloatVector.fromArray(F, s, row + WIDTH).fma(query, c);
+            d = FloatVector.fromArray(F, s, row + WIDTH + LANES).fma(query, d);
+        }
+        FloatVector factor = FloatVector.broadcast(F, weight);
+        a.add(c).fma(factor, FloatVector.fromArray(F, out, 0)).intoArray(out, 0);
+        b.add(d).fma(factor, FloatVector.fromArray(F, out, LANES)).intoArray(out, LANES);
+    }
+
+    /**
      * S = Diag(f) S + k uᵀ.
      *
      * @param f has its factors at {@code f0}, k at {@code k0}
