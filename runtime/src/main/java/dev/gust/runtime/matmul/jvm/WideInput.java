@@ -16,6 +16,8 @@ final class WideInput implements RowsProduct.Input {
     enum Layout {
         /** One byte to a code: as they are numbered. */
         BYTES,
+        /** 64 bytes of codes, even ones first: a lane's low byte, then its high one. */
+        PAIRS,
         /** Four blocks of 16 bytes: elements j in low, 16 + j in high nibbles. */
         HALVES_OF_32,
         /** Eight blocks of 8 bytes: elements j in low, 8 + j in high nibbles. */
@@ -29,6 +31,7 @@ final class WideInput implements RowsProduct.Input {
             int odd = nibble >> 1;
             return switch (this) {
                 case BYTES -> 32 * nibble + lane;
+                case PAIRS -> 64 * odd + 2 * lane + half;
                 case HALVES_OF_32 -> 32 * (lane / 8) + 16 * half + 2 * (lane % 8) + odd;
                 case HALVES_OF_16 -> 16 * (lane / 4) + 8 * half + 2 * (lane % 4) + odd;
                 case HALVES_OF_64 -> 64 * (lane / 16) + 32 * half + 2 * (lane % 16) + odd;

@@ -71,6 +71,7 @@ public final class WideProduct implements RowsProduct {
         return switch (dtype) {
             case Q8_0 -> product(weight, WideInput.Layout.BYTES, 1, 4, WideLoops::q8);
             case Q4_K -> product(weight, WideInput.Layout.HALVES_OF_64, 1, 2, WideLoops::q4k);
+            case Q6_K -> product(weight, WideInput.Layout.PAIRS, 1, 2, WideSixBitLoops::q6k);
             case Q4_0 -> product(weight, WideInput.Layout.HALVES_OF_32, 1, 2, WideNibbleLoops::q4);
             case MXFP4 -> product(weight, WideInput.Layout.HALVES_OF_32, 0.5f, 2, WideNibbleLoops::mxfp4);
             case NVFP4 -> product(weight, WideInput.Layout.HALVES_OF_16, 0.5f, 2, WideNibbleLoops::nvfp4);
