@@ -8,7 +8,7 @@ import java.util.stream.IntStream;
 
 /** The rules in float64 straight from their definitions: every pair of tokens, every state token by token. */
 final class HybridReference {
-    private final HybridCase call;
+    final HybridCase call;
     private final double[] o;
 
     private HybridReference(HybridCase call) {
@@ -28,44 +28,44 @@ final class HybridReference {
                 case MOM -> reference.mom(first, end);
                 case LINEAR_INFSA -> reference.infsa(first, end);
                 case NATS_L -> reference.natsL(first, end);
-                case SEA -> reference.sea(first, end);
+                case SEA -> new SeaReference(reference).add(first, end);
                 case GAM -> reference.gam(first, end);
             }
         }
         return reference.o;
     }
 
-    private double number(String key, double otherwise) {
+    double number(String key, double otherwise) {
         String value = call.attention().attributes().get(key);
         return value == null ? otherwise : Double.parseDouble(value);
     }
 
-    private int heads() {
+    int heads() {
         return call.dim("q", 2);
     }
 
-    private double[] q(int t, int h) {
+    double[] q(int t, int h) {
         return Values.row(call.tensor("q"), (long) t * heads() + h, call.dim("q", 3));
     }
 
-    private double[] key(String name, int t, int h) {
+    double[] key(String name, int t, int h) {
         int keyHeads = call.dim(name, 2);
         return Values.row(call.tensor(name), (long) t * keyHeads + h / (heads() / keyHeads), call.dim(name, 3));
     }
 
-    private void store(int t, int h, int heads, double[] sum, double factor) {
+    void store(int t, int h, int heads, double[] sum, double factor) {
         for (int d = 0; d < sum.length; d++) {
             o[(t * heads + h) * sum.length + d] += factor * sum[d];
         }
     }
 
-    private static void add(double[] sum, double factor, double[] x) {
+    static void add(double[] sum, double factor, double[] x) {
         for (int d = 0; d < x.length; d++) {
             sum[d] += factor * x[d];
         }
     }
 
-    private static double[] softmax(double[] x) {
+    static double[] softmax(double[] x) {
         double max = Arrays.stream(x).max().orElse(0);
         double[] e = Arrays.stream(x).map(v -> Math.exp(v - max)).toArray();
         double sum = Arrays.stream(e).sum();
@@ -171,7 +171,7 @@ final class HybridReference {
         return halves(Arrays.stream(y).map(v -> v * factor).toArray());
     }
 
-    private double score(int i, int j, int h) {
+    double score(int i, int j, int h) {
         return Values.product(q(i, h), key("k", j, h)) / Math.sqrt(call.dim("q", 3));
     }
 
@@ -180,7 +180,7 @@ final class HybridReference {
         return halves(projected(x, name, head));
     }
 
-    private double[] projected(double[] x, String name, int head) {
+    double[] projected(double[] x, String name, int head) {
         if (!call.tensors().containsKey(name)) {
             return x;
         }
@@ -389,136 +389,6 @@ final class HybridReference {
         return IntStream.range(0, x.length)
                 .mapToDouble(d -> x[d] / norm * (given ? Values.at(call.tensor(weight), d) : 1))
                 .toArray();
-    }
-
-    private void sea(int first, int end) {
-        int top = (int) number("top", 7);
-        int columns = call.dim("w_dec", 0);
-        double[][][] x = seaContexts(first, end);
-        double[][][] scores = new double[end - first][heads()][];
-        double[][][] hidden = new double[end - first][heads()][];
-        for (int i = 0; i < end - first; i++) {
-            for (int h = 0; h < heads(); h++) {
-                hidden[i][h] = seaHidden(x[i][h]);
-                scores[i][h] = affine("w_dec", "b_dec", hidden[i][h]);
-            }
-        }
-        if (call.tensors().containsKey("conv")) {
-            scores = seaConv(scores);
-        }
-        for (int i = first; i < end; i++) {
-            int seen = i - first + 1;
-            List<double[]> order = new ArrayList<>();
-            for (int h = 0; h < heads(); h++) {
-                double[] p = softmax(scores[i - first][h]);
-                for (int m = 0; m < columns; m++) {
-                    order.add(new double[] {p[m], h, m});
-                }
-            }
-            order.sort(Comparator.comparingDouble(c -> -c[0]));
-            long budget = Math.round((double) heads() * top * columns / seen);
-            for (int h = 0; h < heads(); h++) {
-                double[] sum = new double[call.dim("v", 3)];
-                double[] mean = new double[sum.length];
-                double divisor = 0;
-                for (int j = first; j <= i; j++) {
-                    add(mean, 1.0 / seen, key("v", j, h));
-                    double place = (j - first + 0.5) * columns / seen;
-                    int column = (int) Math.ceil(place) - 1;
-                    for (double[] c : order.subList(0, (int) Math.clamp(budget, 1, order.size()))) {
-                        if (c[1] == h && c[2] == column) {
-                            double weight = Math.exp(score(i, j, h));
-                            divisor += weight;
-                            add(sum, weight, key("v", j, h));
-                        }
-                    }
-                }
-                double[] scale = affine("w_scale", "b_scale", hidden[i - first][h]);
-                double share = 1 / (1 + Math.exp(-scale[1]));
-                store(i, h, heads(), mean, 1 - share);
-                if (divisor > 0) {
-                    store(i, h, heads(), sum, share / (1 + Math.exp(-scale[0])) / divisor);
-                }
-            }
-        }
-    }
-
-    private double[][][] seaContexts(int first, int end) {
-        int places = call.dim("position", 1);
-        int values = call.dim("v", 3);
-        double[][][] x = new double[end - first][heads()][places + 2 * values];
-        for (int h = 0; h < heads(); h++) {
-            for (int i = first; i < end; i++) {
-                double divisor = 0;
-                double[] to = x[i - first][h];
-                for (int j = first; j <= i; j++) {
-                    double weight = Values.product(seaFeatures(q(i, h), h), seaFeatures(key("k", j, h), h));
-                    divisor += weight;
-                    for (int d = 0; d < places; d++) {
-                        to[d] += weight * Values.at(call.tensor("position"), (long) (j - first) * places + d);
-                    }
-                    for (int d = 0; d < values; d++) {
-                        to[places + d] += weight * key("v", j, h)[d];
-                    }
-                }
-                for (int d = 0; d < places + values; d++) {
-                    to[d] = divisor == 0 ? 0 : to[d] / divisor;
-                }
-                System.arraycopy(key("v", i, h), 0, to, places + values, values);
-            }
-        }
-        return x;
-    }
-
-    private double[] seaFeatures(double[] x, int h) {
-        boolean given = call.tensors().containsKey("w_map");
-        return Arrays.stream(given ? projected(x, "w_map", h) : x)
-                .map(v -> given ? Math.max(0, v) : v > 0 ? v + 1 : Math.exp(v))
-                .toArray();
-    }
-
-    private double[] seaHidden(double[] x) {
-        double[] y = affine("w_enc", "b_enc", x);
-        double mean = Arrays.stream(y).average().orElse(0);
-        double variance =
-                Arrays.stream(y).map(v -> (v - mean) * (v - mean)).average().orElse(0);
-        for (int d = 0; d < y.length; d++) {
-            double u = (y[d] - mean) / Math.sqrt(variance + 1e-5);
-            u *= call.tensors().containsKey("norm_w") ? Values.at(call.tensor("norm_w"), d) : 1;
-            u += call.tensors().containsKey("norm_b") ? Values.at(call.tensor("norm_b"), d) : 0;
-            y[d] = u / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (u + 0.044715 * Math.pow(u, 3))));
-        }
-        return y;
-    }
-
-    private double[] affine(String w, String b, double[] x) {
-        double[] y = new double[call.dim(w, 0)];
-        for (int r = 0; r < y.length; r++) {
-            double bias = call.tensors().containsKey(b) ? Values.at(call.tensor(b), r) : 0;
-            y[r] = bias + Values.product(Values.row(call.tensor(w), r, x.length), x);
-        }
-        return y;
-    }
-
-    private double[][][] seaConv(double[][][] scores) {
-        int columns = call.dim("w_dec", 0);
-        double[][][] sums = new double[scores.length][heads()][columns];
-        for (int t = 0; t < scores.length; t++) {
-            for (int h = 0; h < heads(); h++) {
-                for (int m = 0; m < columns; m++) {
-                    for (int n = 0; n < 9 * heads(); n++) {
-                        int from = n / 9;
-                        int token = t - 2 + n % 9 / 3;
-                        int column = m - 1 + n % 3;
-                        if (token >= 0 && column >= 0 && column < columns) {
-                            sums[t][h][m] += Values.at(call.tensor("conv"), (long) h * 9 * heads() + n)
-                                    * scores[token][from][column];
-                        }
-                    }
-                }
-            }
-        }
-        return sums;
     }
 
     private void gam(int first, int end) {
