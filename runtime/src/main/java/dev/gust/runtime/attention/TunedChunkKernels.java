@@ -310,4 +310,5 @@ final class TunedChunkKernels {
                     a.sizes().keyDim(),
                     a.sizes().valueDim());
         }
-    }}
+    }
+}

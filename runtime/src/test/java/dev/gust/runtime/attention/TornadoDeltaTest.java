@@ -37,7 +37,9 @@ class TornadoDeltaTest {
         List<DeltaConformance.Case> all = cases();
         return Stream.concat(
                         IntStream.range(0, all.size()).filter(i -> i % 5 == 0).mapToObj(all::get),
-                        all.isEmpty() ? Stream.of() : Stream.of(DeltaConformance.wideHeads().getFirst()))
+                        all.isEmpty()
+                                ? Stream.of()
+                                : Stream.of(DeltaConformance.wideHeads().getFirst()))
                 .toList();
     }
 

@@ -154,8 +154,7 @@ public final class GroupDeltaWideScan {
                     for (int i = 0; i < QUAD; i++) {
                         float pair = rows[(row + i * SIDE) * PITCH + c];
                         for (int j = 0; j < QUAD; j++) {
-                            reads[i * QUAD + j] +=
-                                    pair * written[(token - first + c) * COLUMNS + column + j * SIDE];
+                            reads[i * QUAD + j] += pair * written[(token - first + c) * COLUMNS + column + j * SIDE];
                         }
                     }
                 }
