@@ -71,6 +71,10 @@ class DiagonalRunTest {
                     Gust.run("compare", expected, out, "--min-sqnr", 80).isDone();
                 }
             }
+            Path portable = folder.resolve(rule + "-portable.safetensors");
+            run(in, portable, rule, "emulator", "kernels=fast").failed(2, "kernels", "tuned");
+            run(in, portable, rule, "emulator", "kernels=portable").isDone();
+            Gust.run("compare", expected, portable, "--min-sqnr", 80).isDone();
         }
     }
 

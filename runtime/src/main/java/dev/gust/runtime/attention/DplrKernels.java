@@ -17,13 +17,14 @@ final class DplrKernels {
     /** A plan on a device that runs kernels. */
     static StatePlan<DplrOperands> prepare(
             KernelDevice device, DplrStep step, DeltaSizes sizes, Form form, KernelStyle style) {
-        DplrArrays arrays = DplrArrays.of(step, sizes, form, device.arrays());
+        Form used = style == KernelStyle.TUNED ? TunedDplrKernels.form(sizes, form, device) : form;
+        DplrArrays arrays = DplrArrays.of(step, sizes, used, device.arrays());
         var calls = new ArrayList<KernelCall>();
         var kept = new ArrayList<TornadoNativeArray>();
         DplrArrays keys = step.normalizes() ? normalize(arrays, device.arrays(), calls, kept) : arrays;
         DeltaKernels kernels = switch (style) {
-            case PORTABLE -> PortableDplrKernels.of(keys, form, device.arrays());
-            case TUNED -> TunedDplrKernels.of(keys, form, device);
+            case PORTABLE -> PortableDplrKernels.of(keys, used, device.arrays());
+            case TUNED -> TunedDplrKernels.of(keys, used, device);
         };
         calls.addAll(kernels.calls());
         kept.addAll(kernels.scratch());

@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.runtime.kernel.KernelTimes;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Function;
 
@@ -80,7 +81,7 @@ public final class LogLinearPlan implements AutoCloseable {
     /**
      * Sets the states of sequences 0 to n − 1.
      *
-     * @param states [n, HV, levels, K, V] float32
+     * @param states [n, HV, levels, K, V] float32; levels that stand for no tokens count as zero
      * @param tokens [n] how many they have had
      * @throws IllegalArgumentException if sizes do not fit
      */
@@ -93,7 +94,17 @@ public final class LogLinearPlan implements AutoCloseable {
         for (int count : tokens) {
             requireLevels(count);
         }
-        plan.loadStates(states);
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment used = arena.allocate(states.byteSize(), Float.BYTES);
+            long level = bytes / sizes.valueHeads() / attention.levels();
+            for (long at = 0; at < states.byteSize(); at += level) {
+                int bit = (int) (at / level % attention.levels()) - 1;
+                if (bit >= 0 && (tokens[(int) (at / bytes)] >> bit & 1) == 1) {
+                    MemorySegment.copy(states, at, used, at, level);
+                }
+            }
+            plan.loadStates(used);
+        }
         System.arraycopy(tokens, 0, positions, 0, n);
     }
 

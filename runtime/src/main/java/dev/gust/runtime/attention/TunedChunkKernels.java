@@ -5,6 +5,7 @@ import dev.gust.kernels.attention.GroupDeltaChannels;
 import dev.gust.kernels.attention.GroupDeltaPairs;
 import dev.gust.kernels.attention.GroupDeltaScan;
 import dev.gust.kernels.attention.GroupDeltaSolve;
+import dev.gust.kernels.attention.GroupDeltaWideScan;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import dev.gust.runtime.kernel.Grid;
@@ -61,12 +62,21 @@ final class TunedChunkKernels {
             kept.add(scratch.targets());
             calls.add(KernelCall.tuned("deltaSolve", new Solve(a, scratch), chunks));
         }
-        long strips = (long) Math.max(1, sizes.sequences())
-                * sizes.valueHeads()
-                * Math.ceilDiv(sizes.valueDim(), GroupDeltaScan.COLUMNS);
-        Grid scan = Grid.ofGroups(Math.toIntExact(strips), GroupDeltaScan.LOCAL);
-        calls.add(KernelCall.tuned("deltaScan", new Scan(a, scratch), scan));
+        calls.add(scan(a, scratch));
         return new DeltaKernels(calls, kept);
+    }
+
+    private static KernelCall scan(DeltaArrays a, ChunkScratch s) {
+        DeltaSizes sizes = a.sizes();
+        long heads = (long) Math.max(1, sizes.sequences()) * sizes.valueHeads();
+        if (sizes.keyDim() <= GroupDeltaScan.MOST_ROWS) {
+            long strips = heads * Math.ceilDiv(sizes.valueDim(), GroupDeltaScan.COLUMNS);
+            return KernelCall.tuned(
+                    "deltaScan", new Scan(a, s), Grid.ofGroups(Math.toIntExact(strips), GroupDeltaScan.LOCAL));
+        }
+        long blocks = heads * Math.ceilDiv(sizes.valueDim(), GroupDeltaWideScan.COLUMNS);
+        return KernelCall.tuned(
+                "deltaWideScan", new WideScan(a, s), Grid.ofGroups(Math.toIntExact(blocks), GroupDeltaWideScan.LOCAL));
     }
 
     /** {@link GroupDeltaPairs}. */
@@ -235,6 +245,55 @@ final class TunedChunkKernels {
             return graph.task(
                     task,
                     GroupDeltaScan::deltaScan,
+                    c,
+                    a.shape(),
+                    a.sequences(),
+                    s.pairs(),
+                    s.queries(),
+                    s.keys(),
+                    s.erasers(),
+                    s.targets(),
+                    s.totals(),
+                    a.state(),
+                    a.o(),
+                    a.step().bits(),
+                    a.step().scale(),
+                    a.sizes().keyDim(),
+                    a.sizes().valueDim());
+        }
+    }
+    /** {@link GroupDeltaWideScan}. */
+    record WideScan(DeltaArrays a, ChunkScratch s) implements Kernel {
+        @Override
+        public long localMemoryBytes() {
+            return (long) GroupDeltaWideScan.LOCAL_FLOATS * Float.BYTES;
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            GroupDeltaWideScan.deltaWideScan(
+                    c,
+                    a.shape(),
+                    a.sequences(),
+                    s.pairs(),
+                    s.queries(),
+                    s.keys(),
+                    s.erasers(),
+                    s.targets(),
+                    s.totals(),
+                    a.state(),
+                    a.o(),
+                    a.step().bits(),
+                    a.step().scale(),
+                    a.sizes().keyDim(),
+                    a.sizes().valueDim());
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(
+                    task,
+                    GroupDeltaWideScan::deltaWideScan,
                     c,
                     a.shape(),
                     a.sequences(),

@@ -2,7 +2,6 @@ package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.DeltaTiles;
 import dev.gust.kernels.attention.GroupDelta;
-import dev.gust.kernels.attention.GroupDeltaScan;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -31,9 +30,8 @@ final class TunedDeltaKernels {
             case Form.Recurrent() when keyDim <= GroupDelta.MOST_ROWS -> recurrent(arrays);
             case Form.Chunked(int length)
             when length > DeltaTiles.TOKENS -> LongChunkKernels.of(arrays, device.arrays());
-            case Form.Chunked _
-            when keyDim <= GroupDeltaScan.MOST_ROWS -> TunedChunkKernels.of(arrays, device.arrays());
-            default -> PortableDeltaKernels.of(arrays, form, device.arrays());
+            case Form.Chunked _ -> TunedChunkKernels.of(arrays, device.arrays());
+            case Form.Recurrent() -> PortableDeltaKernels.of(arrays, form, device.arrays());
         };
     }
 

@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.GroupDplr;
+import dev.gust.kernels.attention.GroupDplrChunk;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -15,6 +16,15 @@ final class TunedDplrKernels {
     private static final long MOST_LOCAL_BYTES = 48 << 10;
 
     private TunedDplrKernels() {}
+
+    /** The form with chunks as long as local memory allows, if that is 16 tokens at least. */
+    static Form form(DeltaSizes sizes, Form form, KernelDevice device) {
+        int length = form instanceof Form.Chunked(int asked) ? asked : 0;
+        while (length > GroupDplrChunk.TILE && TunedDplrChunks.localMemoryBytes(sizes, length) > localMemory(device)) {
+            length = (length - 1) / GroupDplrChunk.TILE * GroupDplrChunk.TILE;
+        }
+        return length > 0 ? new Form.Chunked(length) : form;
+    }
 
     /** The kernels of a form. */
     static DeltaKernels of(DplrArrays arrays, Form form, KernelDevice device) {

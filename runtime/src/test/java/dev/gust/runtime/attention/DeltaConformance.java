@@ -65,6 +65,28 @@ final class DeltaConformance {
         return cases;
     }
 
+    /** Heads with more rows than local memory holds of a state. */
+    static List<Case> wideHeads() {
+        DeltaSizes sizes = DeltaSizes.of(70, 2, 1, 1, 261, 5, HeadMap.INTERLEAVED);
+        DeltaSizes columns = DeltaSizes.of(66, 1, 1, 1, 257, 66, HeadMap.INTERLEAVED);
+        return List.of(
+                new Case(
+                        new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, false, true, 0.5f),
+                        sizes,
+                        new Sequences(0, 3, 70),
+                        -1),
+                new Case(
+                        new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, 0.5f),
+                        columns,
+                        new Sequences(0, 66),
+                        -0.1),
+                new Case(
+                        new DeltaStep(Decay.CHANNEL, Erase.NONE, false, true, false, 0.5f),
+                        sizes,
+                        new Sequences(0, 0, 65),
+                        -170));
+    }
+
     /** Heads of the sizes that models have, and chunks that end with 0, 1 and all but one token of {@code chunk}. */
     static List<Case> models(int chunk) {
         var cases = new ArrayList<Case>();

@@ -48,6 +48,18 @@ class DeltaStepTest {
         forms(EMULATOR, c);
     }
 
+    static List<DeltaConformance.Case> wideHeads() {
+        return DeltaConformance.wideHeads();
+    }
+
+    @ParameterizedTest
+    @MethodSource("wideHeads")
+    void wideHeadsByTunedKernels(DeltaConformance.Case c) {
+        try (Device device = new TunedEmulator()) {
+            DeltaConformance.check(device, c, new Form.Chunked(64), Optional.empty());
+        }
+    }
+
     /** The two kernels of pairs with chunks that fill a tile, one of them with shorter ones: the emulator takes its time. */
     static Stream<Arguments> models() {
         return IntStream.of(16, 32, 64)

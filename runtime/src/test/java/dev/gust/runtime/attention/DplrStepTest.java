@@ -9,6 +9,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Both forms of the step of diagonal plus low rank on every device that needs no driver. */
 class DplrStepTest {
@@ -41,6 +42,18 @@ class DplrStepTest {
     @MethodSource("cases")
     void emulator(DplrConformance.Case c) {
         forms(EMULATOR, c);
+    }
+
+    /** As many tokens to a chunk as local memory has room for. */
+    @ParameterizedTest
+    @ValueSource(ints = {60, 300})
+    void wideHeadsAndLongChunksByTunedKernels(int keyDim) {
+        DeltaSizes sizes = DeltaSizes.of(130, 1, 1, 1, keyDim, 3, HeadMap.INTERLEAVED);
+        var c = new DplrConformance.Case(
+                new DplrStep(true, false, 1), sizes, new Sequences(0, 130), DplrConformance.Gates.RWKV7);
+        try (Device device = new TunedEmulator()) {
+            DplrConformance.check(device, c, new Form.Chunked(128), Optional.empty());
+        }
     }
 
     private static void forms(Device device, DplrConformance.Case c) {

@@ -2,7 +2,6 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.AttentionGrid.Size;
 import dev.gust.runtime.device.Device;
-import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.util.List;
 import java.util.stream.Stream;
@@ -10,10 +9,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** {@link RuleGridTest}'s grid, reduced, where kernels run as plain Java. */
+/** {@link RuleGridTest}'s grid, reduced, where kernels run as plain Java; the emulator by tuned ones. */
 class KernelGridTest {
     private static final Device SCALAR = new ScalarDevice();
-    private static final Device EMULATOR = new EmulatorDevice(2);
+    private static final Device EMULATOR = new TunedEmulator();
     /** Set by hand, {@code -Dgust.grid=all}: the emulator takes every row in both forms, which is too long for each build. */
     private static final boolean ALL = System.getProperty("gust.grid", "").equals("all");
 

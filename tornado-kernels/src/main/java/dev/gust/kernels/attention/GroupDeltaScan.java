@@ -310,7 +310,7 @@ public final class GroupDeltaScan {
     }
 
     /** P, or 0 above the diagonal. */
-    private static float pair(FloatArray pairs, int at, int i, int j, int length) {
+    static float pair(FloatArray pairs, int at, int i, int j, int length) {
         float value = pairs.get(at + TornadoMath.min(i, length - 1) * length + TornadoMath.min(j, length - 1));
         if (j > i) {
             value = 0.0f;
