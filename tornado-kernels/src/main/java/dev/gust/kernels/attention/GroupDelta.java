@@ -119,7 +119,8 @@ public final class GroupDelta {
         if (first < end && clear == 0) {
             for (int i = 0; i < ROWS; i++) {
                 for (int j = 0; j < SPAN; j++) {
-                    held[i * SPAN + j] = stateAt(state, home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
+                    int from = place(home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
+                    held[i * SPAN + j] = state.get(from);
                 }
             }
         }
@@ -271,7 +272,11 @@ public final class GroupDelta {
         if (first < end || clear != 0) {
             for (int i = 0; i < ROWS; i++) {
                 for (int j = 0; j < SPAN; j++) {
-                    stateTo(state, home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim, held[i * SPAN + j]);
+                    int to = place(home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
+                    if ((keyDim % ROWS == 0 || i <= rowsBelow)
+                            && (valueDim % COLUMNS == 0 || j * LANES <= columnsBeside)) {
+                        state.set(to, held[i * SPAN + j]);
+                    }
                 }
             }
         }
@@ -289,18 +294,11 @@ public final class GroupDelta {
     }
 
     /**
-     * An element of the state, so many rows and columns from a work-item's first. Rows and columns past the last, which nothing
-     * is made of, are the last: loads need no branch.
+     * Where an element of the state lies, so many rows and columns from a work-item's first. Rows and columns past the last,
+     * which nothing is made of, are the last: loads need no branch.
      */
-    private static float stateAt(
-            FloatArray state,
-            long home,
-            int down,
-            int beside,
-            int rowsBelow,
-            int columnsBeside,
-            int keyDim,
-            int valueDim) {
+    private static int place(
+            long home, int down, int beside, int rowsBelow, int columnsBeside, int keyDim, int valueDim) {
         int rows = down & (ROWS - 1);
         if (keyDim % ROWS != 0) {
             rows = TornadoMath.min(down, rowsBelow);
@@ -309,21 +307,6 @@ public final class GroupDelta {
         if (valueDim % COLUMNS != 0) {
             columns = TornadoMath.min(beside, columnsBeside);
         }
-        return state.get((int) (home + (rows * valueDim + columns)));
-    }
-
-    private static void stateTo(
-            FloatArray state,
-            long home,
-            int down,
-            int beside,
-            int rowsBelow,
-            int columnsBeside,
-            int keyDim,
-            int valueDim,
-            float value) {
-        if ((keyDim % ROWS == 0 || down <= rowsBelow) && (valueDim % COLUMNS == 0 || beside <= columnsBeside)) {
-            state.set((int) (home + ((down & (ROWS - 1)) * valueDim + beside)), value);
-        }
+        return (int) (home + (rows * valueDim + columns));
     }
 }
