@@ -31,7 +31,9 @@ record HeadCache(Path folder, String matrix, String law) {
         private String line() {
             return bytes + " "
                     + Arrays.stream(recall)
-                            .map(one -> Arrays.stream(one).mapToObj(Double::toString).collect(Collectors.joining(",")))
+                            .map(one -> Arrays.stream(one)
+                                    .mapToObj(Double::toString)
+                                    .collect(Collectors.joining(",")))
                             .collect(Collectors.joining(" "));
         }
 

@@ -31,7 +31,8 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** Every head, for so many rows and columns. */
     static List<HeadForm> all(int rows, int length) {
         var forms = new ArrayList<HeadForm>();
-        KMeansOptions training = KMeansOptions.of(1, SEED).withIterations(10); // of thousands of clusters, and rvq's levels
+        KMeansOptions training =
+                KMeansOptions.of(1, SEED).withIterations(10); // of thousands of clusters, and rvq's levels
         forms.add(new HeadForm("dense", "dense", HeadRequest.of(HeadMethod.DENSE, SEED), List.of(HeadOptions.DEFAULT)));
         var codebook = HeadOptions.DEFAULT.with(HeadOptions.Search.CODEBOOK);
         List<HeadOptions> clusters = List.of(

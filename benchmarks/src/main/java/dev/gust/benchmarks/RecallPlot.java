@@ -57,7 +57,9 @@ final class RecallPlot {
                     .toArray();
             chart.addSeries(family, x, y).setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
         });
-        line(chart, "0.001 missed, a tenth of the bytes", new double[] {0.01, 0.1, 0.1}, new double[] {0.001, 0.001, LEAST});
+        line(chart, "0.001 missed, a tenth of the bytes", new double[] {0.01, 0.1, 0.1}, new double[] {
+            0.001, 0.001, LEAST
+        });
         ImageIO.write(
                 BitmapEncoder.getBufferedImage(chart),
                 "png",

@@ -21,7 +21,8 @@ final class RecallTable {
         var lines = new ArrayList<String>();
         lines.add(title + ". Bold: recall@32 of 0.999 with both noises, below a tenth of the bytes.");
         lines.add("");
-        lines.add("| head | search | bytes of a query | of all | 0.5: recall@1, 8, 32, 128 | 2: recall@1, 8, 32, 128 | queries/s |");
+        lines.add(
+                "| head | search | bytes of a query | of all | 0.5: recall@1, 8, 32, 128 | 2: recall@1, 8, 32, 128 | queries/s |");
         lines.add("|---|---|---|---|---|---|---|");
         for (HeadFigures f : figures) {
             String bold = f.reachesTheGoal() ? "**" : "";

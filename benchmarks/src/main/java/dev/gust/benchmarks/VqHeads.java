@@ -40,7 +40,11 @@ final class VqHeads {
     private static final double[] NOISES = {0.5, 2};
     private static final int QUERIES = 1024;
     /** Seconds of a measurement, and of its warm-up. */
-    private static final double TIMED = 0.15;
+    private static final double TIMED = 0.25;
+
+    /** Queries of a measurement, at least: the first ones are interpreted. */
+    private static final int LEAST_TIMED = 96;
+
     private static final long SEED = 7;
 
     private VqHeads() {}
@@ -96,7 +100,8 @@ final class VqHeads {
         for (double noise : NOISES) {
             queries.add(NoisyQueries.of(device, x, noise, QUERIES, SEED));
         }
-        var cache = new HeadCache(folder, name, QUERIES + " queries, seed " + SEED + ", noises " + Arrays.toString(NOISES));
+        var cache =
+                new HeadCache(folder, name, QUERIES + " queries, seed " + SEED + ", noises " + Arrays.toString(NOISES));
         var all = new ArrayList<HeadFigures>();
         for (HeadForm form : HeadForm.all(x.count(), x.length())) {
             if (form.label().contains(heads)) {
@@ -226,7 +231,7 @@ final class VqHeads {
         int length = head.head().d();
         double[] seconds = new double[queries.count()];
         int count = 0;
-        for (double sum = 0; count < seconds.length && sum < TIMED; sum += seconds[count++]) {
+        for (double sum = 0; count < seconds.length && (sum < TIMED || count < LEAST_TIMED); sum += seconds[count++]) {
             float[] h = Arrays.copyOfRange(queries.h(), count * length, (count + 1) * length);
             long start = System.nanoTime();
             head.top(h, k);

@@ -118,7 +118,8 @@ final class VqHeadCommand implements Callable<Integer> {
     @Option(
             names = "--score-weight",
             paramLabel = "W",
-            description = "For pq: how much more errors along a row count than others (default: 3; 0: nearest entries).")
+            description =
+                    "For pq: how much more errors along a row count than others (default: 3; 0: nearest entries).")
     double scoreWeight = HeadRequest.SCORE_WEIGHT;
 
     @Option(names = "--probes", paramLabel = "N", description = "Clusters that a search looks into, for the file.")

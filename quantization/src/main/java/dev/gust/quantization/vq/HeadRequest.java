@@ -64,8 +64,7 @@ public record HeadRequest(
                     "give nothing negative");
         }
         if (!(scoreWeight >= 0 && scoreWeight <= MOST_SCORE_WEIGHT)) {
-            throw new UsageException(
-                    "a score weight of " + scoreWeight, "give 0 to " + MOST_SCORE_WEIGHT);
+            throw new UsageException("a score weight of " + scoreWeight, "give 0 to " + MOST_SCORE_WEIGHT);
         }
         boolean clusters = method == HeadMethod.KMEANS || method == HeadMethod.SPHERICAL;
         boolean bytes = method == HeadMethod.PQ || method == HeadMethod.RVQ;

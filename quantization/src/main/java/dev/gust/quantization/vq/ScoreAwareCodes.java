@@ -34,8 +34,7 @@ final class ScoreAwareCodes {
             for (int entry = 0; entry < codes.entries(); entry++) {
                 for (int i = 0; i < codes.width(); i++) {
                     long at = ((long) part * codes.entries() + entry) * codes.width() + i;
-                    columns[part * codes.width() + i][entry] =
-                            codes.codebooks().getAtIndex(Vectors.F32, at);
+                    columns[part * codes.width() + i][entry] = codes.codebooks().getAtIndex(Vectors.F32, at);
                 }
             }
         }
@@ -49,8 +48,7 @@ final class ScoreAwareCodes {
      * @param weight w, at least 0; 0 leaves all as it is
      * @return the same codes with their errors |e|²
      */
-    static ProductQuantizer.Codes choose(
-            TrainingRun run, Vectors x, ProductQuantizer.Codes codes, double weight) {
+    static ProductQuantizer.Codes choose(TrainingRun run, Vectors x, ProductQuantizer.Codes codes, double weight) {
         if (weight == 0) {
             return codes;
         }

@@ -39,10 +39,8 @@ class MatrixProductTest {
     }
 
     private static void assertClose(Matrix product, Matrix expected) {
-        assertThat(List.of(product.rows(), product.columns()))
-                .isEqualTo(List.of(expected.rows(), expected.columns()));
-        assertThat(Spectra.norm(Spectra.minus(product, expected)))
-                .isLessThanOrEqualTo(1e-14 * Spectra.norm(expected));
+        assertThat(List.of(product.rows(), product.columns())).isEqualTo(List.of(expected.rows(), expected.columns()));
+        assertThat(Spectra.norm(Spectra.minus(product, expected))).isLessThanOrEqualTo(1e-14 * Spectra.norm(expected));
     }
 
     @Test

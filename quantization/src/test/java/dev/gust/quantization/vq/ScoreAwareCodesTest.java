@@ -75,8 +75,7 @@ class ScoreAwareCodesTest {
             assertThat(code(chosen, 17, part)).isEqualTo(code(nearest, 17, part));
         }
         assertThat(chosen.codes().mismatch(nearest.codes())).isNotEqualTo(-1);
-        ProductQuantizer.Codes kept =
-                ScoreAwareCodes.choose(run, x, ProductQuantizer.product(run, x, 4, options), 0);
+        ProductQuantizer.Codes kept = ScoreAwareCodes.choose(run, x, ProductQuantizer.product(run, x, 4, options), 0);
         assertThat(kept.codes().mismatch(nearest.codes())).isEqualTo(-1);
     }
 
