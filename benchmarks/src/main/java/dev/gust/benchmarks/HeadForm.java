@@ -28,6 +28,8 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** Parts for which nearest entries are measured, too: those that come near the goal. */
     private static final int WIDEST_NEAREST = 5;
 
+    private static final int WIDEST_WITHOUT_OUTLIERS = 4;
+
     /** Every head, for so many rows and columns. */
     static List<HeadForm> all(int rows, int length) {
         var forms = new ArrayList<HeadForm>();
@@ -68,6 +70,13 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
                         request.withScoreWeight(0),
                         reranks(rows, length, screen)));
             }
+            if (width <= WIDEST_WITHOUT_OUTLIERS) {
+                forms.add(new HeadForm(
+                        "pq without outliers",
+                        "pq " + parts + " no outliers",
+                        request.withOutliers(0),
+                        reranks(rows, length, screen, 0)));
+            }
         }
         for (int levels : new int[] {8, 16, 24}) {
             long screen = (long) rows * levels + 4L * 256 * levels * length;
@@ -91,8 +100,12 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
 
     /** 32, 256 and 1024 exact rows, and as many as keep a query below a tenth of the dense product's bytes. */
     private static List<HeadOptions> reranks(int rows, int length, long screen) {
+        return reranks(
+                rows, length, screen, Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER));
+    }
+
+    private static List<HeadOptions> reranks(int rows, int length, long screen, long outliers) {
         var counts = new TreeSet<>(List.of(32, 256, 1024));
-        long outliers = Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER);
         long tenth = ((long) rows * length * 4 / 10 - screen) / (4L * length) - outliers;
         if (tenth >= NoisyQueries.MOST) {
             counts.add((int) tenth);
