@@ -29,4 +29,9 @@ record HeadFigures(
         }
         return worst;
     }
+
+    /** Whether a recall@32 of 0.999 is reached with all noises at less than a tenth of the dense product's bytes. */
+    boolean reachesTheGoal() {
+        return share() < 0.1 && worstAt32() >= 0.999;
+    }
 }

@@ -25,10 +25,16 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
     /** Clusters of equal size take a while, and no longer than others to be searched. */
     private static final int MOST_ROWS_BALANCED = 100_000;
 
+    /** Parts for which nearest entries are measured, too: those that come near the goal. */
+    private static final int WIDEST_NEAREST = 5;
+
+    private static final int WIDEST_WITHOUT_OUTLIERS = 4;
+
     /** Every head, for so many rows and columns. */
     static List<HeadForm> all(int rows, int length) {
         var forms = new ArrayList<HeadForm>();
-        KMeansOptions training = KMeansOptions.of(1, SEED).withIterations(10); // of thousands of clusters
+        KMeansOptions training =
+                KMeansOptions.of(1, SEED).withIterations(10); // of thousands of clusters, and rvq's levels
         forms.add(new HeadForm("dense", "dense", HeadRequest.of(HeadMethod.DENSE, SEED), List.of(HeadOptions.DEFAULT)));
         var codebook = HeadOptions.DEFAULT.with(HeadOptions.Search.CODEBOOK);
         List<HeadOptions> clusters = List.of(
@@ -55,18 +61,29 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
         for (int width : new int[] {8, 6, 5, 4, 3}) {
             int parts = Math.ceilDiv(length, width);
             long screen = (long) rows * parts + 4L * 256 * parts * width;
-            forms.add(new HeadForm(
-                    "pq",
-                    "pq " + parts,
-                    HeadRequest.of(HeadMethod.PQ, SEED).withParts(parts),
-                    reranks(rows, length, screen)));
+            HeadRequest request = HeadRequest.of(HeadMethod.PQ, SEED).withParts(parts);
+            forms.add(new HeadForm("pq", "pq " + parts, request, reranks(rows, length, screen)));
+            if (width <= WIDEST_NEAREST) {
+                forms.add(new HeadForm(
+                        "pq of nearest entries",
+                        "pq " + parts + " nearest",
+                        request.withScoreWeight(0),
+                        reranks(rows, length, screen)));
+            }
+            if (width <= WIDEST_WITHOUT_OUTLIERS) {
+                forms.add(new HeadForm(
+                        "pq without outliers",
+                        "pq " + parts + " no outliers",
+                        request.withOutliers(0),
+                        reranks(rows, length, screen, 0)));
+            }
         }
         for (int levels : new int[] {8, 16, 24}) {
             long screen = (long) rows * levels + 4L * 256 * levels * length;
             forms.add(new HeadForm(
                     "rvq",
                     "rvq " + levels,
-                    HeadRequest.of(HeadMethod.RVQ, SEED).withParts(levels),
+                    HeadRequest.of(HeadMethod.RVQ, SEED).withParts(levels).withTraining(training),
                     reranks(rows, length, screen)));
         }
         List<HeadOptions> few = List.of(HeadOptions.DEFAULT.withRerank(32), HeadOptions.DEFAULT.withRerank(256));
@@ -83,8 +100,12 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
 
     /** 32, 256 and 1024 exact rows, and as many as keep a query below a tenth of the dense product's bytes. */
     private static List<HeadOptions> reranks(int rows, int length, long screen) {
+        return reranks(
+                rows, length, screen, Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER));
+    }
+
+    private static List<HeadOptions> reranks(int rows, int length, long screen, long outliers) {
         var counts = new TreeSet<>(List.of(32, 256, 1024));
-        long outliers = Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER);
         long tenth = ((long) rows * length * 4 / 10 - screen) / (4L * length) - outliers;
         if (tenth >= NoisyQueries.MOST) {
             counts.add((int) tenth);

@@ -26,7 +26,7 @@ import java.util.List;
  *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
  * vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]
  *                          recall, bytes and speed of every vector-quantized head on two real matrices, which are fetched to
- *                          FOLDER
+ *                          FOLDER, as tables and plots in PLOTS; heads stay in FOLDER, so that another run goes on
  * svd [N [RANK [DEVICE [noise]]]]
  *                          the randomized decomposition beside the library's own
  * lowrank MODEL CALIBRATION [OTHER] [RANK…]

@@ -13,6 +13,7 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.Styler;
+import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Recall against bytes: what is missed of the exact best 32, so that one nine more is as far as another. */
 final class RecallPlot {
@@ -30,7 +31,7 @@ final class RecallPlot {
         XYChart chart = new XYChartBuilder()
                 .width(900)
                 .height(560)
-                .title(name + ": missed of the exact best 32, noise of 2 deviations")
+                .title(name + ": missed of the exact best 32, by the noise that misses more")
                 .xAxisTitle("bytes that a query reads, of the dense product's")
                 .yAxisTitle("1 − recall@32")
                 .build();
@@ -45,20 +46,32 @@ final class RecallPlot {
                 .setChartBackgroundColor(Color.WHITE);
         Map<String, List<HeadFigures>> families = new LinkedHashMap<>();
         for (HeadFigures f : figures) {
-            if (!Double.isNaN(f.recall()[1][2]) && !f.family().equals("dense")) {
+            if (!Double.isNaN(f.worstAt32()) && !f.family().equals("dense")) {
                 families.computeIfAbsent(f.family(), _ -> new ArrayList<>()).add(f);
             }
         }
         families.forEach((family, points) -> {
             double[] x = points.stream().mapToDouble(HeadFigures::share).toArray();
             double[] y = points.stream()
-                    .mapToDouble(f -> Math.max(LEAST, 1 - f.recall()[1][2]))
+                    .mapToDouble(f -> Math.max(LEAST, 1 - f.worstAt32()))
                     .toArray();
             chart.addSeries(family, x, y).setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+        });
+        line(chart, "0.001 missed, a tenth of the bytes", new double[] {0.01, 0.1, 0.1}, new double[] {
+            0.001, 0.001, LEAST
         });
         ImageIO.write(
                 BitmapEncoder.getBufferedImage(chart),
                 "png",
                 Path.of(path + ".png").toFile());
+    }
+
+    /** The goal: below and left of a line. */
+    private static void line(XYChart chart, String name, double[] x, double[] y) {
+        XYSeries series = chart.addSeries(name, x, y);
+        series.setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Line);
+        series.setMarker(SeriesMarkers.NONE);
+        series.setLineColor(Color.GRAY);
+        series.setLineWidth(1);
     }
 }

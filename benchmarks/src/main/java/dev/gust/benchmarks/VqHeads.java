@@ -30,23 +30,30 @@ import java.util.Map;
 
 /**
  * Every vector-quantized head on two real matrices: how many of the exact best rows it finds, what a query reads, and queries
- * a second. Heads are written to files and read again, as users have them. Queries are artificial: see {@link NoisyQueries}.
+ * a second. Heads are written to files and read again, as users have them; they stay there with what was measured, so that a
+ * run goes on where another stopped and one that is complete takes the time anew. Queries are artificial: see {@link NoisyQueries}.
  *
  * <p>Bytes of a query: the screen, and the rows that are multiplied exactly; for clusters the centroids, and rows and numbers
  * of the rows in the clusters that are probed; for a codebook alone the centroids and each row's cluster.
  */
 final class VqHeads {
     private static final double[] NOISES = {0.5, 2};
-    private static final int QUERIES = 384;
-    private static final int TIMED = 48;
+    private static final int QUERIES = 1024;
+    /** Seconds of a measurement, and of its warm-up. */
+    private static final double TIMED = 0.25;
+
+    /** Queries of a measurement, at least: the first ones are interpreted. */
+    private static final int LEAST_TIMED = 96;
+
+    private static final long SEED = 7;
 
     private VqHeads() {}
 
     /**
-     * Measures, prints and plots.
+     * Measures, prints, and writes a table and a plot for each matrix.
      *
-     * @param args the folder for what is fetched and written; a part of a matrix's name or nothing for both; the folder for the
-     *     plots or nothing for the first one; and a part of the names of heads or nothing for all, without which there is no plot
+     * @param args the folder for what is fetched and written; a part of a matrix's name or nothing for both; the folder for
+     *     tables and plots or nothing for the first one; and a part of the names of heads or nothing for all, without which neither is written
      */
     static void print(String... args) throws IOException, InterruptedException {
         Path folder = Path.of(args[0]);
@@ -68,15 +75,17 @@ final class VqHeads {
 
     private static void measure(JvmDevice device, String name, Vectors x, Path folder, Path plots, String heads)
             throws IOException {
-        System.out.printf(
+        String title = String.format(
                 Locale.ROOT,
-                "%n%s [%d, %d], %,d bytes; %d queries = rows + Gaussian noise of 0.5 and 2 deviations; %s%n",
+                "%s [%d, %d], %,d bytes; %d queries = rows + Gaussian noise of 0.5 and 2 deviations; %s, %d processors",
                 name,
                 x.count(),
                 x.length(),
                 x.data().byteSize(),
                 QUERIES,
-                device.info().name());
+                device.info().name(),
+                Runtime.getRuntime().availableProcessors());
+        System.out.println("\n" + title);
         System.out.printf(
                 "%-15s %-14s %10s %7s %7s | %-31s | %-31s | %8s%n",
                 "head",
@@ -89,24 +98,20 @@ final class VqHeads {
                 "query/s");
         var queries = new ArrayList<NoisyQueries>();
         for (double noise : NOISES) {
-            queries.add(NoisyQueries.of(device, x, noise, QUERIES, 7));
+            queries.add(NoisyQueries.of(device, x, noise, QUERIES, SEED));
         }
+        var cache =
+                new HeadCache(folder, name, QUERIES + " queries, seed " + SEED + ", noises " + Arrays.toString(NOISES));
         var all = new ArrayList<HeadFigures>();
         for (HeadForm form : HeadForm.all(x.count(), x.length())) {
-            if (!form.label().contains(heads)) {
-                continue;
+            if (form.label().contains(heads)) {
+                all.addAll(measure(device, x, form, cache, queries));
             }
-            Path file = folder.resolve("head-" + ProcessHandle.current().pid() + ".safetensors");
-            double error = train(device, x, form.request(), file);
-            for (HeadOptions search : form.searches()) {
-                HeadFigures figures = search(device, form, search, file, queries);
-                all.add(figures);
-                print(figures, error);
-            }
-            Files.delete(file);
         }
         if (heads.isEmpty()) {
-            RecallPlot.write(name, all, plots.resolve("vq-heads-" + name.toLowerCase(Locale.ROOT)));
+            String file = "vq-heads-" + name.toLowerCase(Locale.ROOT);
+            RecallPlot.write(name, all, plots.resolve(file));
+            RecallTable.write(title, all, plots.resolve(file + ".md"));
         }
     }
 
@@ -122,29 +127,53 @@ final class VqHeads {
         }
     }
 
-    private static HeadFigures search(
-            JvmDevice device, HeadForm form, HeadOptions search, Path file, List<NoisyQueries> queries) {
-        int rerank = search.rerank() > 0 ? search.rerank() : NoisyQueries.MOST;
-        int width = Math.min(NoisyQueries.MOST, rerank);
-        var recall = new double[NOISES.length][];
-        double bytes = 0;
-        double denseBytes;
-        double rate;
-        try (ModelInput input = ModelFiles.open(file.toString());
-                LogitsHead head = LogitsHead.of(device, VqHead.read(input.source()), search)) {
-            denseBytes = head.head().weight().byteSize();
-            for (int i = 0; i < NOISES.length; i++) {
-                NoisyQueries set = queries.get(i);
-                int[] found = head.top(set.h(), width).ids();
-                recall[i] = Arrays.stream(HeadFigures.KS)
-                        .mapToDouble(k -> k > width ? Double.NaN : set.recall(found, width, k))
-                        .toArray();
-                bytes += bytes(head.head(), search, set) / NOISES.length;
+    private static List<HeadFigures> measure(
+            JvmDevice device, Vectors x, HeadForm form, HeadCache cache, List<NoisyQueries> queries)
+            throws IOException {
+        Path file = cache.head(device, x, form);
+        Map<String, HeadCache.Recalls> known = cache.recalls(form);
+        var measured = new ArrayList<HeadFigures>();
+        try (ModelInput input = ModelFiles.open(file.toString())) {
+            VqHead read = VqHead.read(input.source());
+            for (HeadOptions search : form.searches()) {
+                String label = HeadForm.label(form, search);
+                try (LogitsHead head = LogitsHead.of(device, read, search)) {
+                    HeadCache.Recalls recalls = known.get(label);
+                    if (recalls == null) {
+                        recalls = search(head, search, queries);
+                        known.put(label, recalls);
+                    }
+                    double denseBytes = read.weight().byteSize();
+                    double rate = rate(head, queries.getFirst(), Math.min(32, width(search)));
+                    var figures = new HeadFigures(
+                            form.family(), form.label(), label, recalls.bytes(), denseBytes, recalls.recall(), rate);
+                    measured.add(figures);
+                    print(figures, cache.error(form));
+                }
             }
-            rate = rate(head, queries.getFirst(), Math.min(32, width));
         }
-        return new HeadFigures(
-                form.family(), form.label(), HeadForm.label(form, search), bytes, denseBytes, recall, rate);
+        cache.keep(form, known);
+        return measured;
+    }
+
+    /** Tokens to ask for: no more than are multiplied exactly. */
+    private static int width(HeadOptions search) {
+        return search.rerank() > 0 ? Math.min(NoisyQueries.MOST, search.rerank()) : NoisyQueries.MOST;
+    }
+
+    private static HeadCache.Recalls search(LogitsHead head, HeadOptions search, List<NoisyQueries> queries) {
+        int width = width(search);
+        var recall = new double[queries.size()][];
+        double bytes = 0;
+        for (int i = 0; i < recall.length; i++) {
+            NoisyQueries set = queries.get(i);
+            int[] found = head.top(set.h(), width).ids();
+            recall[i] = Arrays.stream(HeadFigures.KS)
+                    .mapToDouble(k -> k > width ? Double.NaN : set.recall(found, width, k))
+                    .toArray();
+            bytes += bytes(head.head(), search, set) / recall.length;
+        }
+        return new HeadCache.Recalls(bytes, recall);
     }
 
     private static double bytes(VqHead head, HeadOptions search, NoisyQueries queries) {
@@ -190,19 +219,25 @@ final class VqHeads {
 
     /** Queries a second, one at a time: of the fastest half, so that other work on the machine counts less. */
     private static double rate(LogitsHead head, NoisyQueries queries, int k) {
+        time(head, queries, k);
+        double[] seconds = time(head, queries, k);
+        Arrays.sort(seconds);
+        int half = Math.ceilDiv(seconds.length, 2);
+        return half / Arrays.stream(seconds, 0, half).sum();
+    }
+
+    /** Seconds of each query, for a while. */
+    private static double[] time(LogitsHead head, NoisyQueries queries, int k) {
         int length = head.head().d();
-        double[] seconds = new double[TIMED];
-        for (int i = -TIMED / 2; i < TIMED; i++) {
-            int query = Math.floorMod(i, queries.count());
-            float[] h = Arrays.copyOfRange(queries.h(), query * length, (query + 1) * length);
+        double[] seconds = new double[queries.count()];
+        int count = 0;
+        for (double sum = 0; count < seconds.length && (sum < TIMED || count < LEAST_TIMED); sum += seconds[count++]) {
+            float[] h = Arrays.copyOfRange(queries.h(), count * length, (count + 1) * length);
             long start = System.nanoTime();
             head.top(h, k);
-            if (i >= 0) {
-                seconds[i] = (System.nanoTime() - start) / 1e9;
-            }
+            seconds[count] = (System.nanoTime() - start) / 1e9;
         }
-        Arrays.sort(seconds);
-        return TIMED / 2 / Arrays.stream(seconds, 0, TIMED / 2).sum();
+        return Arrays.copyOf(seconds, count);
     }
 
     private static void print(HeadFigures f, double error) {
@@ -217,7 +252,7 @@ final class VqHeads {
                 recalls(f.recall()[0]),
                 recalls(f.recall()[1]),
                 f.rate(),
-                f.share() < 0.1 && f.worstAt32() >= 0.999 ? " *" : "");
+                f.reachesTheGoal() ? " *" : "");
     }
 
     private static String recalls(double... recall) {

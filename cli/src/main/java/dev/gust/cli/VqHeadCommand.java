@@ -115,6 +115,13 @@ final class VqHeadCommand implements Callable<Integer> {
                     "Rows that every search multiplies exactly, where the screen is far off (default: 512, V/512 at most).")
     int outliers = HeadRequest.OUTLIERS;
 
+    @Option(
+            names = "--score-weight",
+            paramLabel = "W",
+            description =
+                    "For pq: how much more errors along a row count than others (default: 3; 0: nearest entries).")
+    double scoreWeight = HeadRequest.SCORE_WEIGHT;
+
     @Option(names = "--probes", paramLabel = "N", description = "Clusters that a search looks into, for the file.")
     int probes;
 
@@ -157,7 +164,7 @@ final class VqHeadCommand implements Callable<Integer> {
                         common.spec.commandLine(),
                         "there is no method '" + method + "': choose kmeans, spherical, pq, rvq, int4 or lowrank"));
         var training = new KMeansOptions(1, iterations, KMeansOptions.TOLERANCE, seed, batch, sample, false, balanced);
-        return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, outliers, training);
+        return new HeadRequest(wanted, codes, parts, rank, simVq, rerank, probes, outliers, scoreWeight, training);
     }
 
     /** A file that cannot be written should not be learnt of after minutes of training. */

@@ -51,6 +51,7 @@ class VqHeadCommandTest {
         "kmeans, --codes 20 --batch 64 --sample 200 --probes 20",
         "spherical, --codes 7 --balanced --probes 7",
         "pq, --codes 16 --parts 8 --rerank 301",
+        "pq, --codes 16 --parts 8 --rerank 301 --score-weight 0",
         "rvq, --codes 16 --parts 3 --rerank 301",
         "int4, --rerank 301",
         "lowrank, --rank 5 --rerank 301"
@@ -261,7 +262,9 @@ class VqHeadCommandTest {
                 "--method pq --probes 3",
                 "--iterations 0",
                 "--method int4 --parts 3",
-                "--outliers -1"
+                "--outliers -1",
+                "--score-weight -1",
+                "--score-weight NaN"
             })
     void whatMakesNoSenseIsWrongUsage(String options) {
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(options.split(" ")));

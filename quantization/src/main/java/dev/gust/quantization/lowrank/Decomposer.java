@@ -93,11 +93,11 @@ public final class Decomposer {
         Arrays.setAll(directions.values(), _ -> random.nextGaussian());
         double total = matrix.energy();
         try (var w = new DeviceMatrix(device, matrix, threads)) {
-            Matrix q = algebra.orthonormalRows(w.timesTranspose(directions));
+            Matrix q = orthonormal(w.timesTranspose(directions));
             Matrix z = w.timesMatrix(q); // W ≈ Qᵀ·(Q·W), Q [l, M]
             double left = total - z.energy();
             for (int i = 1; i <= options.powerIterations(); i++) {
-                q = algebra.orthonormalRows(w.timesTranspose(algebra.orthonormalRows(z)));
+                q = orthonormal(w.timesTranspose(orthonormal(z)));
                 z = w.timesMatrix(q);
                 double before = left;
                 left = total - z.energy();
@@ -109,5 +109,9 @@ public final class Decomposer {
             Matrix u = inner.u().transposed().times(q).transposed();
             return new Svd(u, inner.s(), inner.vt(), algebra.name() + ", randomized");
         }
+    }
+
+    private Matrix orthonormal(Matrix rows) {
+        return OrthonormalRows.of(algebra, rows);
     }
 }

@@ -18,7 +18,7 @@ public record FloatMatrix(int rows, int columns, MemorySegment values) {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Rows and columns of the squares in which a matrix is transposed: two of them fit into a first-level cache. */
-    private static final int TILE = 32;
+    private static final int TILE = 64;
 
     public FloatMatrix {
         if (rows < 1 || columns < 1 || values.byteSize() != bytes(rows, columns)) {
@@ -54,12 +54,22 @@ public record FloatMatrix(int rows, int columns, MemorySegment values) {
     /** A copy with rows and columns exchanged. */
     public FloatMatrix transposed(Arena memory) {
         FloatMatrix t = allocate(columns, rows, memory);
+        float[] tile = new float[TILE * TILE];
+        float[] turned = new float[TILE * TILE];
         for (int top = 0; top < rows; top += TILE) {
+            int height = Math.min(TILE, rows - top);
             for (int left = 0; left < columns; left += TILE) {
-                for (int i = top; i < Math.min(rows, top + TILE); i++) {
-                    for (int j = left; j < Math.min(columns, left + TILE); j++) {
-                        t.values.set(F32, ((long) j * rows + i) * Float.BYTES, at(i, j));
+                int width = Math.min(TILE, columns - left);
+                for (int i = 0; i < height; i++) {
+                    long from = ((long) (top + i) * columns + left) * Float.BYTES;
+                    MemorySegment.copy(values, F32, from, tile, i * TILE, width);
+                }
+                for (int j = 0; j < width; j++) {
+                    for (int i = 0; i < height; i++) {
+                        turned[j * TILE + i] = tile[i * TILE + j];
                     }
+                    long to = ((long) (left + j) * rows + top) * Float.BYTES;
+                    MemorySegment.copy(turned, j * TILE, t.values, F32, to, height);
                 }
             }
         }

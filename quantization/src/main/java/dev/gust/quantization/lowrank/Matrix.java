@@ -17,6 +17,9 @@ import org.ejml.data.DMatrixRMaj;
 public record Matrix(int rows, int columns, double[] values) {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Numbers that are converted at a time, through an array: loops over segments are slower. */
+    private static final int PIECE = 2048;
+
     public Matrix {
         if (rows < 0 || columns < 0 || values.length != (long) rows * columns) {
             throw new IllegalArgumentException(values.length + " numbers for [" + rows + ", " + columns + "]");
@@ -31,10 +34,19 @@ public record Matrix(int rows, int columns, double[] values) {
     /** A copy of float32 values, row-major. */
     public static Matrix of(MemorySegment floats, int rows, int columns) {
         double[] values = new double[size(rows, columns)];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = floats.get(F32, (long) i * Float.BYTES);
+        float[] piece = new float[Math.min(PIECE, values.length)];
+        for (int from = 0; from < values.length; from += PIECE) {
+            int count = Math.min(PIECE, values.length - from);
+            MemorySegment.copy(floats, F32, (long) from * Float.BYTES, piece, 0, count);
+            widen(piece, values, from, count);
         }
         return new Matrix(rows, columns, values);
+    }
+
+    private static void widen(float[] piece, double[] values, int from, int count) {
+        for (int i = 0; i < count; i++) {
+            values[from + i] = piece[i];
+        }
     }
 
     /** How many numbers that are, which an array must be able to hold. */
@@ -66,26 +78,7 @@ public record Matrix(int rows, int columns, double[] values) {
             throw new IllegalArgumentException(
                     "[" + rows + ", " + columns + "] times [" + right.rows + ", " + right.columns + "]");
         }
-        Matrix product = zeros(rows, right.columns);
-        for (int i = 0; i < rows; i++) {
-            for (int p = 0; p < columns; p++) {
-                add(
-                        product.values,
-                        i * right.columns,
-                        values[i * columns + p],
-                        right.values,
-                        p * right.columns,
-                        right.columns);
-            }
-        }
-        return product;
-    }
-
-    /** A row of the sum += factor · a row: a loop that the compiler makes vectors of. */
-    private static void add(double[] sum, int at, double factor, double[] row, int from, int count) {
-        for (int j = 0; j < count; j++) {
-            sum[at + j] += factor * row[from + j];
-        }
+        return MatrixProduct.of(this, right);
     }
 
     /** The first rows. */

@@ -131,6 +131,7 @@ public record HeadSource(String location, String name, Vectors rows, Tensor exac
         return switch (request.method()) {
             case KMEANS, SPHERICAL -> bytes * request.training().iterations();
             case RVQ -> bytes * request.partsFor(rows.length());
+            case PQ -> request.scoreWeight() > 0 ? 2 * bytes : bytes;
             default -> bytes;
         };
     }

@@ -162,7 +162,7 @@ public final class ProductQuantizer {
             }
         }
 
-        private Codes withError(double sum) {
+        Codes withError(double sum) {
             return new Codes(codebooks, codes, parts, entries, width, sum, errors);
         }
     }

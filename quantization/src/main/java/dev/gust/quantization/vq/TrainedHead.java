@@ -107,12 +107,16 @@ public record TrainedHead(
             case PQ, RVQ -> {
                 int count = request.partsFor(x.length());
                 ProductQuantizer.Codes codes = request.method() == HeadMethod.PQ
-                        ? ProductQuantizer.product(run, x, count, training)
+                        ? ScoreAwareCodes.choose(
+                                run, x, ProductQuantizer.product(run, x, count, training), request.scoreWeight())
                         : ProductQuantizer.residual(run, x, count, training);
                 parts.add(tensor(
                         "codebooks", DType.F32, codes.codebooks(), codes.parts(), codes.entries(), codes.width()));
                 parts.add(tensor("codes", DType.U8, codes.codes(), x.count(), codes.parts()));
                 settings.put("codes", training.codes()).put("parts", codes.parts());
+                if (request.method() == HeadMethod.PQ) {
+                    settings.put("score_weight", request.scoreWeight());
+                }
                 yield screen(parts, settings, codes.error(), squares, farthest(codes.errors(), request));
             }
             case INT4 -> {
