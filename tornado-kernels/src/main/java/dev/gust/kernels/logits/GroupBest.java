@@ -5,20 +5,31 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * The R tokens of highest score, and few others, by a bound. Tokens are dealt into many heaps, and the greatest score of each
- * is found. Dealt in turn into R piles, the least of these piles' greatest scores is a bound that R scores reach at least,
- * one in each pile; of random scores R (ln R + 0.6) do. Those are counted, then written in one order that does not depend on
- * the order of groups.
+ * The R tokens of highest score, and few others, by a bound. Kernels that score tokens leave the greatest score of each heap of
+ * a few neighbours. Heaps are dealt in turn into R piles, and the least of these piles' greatest scores is a bound that R
+ * scores reach at least, one in each pile; of random scores R (ln R + 0.6) do. They are listed in an order that does not depend
+ * on the order of groups.
  */
 public final class GroupBest {
     /** Work-items of a group. */
     public static final int LOCAL = 256;
 
-    /** Tokens of a group. */
+    /** Work-items of a group that selects. */
+    public static final int SELECT_LOCAL = 512;
+
+    /** Counts of a group that selects are summed up in as many runs, of as many each. */
+    private static final int RUNS = 32;
+
+    private static final int RUN = SELECT_LOCAL / RUNS;
+
+    /** Tokens of a group, where each counts for itself. */
     public static final int TOKENS = 1024;
 
-    /** Most heaps to a group. */
-    public static final int MOST_HEAPS = 64;
+    /** Most tokens of a heap. */
+    public static final int MOST_HEAP = 32;
+
+    /** Most tokens that a group which selects has room for in local memory. */
+    public static final int MOST_SELECTED = 4096;
 
     /** Work-items to a row that is gathered. */
     public static final int GATHER_LANES = 32;
@@ -26,43 +37,220 @@ public final class GroupBest {
     private GroupBest() {}
 
     /**
-     * The greatest score of each heap: ceil(V / TOKENS) groups along x, one along y for each hidden state.
+     * Everything behind the scores at once, for few tokens: each group finds the bound and lists the tokens that reach it, since
+     * groups cannot wait for one another and a launch takes longer; then it multiplies its share of them exactly. Any number
+     * of groups of {@link #SELECT_LOCAL} along x, and one along y for each hidden state.
      *
      * @param y [M, V]
-     * @param maxima receives [M, groups, heaps]
-     * @param heaps a power of two
+     * @param maxima [M, ceil(V / heap)]
+     * @param w [V, D], if there are exact logits
+     * @param listed receives [M, 1 + slots]: how many tokens reach the bound, whether or not they fit; their ids; −1 for an
+     *     empty slot
+     * @param values receives [M, 2, slots]: the scores; exact logits, or the scores once more
+     * @param flags 1 for a bias, 4 for exact logits, added up
+     * @param heap tokens of a heap, a power of two
+     * @param piles R, a power of two
+     * @param slots at most {@link #MOST_SELECTED}
+     * @param lanes work-items to a row, a power of two
      */
-    public static void maximaGroups(KernelContext context, FloatArray y, FloatArray maxima, IntArray sizes, int heaps) {
-        float[] greatest = context.allocateFloatLocalArray(LOCAL);
+    public static void selectGroups(
+            KernelContext context,
+            FloatArray y,
+            FloatArray maxima,
+            FloatArray w,
+            FloatArray bias,
+            FloatArray h,
+            IntArray listed,
+            FloatArray values,
+            IntArray sizes,
+            int flags,
+            int heap,
+            int piles,
+            int slots,
+            int lanes) {
+        float[] room = context.allocateFloatLocalArray(SELECT_LOCAL);
+        // Counts in runs, with their sums behind them: they shift the banks, too.
+        int[] sums = context.allocateIntLocalArray(RUNS * (RUN + 1));
+        int[] heaps = context.allocateIntLocalArray(slots);
+        int[] tokens = context.allocateIntLocalArray(slots);
         int local = context.localIdx;
+        int groups = context.globalGroupSizeX / SELECT_LOCAL;
         int n = sizes.get(HeadSizes.ROWS);
+        int d = sizes.get(HeadSizes.COLUMNS);
         int from = context.groupIdy * n;
-        int groups = context.globalGroupSizeX / LOCAL;
-        float most = -3.4028235e38f;
-        for (int i = 0; i < TOKENS / LOCAL; i++) {
-            int token = context.groupIdx * TOKENS + i * LOCAL + local;
+        int all = (n + heap - 1) / heap;
+        int first = context.groupIdy * all;
+        int spread = local + local / RUN;
+        int step = Math.max(piles, SELECT_LOCAL);
+        float bound = 3.4028235e38f;
+        for (int pile = local; pile < step; pile += SELECT_LOCAL) {
+            float most = -3.4028235e38f;
+            for (int i = pile; i < all; i += 4 * step) {
+                int i1 = i + step < all ? i + step : i;
+                int i2 = i + 2 * step < all ? i + 2 * step : i;
+                int i3 = i + 3 * step < all ? i + 3 * step : i;
+                float m0 = maxima.get(first + i);
+                float m1 = maxima.get(first + i1);
+                float m2 = maxima.get(first + i2);
+                float m3 = maxima.get(first + i3);
+                most = Math.max(most, Math.max(Math.max(m0, m1), Math.max(m2, m3)));
+            }
+            bound = Math.min(bound, most);
+        }
+        room[local] = bound;
+        // Places that are as many apart as there are piles are of one pile: the greatest of each, then the least of all.
+        int wide = Math.max(Math.min(piles, SELECT_LOCAL), RUNS);
+        context.localBarrier();
+        if (local < wide) {
+            float most = room[local];
+            for (int i = wide; i < SELECT_LOCAL; i += wide) {
+                most = Math.max(most, room[local + i]);
+            }
+            room[local] = most;
+        }
+        context.localBarrier();
+        if (local < RUNS) {
+            float least = room[local];
+            for (int i = RUNS; i < wide; i += RUNS) {
+                least = Math.min(least, room[local + i]);
+            }
+            room[local] = least;
+        }
+        context.localBarrier();
+        bound = 3.4028235e38f;
+        for (int pile = 0; pile < Math.min(piles, RUNS); pile++) {
+            float most = room[pile];
+            for (int i = pile + piles; i < RUNS; i += piles) {
+                most = Math.max(most, room[i]);
+            }
+            bound = Math.min(bound, most);
+        }
+        int count = 0;
+        for (int i = local; i < all; i += SELECT_LOCAL) {
+            count += maxima.get(first + i) >= bound ? 1 : 0;
+        }
+        sums[spread] = count;
+        context.localBarrier();
+        if (local < RUNS) {
+            int sum = 0;
+            for (int i = 0; i < RUN; i++) {
+                int here = sums[local * (RUN + 1) + i];
+                sums[local * (RUN + 1) + i] = sum;
+                sum += here;
+            }
+            sums[local * (RUN + 1) + RUN] = sum;
+        }
+        context.localBarrier();
+        int slot = sums[spread];
+        for (int run = 0; run < local / RUN; run++) {
+            slot += sums[run * (RUN + 1) + RUN];
+        }
+        for (int i = local; i < all; i += SELECT_LOCAL) {
+            if (maxima.get(first + i) >= bound) {
+                if (slot < slots) {
+                    heaps[slot] = i;
+                }
+                slot++;
+            }
+        }
+        context.localBarrier();
+        int filled = 0;
+        for (int run = 0; run < RUNS; run++) {
+            filled += sums[run * (RUN + 1) + RUN];
+        }
+        int places = Math.min(filled, slots) * heap;
+        context.localBarrier();
+        count = 0;
+        for (int i = local; i < places; i += SELECT_LOCAL) {
+            int token = heaps[i / heap] * heap + i % heap;
             if (token < n) {
-                most = Math.max(most, y.get(from + token));
+                count += y.get(from + token) >= bound ? 1 : 0;
             }
         }
-        greatest[local] = most;
-        for (int stride = LOCAL / 2; stride >= heaps; stride >>= 1) {
-            context.localBarrier();
-            if (local < stride) {
-                greatest[local] = Math.max(greatest[local], greatest[local + stride]);
+        sums[spread] = count;
+        context.localBarrier();
+        if (local < RUNS) {
+            int sum = 0;
+            for (int i = 0; i < RUN; i++) {
+                int here = sums[local * (RUN + 1) + i];
+                sums[local * (RUN + 1) + i] = sum;
+                sum += here;
+            }
+            sums[local * (RUN + 1) + RUN] = sum;
+        }
+        context.localBarrier();
+        slot = sums[spread];
+        for (int run = 0; run < local / RUN; run++) {
+            slot += sums[run * (RUN + 1) + RUN];
+        }
+        for (int i = local; i < places; i += SELECT_LOCAL) {
+            int token = heaps[i / heap] * heap + i % heap;
+            if (token < n) {
+                if (y.get(from + token) >= bound) {
+                    if (slot < slots) {
+                        tokens[slot] = token;
+                    }
+                    slot++;
+                }
             }
         }
-        if (local < heaps) {
-            maxima.set((context.groupIdy * groups + context.groupIdx) * heaps + local, greatest[local]);
+        context.localBarrier();
+        int total = 0;
+        for (int run = 0; run < RUNS; run++) {
+            total += sums[run * (RUN + 1) + RUN];
+        }
+        // More heaps than there is room for hold more tokens than that.
+        total = Math.max(total, filled);
+        int held = Math.min(total, slots);
+        if ((flags & 4) != 0) {
+            int teams = SELECT_LOCAL / lanes;
+            int lane = local % lanes;
+            for (int base = context.groupIdx * teams; base < held; base += groups * teams) {
+                int place = base + local / lanes;
+                int id = place < held ? tokens[Math.min(place, slots - 1)] : 0;
+                int end = place < held ? d : 0;
+                float sum = 0.0f;
+                for (int i = lane; i < end; i += lanes) {
+                    sum += h.get(context.groupIdy * d + i) * w.get(id * d + i);
+                }
+                room[local] = sum;
+                for (int stride = lanes / 2; stride > 0; stride >>= 1) {
+                    context.localBarrier();
+                    if (lane < stride) {
+                        room[local] += room[local + stride];
+                    }
+                }
+                if (lane == 0 && place < held) {
+                    float logit = room[local];
+                    if ((flags & 1) != 0) {
+                        logit += bias.get(id);
+                    }
+                    values.set((2 * context.groupIdy + 1) * slots + place, logit);
+                }
+                context.localBarrier();
+            }
+        }
+        int exact = (flags & 4) != 0 ? held : 0;
+        for (int i = context.groupIdx * SELECT_LOCAL + local; i < slots; i += groups * SELECT_LOCAL) {
+            int id = i < held ? tokens[i] : -1;
+            float score = i < held ? y.get(from + Math.max(id, 0)) : 0.0f;
+            listed.set(context.groupIdy * (slots + 1) + 1 + i, id);
+            values.set(2 * context.groupIdy * slots + i, score);
+            if (i >= exact) {
+                values.set((2 * context.groupIdy + 1) * slots + i, score);
+            }
+        }
+        if (context.groupIdx == 0 && local == 0) {
+            listed.set(context.groupIdy * (slots + 1), total);
         }
     }
 
     /**
-     * The bound, and how many scores of each group reach it: groups as in {@link #maximaGroups}.
+     * For many tokens, the bound, and how many scores of each group reach it: ceil(V / TOKENS) groups along x, one along y for
+     * each hidden state. Arguments as in {@link #selectGroups}, and
      *
      * @param bounds receives [M, groups]: the same bound in all of a hidden state's
      * @param counts receives [M, groups]
-     * @param piles R
      */
     public static void countGroups(
             KernelContext context,
@@ -71,7 +259,7 @@ public final class GroupBest {
             FloatArray bounds,
             IntArray counts,
             IntArray sizes,
-            int heaps,
+            int heap,
             int piles) {
         float[] least = context.allocateFloatLocalArray(LOCAL);
         int[] sums = context.allocateIntLocalArray(LOCAL);
@@ -79,7 +267,7 @@ public final class GroupBest {
         int n = sizes.get(HeadSizes.ROWS);
         int from = context.groupIdy * n;
         int groups = context.globalGroupSizeX / LOCAL;
-        int all = groups * heaps;
+        int all = (n + heap - 1) / heap;
         float bound = 3.4028235e38f;
         for (int pile = local; pile < piles; pile += LOCAL) {
             float most = -3.4028235e38f;
@@ -120,7 +308,7 @@ public final class GroupBest {
     }
 
     /**
-     * Writes the tokens that reach the bound: groups as in {@link #maximaGroups}.
+     * Writes the tokens that reach the bound: groups as in {@link #countGroups}.
      *
      * @param found receives [M, slots]: ids, as far as there are so many and they fit; the rest keeps what it held
      * @param totals receives [M]: how many there are, whether or not they fit
@@ -194,9 +382,7 @@ public final class GroupBest {
      *
      * @param found [M, slots]
      * @param totals [M]: slots that hold something
-     * @param ids receives [M, slots]: −1 for an empty slot
-     * @param scores receives [M, slots]: of the screen, if there are some
-     * @param logits receives [M, slots]: exact, or the scores
+     * @param listed receives [M, 1 + slots], and values [M, 2, slots], as {@link #selectGroups} has them
      * @param flags 1 for a bias, 2 for scores y, 4 for exact logits, added up
      */
     public static void gatherGroups(
@@ -207,9 +393,8 @@ public final class GroupBest {
             FloatArray bias,
             FloatArray h,
             FloatArray y,
-            IntArray ids,
-            FloatArray scores,
-            FloatArray logits,
+            IntArray listed,
+            FloatArray values,
             IntArray sizes,
             int flags,
             int slots) {
@@ -243,9 +428,12 @@ public final class GroupBest {
             if (filled && (flags & 1) != 0) {
                 logit += bias.get(id);
             }
-            ids.set(place, filled ? id : -1);
-            scores.set(place, score);
-            logits.set(place, (flags & 4) != 0 ? logit : score);
+            listed.set(context.groupIdy * (slots + 1) + 1 + slot, filled ? id : -1);
+            values.set(2 * context.groupIdy * slots + slot, score);
+            values.set((2 * context.groupIdy + 1) * slots + slot, (flags & 4) != 0 ? logit : score);
+            if (slot == 0) {
+                listed.set(context.groupIdy * (slots + 1), totals.get(context.groupIdy));
+            }
         }
     }
 }

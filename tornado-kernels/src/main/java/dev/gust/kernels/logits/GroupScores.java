@@ -12,11 +12,14 @@ public final class GroupScores {
     /** Rows that a work-item sums up at a time, so that what it reads of h serves all of them. */
     public static final int ROWS = 4;
 
-    /** Words of codes whose tables are in local memory at a time: 8 codebooks of 4 to a word take 32 KiB. */
-    public static final int SLICE = 8;
+    /** Words of codes whose tables are in local memory at a time: those of 4 words, or 16 codebooks, take 16 KiB. */
+    public static final int SLICE = 4;
 
-    /** Tokens of a work-item: filling tables is worth it only for many. */
-    public static final int TOKENS = 8;
+    /** Work-items of a group that looks up codes. */
+    public static final int CODE_LOCAL = 512;
+
+    /** Most tokens of a work-item that looks up codes. */
+    public static final int MOST_PASSES = 4;
 
     private GroupScores() {}
 
@@ -24,7 +27,9 @@ public final class GroupScores {
      * y = h · Wᵀ + bias, for ceil(N / (LOCAL / lanes · ROWS)) groups along x and one along y for each hidden state.
      *
      * @param w [N, D]
+     * @param maxima receives [M, ceil(N / heap)]: see {@link GroupBest}
      * @param lanes work-items to a row, a power of two: neighbours read neighbouring numbers
+     * @param heap rows whose greatest score is wanted, a power of two and at most {@link GroupBest#MOST_HEAP}; 0 for no maxima
      */
     public static void rowsGroups(
             KernelContext context,
@@ -32,10 +37,13 @@ public final class GroupScores {
             FloatArray bias,
             FloatArray h,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
-            int lanes) {
+            int lanes,
+            int heap) {
         float[] partial = context.allocateFloatLocalArray(LOCAL * ROWS);
+        float[] scores = context.allocateFloatLocalArray(LOCAL / lanes * ROWS);
         int local = context.localIdx;
         int lane = local % lanes;
         int sharers = LOCAL / lanes;
@@ -74,13 +82,24 @@ public final class GroupScores {
         context.localBarrier();
         if (local < sharers * ROWS) {
             int row = context.groupIdx * sharers * ROWS + local;
+            float score = -3.4028235e38f;
             if (row < n) {
-                float sum = partial[(local / sharers) * LOCAL + (local % sharers) * lanes];
+                score = partial[(local / sharers) * LOCAL + (local % sharers) * lanes];
                 if (biased != 0) {
-                    sum += bias.get(row);
+                    score += bias.get(row);
                 }
-                y.set(context.groupIdy * n + row, sum);
+                y.set(context.groupIdy * n + row, score);
             }
+            scores[local] = score;
+        }
+        context.localBarrier();
+        int place = context.groupIdx * sharers * ROWS + local * heap;
+        if (local * heap < sharers * ROWS && place < n && heap > 0) {
+            float most = scores[local * heap];
+            for (int i = 1; i < heap; i++) {
+                most = Math.max(most, scores[local * heap + i]);
+            }
+            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
         }
     }
 
@@ -110,8 +129,12 @@ public final class GroupScores {
     }
 
     /**
-     * The sum of what a token's codes name in the tables, which lie in local memory: ceil(V / (LOCAL · TOKENS)) groups
-     * along x, one along y for each hidden state. Arguments as in {@link PortableScores#codesPortable}.
+     * The sum of what a token's codes name in the tables, which pass through local memory a slice at a time while the next one
+     * is on its way: ceil(V / (CODE_LOCAL / parts · passes)) groups of {@link #CODE_LOCAL} along x, one along y for each hidden
+     * state. Arguments as in {@link PortableScores#codesPortable} and {@link #rowsGroups}, and
+     *
+     * @param parts work-items to a token, a power of two up to {@link #SLICE}: each sums a part of its codes
+     * @param passes tokens of a work-item, at most {@link #MOST_PASSES}: filling tables is worth it only for many
      */
     public static void codesGroups(
             KernelContext context,
@@ -119,28 +142,44 @@ public final class GroupScores {
             FloatArray tables,
             FloatArray bias,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
-            int biased) {
+            int biased,
+            int parts,
+            int passes,
+            int heap) {
         float[] slice = context.allocateFloatLocalArray(SLICE * 1024);
+        float[] scores = context.allocateFloatLocalArray(CODE_LOCAL);
         int local = context.localIdx;
+        int width = CODE_LOCAL / parts;
+        int part = local / width;
         int n = sizes.get(HeadSizes.ROWS);
         int steps = sizes.get(HeadSizes.STEPS);
-        int first = context.groupIdx * LOCAL * TOKENS + local;
-        float[] sums = new float[TOKENS];
-        for (int t = 0; t < TOKENS; t++) {
+        int first = context.groupIdx * width * passes + local % width;
+        int begin = context.groupIdy * steps * 1024;
+        int last = steps * 1024 - 1;
+        float[] sums = new float[MOST_PASSES];
+        for (int t = 0; t < MOST_PASSES; t++) {
             sums[t] = 0.0f;
         }
+        float[] next = new float[SLICE * 1024 / CODE_LOCAL];
+        for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+            next[i] = tables.get(begin + Math.min(i * CODE_LOCAL + local, last));
+        }
         for (int from = 0; from < steps; from += SLICE) {
-            int count = Math.min(SLICE, steps - from);
             context.localBarrier();
-            for (int i = local; i < count * 1024; i += LOCAL) {
-                slice[i] = tables.get((context.groupIdy * steps + from) * 1024 + i);
+            for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+                slice[i * CODE_LOCAL + local] = next[i];
             }
             context.localBarrier();
-            for (int t = 0; t < TOKENS; t++) {
-                int token = Math.min(first + t * LOCAL, n - 1);
+            for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+                next[i] = tables.get(begin + Math.min((from + SLICE) * 1024 + i * CODE_LOCAL + local, last));
+            }
+            int count = Math.min(SLICE, steps - from);
+            for (int t = 0; t < passes; t++) {
+                int token = Math.min(first + t * width, n - 1);
                 float sum = 0.0f;
-                for (int j = 0; j < count; j++) {
+                for (int j = part; j < count; j += parts) {
                     int word = codes.get((from + j) * n + token);
                     int at = j * 1024;
                     sum += slice[at + (word & 255)]
@@ -151,20 +190,41 @@ public final class GroupScores {
                 sums[t] += sum;
             }
         }
-        for (int t = 0; t < TOKENS; t++) {
-            int token = first + t * LOCAL;
-            if (token < n) {
-                float sum = sums[t];
-                if (biased != 0) {
-                    sum += bias.get(token);
+        for (int t = 0; t < passes; t++) {
+            context.localBarrier();
+            scores[local] = sums[t];
+            context.localBarrier();
+            int token = first + t * width;
+            if (local < width) {
+                float score = scores[local];
+                for (int q = 1; q < parts; q++) {
+                    score += scores[q * width + local];
                 }
-                y.set(context.groupIdy * n + token, sum);
+                if (token < n) {
+                    if (biased != 0) {
+                        score += bias.get(token);
+                    }
+                    y.set(context.groupIdy * n + token, score);
+                } else {
+                    score = -3.4028235e38f;
+                }
+                scores[local] = score;
+            }
+            context.localBarrier();
+            int place = (context.groupIdx * passes + t) * width + local * heap;
+            if (local * heap < width && place < n && heap > 0) {
+                float most = scores[local * heap];
+                for (int i = 1; i < heap; i++) {
+                    most = Math.max(most, scores[local * heap + i]);
+                }
+                maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
             }
         }
     }
 
     /**
-     * Gives each token its cluster's logit: ceil(V / LOCAL) groups along x, one along y for each hidden state.
+     * Gives each token its cluster's logit: ceil(V / LOCAL) groups along x, one along y for each hidden state. Other arguments
+     * as in {@link #rowsGroups}.
      *
      * @param logits [M, K]
      * @param k K
@@ -175,17 +235,32 @@ public final class GroupScores {
             IntArray assignments,
             FloatArray bias,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
-            int k) {
-        int token = context.groupIdx * LOCAL + context.localIdx;
+            int k,
+            int heap) {
+        float[] scores = context.allocateFloatLocalArray(LOCAL);
+        int local = context.localIdx;
+        int token = context.groupIdx * LOCAL + local;
         int n = sizes.get(HeadSizes.ROWS);
+        float score = -3.4028235e38f;
         if (token < n) {
-            float logit = logits.get(context.groupIdy * k + assignments.get(token));
+            score = logits.get(context.groupIdy * k + assignments.get(token));
             if (biased != 0) {
-                logit += bias.get(token);
+                score += bias.get(token);
             }
-            y.set(context.groupIdy * n + token, logit);
+            y.set(context.groupIdy * n + token, score);
+        }
+        scores[local] = score;
+        context.localBarrier();
+        int place = context.groupIdx * LOCAL + local * heap;
+        if (local * heap < LOCAL && place < n && heap > 0) {
+            float most = scores[local * heap];
+            for (int i = 1; i < heap; i++) {
+                most = Math.max(most, scores[local * heap + i]);
+            }
+            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
         }
     }
 }

@@ -19,182 +19,209 @@ public final class OctetScores {
     /** Most blocks of columns that a group sums up side by side. */
     public static final int MOST_BLOCKS = 16;
 
-    /** Hidden states are rounded to −MOST … MOST. */
-    public static final int MOST = 63;
+    /** Most blocks of a hidden state that are rounded at a time: 16 KiB of local memory. */
+    public static final int MOST_SLICE = 128;
 
     private OctetScores() {}
 
     /**
-     * Rounds hidden states, a block to a work-item: M · blocks of them in all, rounded up to {@link GroupScores#LOCAL}.
+     * The scores. Groups of {@link #OCTETS} × {@code side} work-items, any number of them along x and one along y for each
+     * hidden state: a group rounds the hidden state for itself, into local memory, and goes on from panel to panel of
+     * {@link #OCTETS} octets.
      *
+     * @param words [panels, 32 · blocks, OCTETS]
+     * @param scaleWords [panels, blocks, 4, OCTETS]: float16 of tokens 2i and 2i + 1 of each octet
      * @param h [M, D]
-     * @param rounded receives [M, 32 · blocks]
-     * @param blockScales receives [M, blocks, 2]: what a unit is worth, and 8 times the sum of the block's units
-     * @param total M · blocks
-     */
-    public static void roundGroups(
-            KernelContext context, FloatArray h, IntArray rounded, FloatArray blockScales, IntArray sizes, int total) {
-        int at = context.globalIdx;
-        int d = sizes.get(HeadSizes.COLUMNS);
-        int blocks = sizes.get(HeadSizes.STEPS);
-        if (at < total) {
-            int from = (at % blocks) * 32;
-            int row = (at / blocks) * d;
-            int count = Math.min(32, d - from);
-            float most = 0.0f;
-            for (int i = 0; i < count; i++) {
-                float x = h.get(row + from + i);
-                most = Math.max(most, Math.max(x, -x));
-            }
-            float scale = most / 63.0f;
-            float inverse = most > 0.0f ? 63.0f / most : 0.0f;
-            int sum = 0;
-            for (int i = 0; i < 32; i++) {
-                int unit = 0;
-                if (i < count) {
-                    float x = h.get(row + from + i) * inverse;
-                    float away = x < 0.0f ? x - 0.5f : x + 0.5f;
-                    unit = (int) away;
-                }
-                sum += unit;
-                rounded.set(at * 32 + i, unit);
-            }
-            blockScales.set(2 * at, scale);
-            blockScales.set(2 * at + 1, 8.0f * sum);
-        }
-    }
-
-    /**
-     * The scores, for ceil(V / 256) groups of {@link #OCTETS} × {@code side} work-items along x, and one along y for each
-     * hidden state.
-     *
-     * @param words [32 · blocks, octets]
-     * @param scaleWords [blocks, 4, octets]: float16 of tokens 2i and 2i + 1 of each octet
+     * @param maxima receives [M, ceil(V / heap)]: see {@link GroupBest}
      * @param side blocks that are summed up side by side, at most {@link #MOST_BLOCKS}
+     * @param slice blocks that are rounded at a time, at most 8 · side
+     * @param heap as in {@link GroupScores#rowsGroups}
      */
     public static void octetsGroups(
             KernelContext context,
             IntArray words,
             IntArray scaleWords,
             FloatArray bias,
-            IntArray rounded,
-            FloatArray blockScales,
+            FloatArray h,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
-            int side) {
-        float[] partial = context.allocateFloatLocalArray(8 * OCTETS * side);
+            int side,
+            int slice,
+            int heap) {
+        int[] units = context.allocateIntLocalArray(32 * slice);
+        float[] worths = context.allocateFloatLocalArray(slice);
+        float[] zeros = context.allocateFloatLocalArray(slice);
+        // Rows are 4 longer than they hold, so that a warp's reads of eight rows fall to different banks.
+        float[] partial = context.allocateFloatLocalArray(8 * (OCTETS * side + 4));
+        float[] scores = context.allocateFloatLocalArray(8 * OCTETS);
         int n = sizes.get(HeadSizes.ROWS);
+        int d = sizes.get(HeadSizes.COLUMNS);
         int blocks = sizes.get(HeadSizes.STEPS);
         int columns = sizes.get(HeadSizes.BLOCK);
-        int octets = (n + 7) / 8;
+        int panels = (n + 8 * OCTETS - 1) / (8 * OCTETS);
+        int groups = context.globalGroupSizeX / OCTETS;
         int lane = context.localIdx;
-        int octet = Math.min(context.groupIdx * OCTETS + lane, octets - 1);
-        int hidden = context.groupIdy * blocks;
-        float t0 = 0.0f;
-        float t1 = 0.0f;
-        float t2 = 0.0f;
-        float t3 = 0.0f;
-        float t4 = 0.0f;
-        float t5 = 0.0f;
-        float t6 = 0.0f;
-        float t7 = 0.0f;
-        for (int block = context.localIdy; block < blocks; block += side) {
-            int a = 0;
-            int b = 0;
-            int c = 0;
-            int e = 0;
-            int at = block * 32 * octets + octet;
-            int unit = (hidden + block) * 32;
-            for (int i = 0; i < columns; i += 8) {
-                int w0 = words.get(at);
-                int w1 = words.get(at + octets);
-                int w2 = words.get(at + 2 * octets);
-                int w3 = words.get(at + 3 * octets);
-                int w4 = words.get(at + 4 * octets);
-                int w5 = words.get(at + 5 * octets);
-                int w6 = words.get(at + 6 * octets);
-                int w7 = words.get(at + 7 * octets);
-                at += 8 * octets;
-                int x0 = rounded.get(unit + i);
-                a += (w0 & 0x000F000F) * x0;
-                b += ((w0 >> 4) & 0x000F000F) * x0;
-                c += ((w0 >> 8) & 0x000F000F) * x0;
-                e += ((w0 >> 12) & 0x000F000F) * x0;
-                int x1 = rounded.get(unit + i + 1);
-                a += (w1 & 0x000F000F) * x1;
-                b += ((w1 >> 4) & 0x000F000F) * x1;
-                c += ((w1 >> 8) & 0x000F000F) * x1;
-                e += ((w1 >> 12) & 0x000F000F) * x1;
-                int x2 = rounded.get(unit + i + 2);
-                a += (w2 & 0x000F000F) * x2;
-                b += ((w2 >> 4) & 0x000F000F) * x2;
-                c += ((w2 >> 8) & 0x000F000F) * x2;
-                e += ((w2 >> 12) & 0x000F000F) * x2;
-                int x3 = rounded.get(unit + i + 3);
-                a += (w3 & 0x000F000F) * x3;
-                b += ((w3 >> 4) & 0x000F000F) * x3;
-                c += ((w3 >> 8) & 0x000F000F) * x3;
-                e += ((w3 >> 12) & 0x000F000F) * x3;
-                int x4 = rounded.get(unit + i + 4);
-                a += (w4 & 0x000F000F) * x4;
-                b += ((w4 >> 4) & 0x000F000F) * x4;
-                c += ((w4 >> 8) & 0x000F000F) * x4;
-                e += ((w4 >> 12) & 0x000F000F) * x4;
-                int x5 = rounded.get(unit + i + 5);
-                a += (w5 & 0x000F000F) * x5;
-                b += ((w5 >> 4) & 0x000F000F) * x5;
-                c += ((w5 >> 8) & 0x000F000F) * x5;
-                e += ((w5 >> 12) & 0x000F000F) * x5;
-                int x6 = rounded.get(unit + i + 6);
-                a += (w6 & 0x000F000F) * x6;
-                b += ((w6 >> 4) & 0x000F000F) * x6;
-                c += ((w6 >> 8) & 0x000F000F) * x6;
-                e += ((w6 >> 12) & 0x000F000F) * x6;
-                int x7 = rounded.get(unit + i + 7);
-                a += (w7 & 0x000F000F) * x7;
-                b += ((w7 >> 4) & 0x000F000F) * x7;
-                c += ((w7 >> 8) & 0x000F000F) * x7;
-                e += ((w7 >> 12) & 0x000F000F) * x7;
-            }
-            float worth = blockScales.get(2 * (hidden + block));
-            float zero = blockScales.get(2 * (hidden + block) + 1);
-            int scaleAt = block * 4 * octets + octet;
-            int p = scaleWords.get(scaleAt);
-            int q = scaleWords.get(scaleAt + octets);
-            int r = scaleWords.get(scaleAt + 2 * octets);
-            int s = scaleWords.get(scaleAt + 3 * octets);
-            t0 += worth * octetHalf(p) * (octetLow(a) - zero);
-            t1 += worth * octetHalf(p >> 16) * (octetLow(b) - zero);
-            t2 += worth * octetHalf(q) * (octetLow(c) - zero);
-            t3 += worth * octetHalf(q >> 16) * (octetLow(e) - zero);
-            t4 += worth * octetHalf(r) * (octetHigh(a) - zero);
-            t5 += worth * octetHalf(r >> 16) * (octetHigh(b) - zero);
-            t6 += worth * octetHalf(s) * (octetHigh(c) - zero);
-            t7 += worth * octetHalf(s >> 16) * (octetHigh(e) - zero);
-        }
-        int row = context.localIdy * OCTETS + lane;
         int width = OCTETS * side;
-        partial[row] = t0;
-        partial[width + row] = t1;
-        partial[2 * width + row] = t2;
-        partial[3 * width + row] = t3;
-        partial[4 * width + row] = t4;
-        partial[5 * width + row] = t5;
-        partial[6 * width + row] = t6;
-        partial[7 * width + row] = t7;
-        context.localBarrier();
-        for (int i = row; i < 8 * OCTETS; i += width) {
-            int token = context.groupIdx * 8 * OCTETS + i;
-            float sum = 0.0f;
-            for (int j = 0; j < side; j++) {
-                sum += partial[(i % 8) * width + j * OCTETS + i / 8];
-            }
-            if (token < n) {
-                if (biased != 0) {
-                    sum += bias.get(token);
+        int row = context.localIdy * OCTETS + lane;
+        int hidden = context.groupIdy * d;
+        // What fits at once is rounded once.
+        int latest = slice < blocks ? panels : context.groupIdx;
+        int heaps = heap > 0 ? 8 * OCTETS / Math.max(heap, 1) : 0;
+        for (int panel = context.groupIdx; panel < panels; panel += groups) {
+            float t0 = 0.0f;
+            float t1 = 0.0f;
+            float t2 = 0.0f;
+            float t3 = 0.0f;
+            float t4 = 0.0f;
+            float t5 = 0.0f;
+            float t6 = 0.0f;
+            float t7 = 0.0f;
+            for (int from = 0; from < blocks; from += slice) {
+                int count = Math.min(slice, blocks - from);
+                context.localBarrier();
+                if (panel <= latest) {
+                    for (int i = row; i < 32 * count; i += width) {
+                        int column = from * 32 + i;
+                        partial[i] = column < d ? h.get(hidden + Math.min(column, d - 1)) : 0.0f;
+                    }
                 }
-                y.set(context.groupIdy * n + token, sum);
+                context.localBarrier();
+                if (panel <= latest) {
+                    for (int block = row; block < count; block += width) {
+                        float most = 0.0f;
+                        for (int i = 0; i < columns; i++) {
+                            // Each begins elsewhere, in a bank of its own.
+                            float x = partial[block * 32 + ((i + block) & 31)];
+                            most = Math.max(most, Math.max(x, -x));
+                        }
+                        float inverse = most > 0.0f ? 63.0f / most : 0.0f;
+                        int sum = 0;
+                        for (int i = 0; i < columns; i++) {
+                            int at = block * 32 + ((i + block) & 31);
+                            float x = partial[at] * inverse;
+                            float away = x < 0.0f ? x - 0.5f : x + 0.5f;
+                            int unit = (int) away;
+                            sum += unit;
+                            units[at] = unit;
+                        }
+                        worths[block] = most / 63.0f;
+                        zeros[block] = 8.0f * sum;
+                    }
+                }
+                context.localBarrier();
+                for (int block = context.localIdy; block < count; block += side) {
+                    int a = 0;
+                    int b = 0;
+                    int c = 0;
+                    int e = 0;
+                    int at = ((panel * blocks + from + block) * 32) * OCTETS + lane;
+                    int unit = block * 32;
+                    for (int i = 0; i < columns; i += 8) {
+                        int w0 = words.get(at);
+                        int w1 = words.get(at + OCTETS);
+                        int w2 = words.get(at + 2 * OCTETS);
+                        int w3 = words.get(at + 3 * OCTETS);
+                        int w4 = words.get(at + 4 * OCTETS);
+                        int w5 = words.get(at + 5 * OCTETS);
+                        int w6 = words.get(at + 6 * OCTETS);
+                        int w7 = words.get(at + 7 * OCTETS);
+                        at += 8 * OCTETS;
+                        int x0 = units[unit + i];
+                        a += (w0 & 0x000F000F) * x0;
+                        b += ((w0 >> 4) & 0x000F000F) * x0;
+                        c += ((w0 >> 8) & 0x000F000F) * x0;
+                        e += ((w0 >> 12) & 0x000F000F) * x0;
+                        int x1 = units[unit + i + 1];
+                        a += (w1 & 0x000F000F) * x1;
+                        b += ((w1 >> 4) & 0x000F000F) * x1;
+                        c += ((w1 >> 8) & 0x000F000F) * x1;
+                        e += ((w1 >> 12) & 0x000F000F) * x1;
+                        int x2 = units[unit + i + 2];
+                        a += (w2 & 0x000F000F) * x2;
+                        b += ((w2 >> 4) & 0x000F000F) * x2;
+                        c += ((w2 >> 8) & 0x000F000F) * x2;
+                        e += ((w2 >> 12) & 0x000F000F) * x2;
+                        int x3 = units[unit + i + 3];
+                        a += (w3 & 0x000F000F) * x3;
+                        b += ((w3 >> 4) & 0x000F000F) * x3;
+                        c += ((w3 >> 8) & 0x000F000F) * x3;
+                        e += ((w3 >> 12) & 0x000F000F) * x3;
+                        int x4 = units[unit + i + 4];
+                        a += (w4 & 0x000F000F) * x4;
+                        b += ((w4 >> 4) & 0x000F000F) * x4;
+                        c += ((w4 >> 8) & 0x000F000F) * x4;
+                        e += ((w4 >> 12) & 0x000F000F) * x4;
+                        int x5 = units[unit + i + 5];
+                        a += (w5 & 0x000F000F) * x5;
+                        b += ((w5 >> 4) & 0x000F000F) * x5;
+                        c += ((w5 >> 8) & 0x000F000F) * x5;
+                        e += ((w5 >> 12) & 0x000F000F) * x5;
+                        int x6 = units[unit + i + 6];
+                        a += (w6 & 0x000F000F) * x6;
+                        b += ((w6 >> 4) & 0x000F000F) * x6;
+                        c += ((w6 >> 8) & 0x000F000F) * x6;
+                        e += ((w6 >> 12) & 0x000F000F) * x6;
+                        int x7 = units[unit + i + 7];
+                        a += (w7 & 0x000F000F) * x7;
+                        b += ((w7 >> 4) & 0x000F000F) * x7;
+                        c += ((w7 >> 8) & 0x000F000F) * x7;
+                        e += ((w7 >> 12) & 0x000F000F) * x7;
+                    }
+                    float worth = worths[block];
+                    float zero = zeros[block];
+                    int scaleAt = (panel * blocks + from + block) * 4 * OCTETS + lane;
+                    int p = scaleWords.get(scaleAt);
+                    int q = scaleWords.get(scaleAt + OCTETS);
+                    int r = scaleWords.get(scaleAt + 2 * OCTETS);
+                    int s = scaleWords.get(scaleAt + 3 * OCTETS);
+                    t0 += worth * octetHalf(p) * (octetLow(a) - zero);
+                    t1 += worth * octetHalf(p >> 16) * (octetLow(b) - zero);
+                    t2 += worth * octetHalf(q) * (octetLow(c) - zero);
+                    t3 += worth * octetHalf(q >> 16) * (octetLow(e) - zero);
+                    t4 += worth * octetHalf(r) * (octetHigh(a) - zero);
+                    t5 += worth * octetHalf(r >> 16) * (octetHigh(b) - zero);
+                    t6 += worth * octetHalf(s) * (octetHigh(c) - zero);
+                    t7 += worth * octetHalf(s >> 16) * (octetHigh(e) - zero);
+                }
+            }
+            partial[row] = t0;
+            partial[(width + 4) + row] = t1;
+            partial[2 * (width + 4) + row] = t2;
+            partial[3 * (width + 4) + row] = t3;
+            partial[4 * (width + 4) + row] = t4;
+            partial[5 * (width + 4) + row] = t5;
+            partial[6 * (width + 4) + row] = t6;
+            partial[7 * (width + 4) + row] = t7;
+            context.localBarrier();
+            for (int i = row; i < 8 * OCTETS; i += width) {
+                int token = panel * 8 * OCTETS + i;
+                float score = 0.0f;
+                for (int j = 0; j < side; j++) {
+                    score += partial[(i % 8) * (width + 4) + j * OCTETS + i / 8];
+                }
+                if (token < n) {
+                    if (biased != 0) {
+                        score += bias.get(token);
+                    }
+                    y.set(context.groupIdy * n + token, score);
+                } else {
+                    score = -3.4028235e38f;
+                }
+                scores[i] = score;
+            }
+            context.localBarrier();
+            for (int i = row; i < heaps; i += width) {
+                int place = panel * 8 * OCTETS + i * heap;
+                if (place < n) {
+                    float most = scores[i * heap];
+                    for (int j = 1; j < heap; j++) {
+                        most = Math.max(most, scores[i * heap + j]);
+                    }
+                    maxima.set(
+                            context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
+                }
             }
         }
     }

@@ -41,7 +41,7 @@ public final class PortableScores {
     }
 
     /**
-     * Codes of 4 bits with a scale for each 32 columns, by columns: see {@link OctetScores}.
+     * Codes of 4 bits with a scale for each 32 columns, by columns: words as in {@link OctetScores}.
      *
      * @param h [M, D], with zeros behind
      */
@@ -62,9 +62,10 @@ public final class PortableScores {
                 int octet = token / 8;
                 int place = token % 8;
                 int shift = 4 * place;
+                int width = 32 * sizes.get(HeadSizes.STEPS);
                 float sum = 0.0f;
                 for (int i = 0; i < d; i++) {
-                    int code = (words.get(i * octets + octet) >> shift) & 15;
+                    int code = (words.get(((octet / 32) * width + i) * 32 + octet % 32) >> shift) & 15;
                     float scale = scales.get(((i / 32) * octets + octet) * 8 + place);
                     sum += h.get(m * d + i) * ((float) code - 8.0f) * scale;
                 }
