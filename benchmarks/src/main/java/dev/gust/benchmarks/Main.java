@@ -77,6 +77,7 @@ public final class Main {
             case "attention-devices" -> DeviceAttention.print(rest);
             case "lowrank-kernels" -> DeviceLowRank.print(rest);
             case "heads" -> HeadComparison.print(rest);
+            case "head-kernels" -> HeadKernels.print(rest);
             case "kmeans" -> AssignSpeed.print(rest);
             case "vq-heads" -> VqHeads.print(rest);
             case "svd" -> SvdComparison.print(rest);

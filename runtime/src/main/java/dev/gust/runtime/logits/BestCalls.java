@@ -31,7 +31,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
     private static final int LEAST_ROOM = 256;
 
     /** Groups that select and multiply, at most; about as many teams as tokens are expected take one round. */
-    private static final int MOST_GROUPS = 64;
+    private static final int MOST_GROUPS = 128;
 
     /**
      * What is searched, and where the results go.
@@ -95,7 +95,11 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
 
     private static BestCalls selected(Search s) {
         int d = s.head().d();
-        int lanes = d <= 256 ? GroupBest.GATHER_LANES : d <= 1024 ? 64 : 128;
+        // Eight numbers of a row to a work-item, all of them on their way at once.
+        int lanes = GroupBest.GATHER_LANES;
+        while (lanes < GroupBest.SELECT_LOCAL && 8 * lanes < d) {
+            lanes *= 2;
+        }
         int teams = GroupBest.SELECT_LOCAL / lanes;
         int groups = s.exact() ? Math.clamp(4L * s.wanted() / teams, 1, MOST_GROUPS) : 1;
         IntArray sizes = HeadArrays.sizes(s.head().v(), d, 0);

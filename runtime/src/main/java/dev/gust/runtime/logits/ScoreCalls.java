@@ -15,14 +15,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The kernels that make y [M, V] of h for one way to score tokens, on arrays that are made once and shared by programs. */
 final class ScoreCalls {
-    private static final int NARROW = 32;
-    private static final int WIDE = 256;
-
-    /** Groups that go from panel to panel: two for each of 132 multiprocessors. */
-    private static final int OCTET_GROUPS = 264;
-
     /** Groups that share the tokens of a code screen: each fills all tables. */
-    private static final int CODE_GROUPS = 264;
+    private static final int CODE_GROUPS = Integer.getInteger("t.cg", 264);
 
     private final KernelDevice device;
     private final VqHead head;
@@ -53,11 +47,11 @@ final class ScoreCalls {
         switch (screen()) {
             case Screen.None() -> {
                 floats.add(rows);
-                ints.add(HeadArrays.sizes(v, d, 0));
+                ints.add(rowSizes(v, d));
             }
             case Screen.Clusters c -> {
                 floats.add(arrays.floats("centroids", c.centroids()));
-                ints.add(HeadArrays.sizes(c.k(), d, 0));
+                ints.add(rowSizes(c.k(), d));
                 if (search == HeadOptions.Search.CODEBOOK) {
                     ints.add(HeadArrays.sizes(v, d, 0));
                     ints.add(arrays.assignments(c));
@@ -80,8 +74,8 @@ final class ScoreCalls {
             case Screen.LowRank l -> {
                 floats.add(arrays.floats("factor_b", l.b()));
                 floats.add(arrays.floats("factor_a", l.a()));
-                ints.add(HeadArrays.sizes(l.r(), d, 0));
-                ints.add(HeadArrays.sizes(v, l.r(), 0));
+                ints.add(rowSizes(l.r(), d));
+                ints.add(rowSizes(v, l.r()));
             }
         }
         constants.add(bias);
@@ -185,13 +179,24 @@ final class ScoreCalls {
         if (!tuned) {
             return KernelCall.portable(name, new ScoreKernels.Rows(w, bias, h, into.y(), sizes, biased, n, capacity));
         }
-        int lanes = d <= NARROW ? 8 : d <= WIDE ? 16 : 32;
-        int rows = GroupScores.LOCAL / lanes * GroupScores.ROWS;
+        int lanes = lanes(d);
+        int rows = Math.max(32, GroupScores.LOCAL / lanes * GroupScores.ROWS);
         return KernelCall.tuned(
                 name,
                 new ScoreKernels.RowGroups(
-                        w, bias, h, into.y(), into.maxima(), sizes, biased, lanes, into.heap()),
+                        w, bias, h, into.y(), into.maxima(), sizes, biased, lanes, rows, into.heap()),
                 Grid.ofGroups(Math.ceilDiv(n, rows), capacity, GroupScores.LOCAL, 1));
+    }
+
+    /** Work-items to a row: a group that reads few rows at a time reads long pieces of them. */
+    private static int lanes(int d) {
+        return Integer.getInteger("t.lanes", d <= 32 ? 8 : d <= 64 ? 16 : d < 512 ? 32 : GroupScores.LOCAL);
+    }
+
+    /** Sizes of a product with rows of a matrix. */
+    private IntArray rowSizes(int n, int d) {
+        int rows = GroupScores.LOCAL / lanes(d) * GroupScores.ROWS;
+        return HeadArrays.sizes(n, d, Math.max(32, rows) / rows);
     }
 
     private Scores clusters(Screen.Clusters c, FloatArray h, Into into, int capacity) {
@@ -274,8 +279,8 @@ final class ScoreCalls {
         }
         int blocks = i.width() / Screen.Int4.BLOCK;
         // Rounds of as many blocks each, so that no work-item waits in the last one.
-        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
-        int slice = Math.min(blocks, Math.min(OctetScores.MOST_SLICE, 8 * side));
+        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, Integer.getInteger("t.os", OctetScores.MOST_BLOCKS)));
+        int slice = Math.min(blocks, OctetScores.MOST_SLICE);
         var sum = new ScoreKernels.OctetGroups(
                 ints.get(1),
                 ints.get(2),
@@ -288,7 +293,7 @@ final class ScoreCalls {
                 side,
                 slice,
                 into.heap());
-        int groups = Math.min(Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS), OCTET_GROUPS);
+        int groups = Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
         return new Scores(
                 List.of(KernelCall.tuned(
                         "octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),

@@ -36,22 +36,23 @@ final class ScoreKernels {
             IntArray sizes,
             int biased,
             int lanes,
+            int rows,
             int heap)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            GroupScores.rowsGroups(context, w, bias, h, y, maxima, sizes, biased, lanes, heap);
+            GroupScores.rowsGroups(context, w, bias, h, y, maxima, sizes, biased, lanes, rows, heap);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task, GroupScores::rowsGroups, context, w, bias, h, y, maxima, sizes, biased, lanes, heap);
+                    task, GroupScores::rowsGroups, context, w, bias, h, y, maxima, sizes, biased, lanes, rows, heap);
         }
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (GroupScores.LOCAL + GroupScores.LOCAL / lanes) * GroupScores.ROWS;
+            return 4L * (rows * (lanes + 8) + GroupScores.LOCAL);
         }
     }
 
@@ -118,7 +119,7 @@ final class ScoreKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (34 * slice + 8 * (OctetScores.OCTETS * side + 4) + 8 * OctetScores.OCTETS);
+            return 4L * (37 * slice + 9 * OctetScores.OCTETS * side + 32 + 8 * OctetScores.OCTETS);
         }
     }
 
@@ -212,7 +213,7 @@ final class ScoreKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (GroupScores.SLICE * 1024 + GroupScores.CODE_LOCAL);
+            return 4L * (2 * GroupScores.SLICE * 1024 + GroupScores.CODE_LOCAL);
         }
     }
 

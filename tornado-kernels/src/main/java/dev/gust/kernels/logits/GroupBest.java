@@ -205,13 +205,36 @@ public final class GroupBest {
         if ((flags & 4) != 0) {
             int teams = SELECT_LOCAL / lanes;
             int lane = local % lanes;
+            int hidden = context.groupIdy * d;
             for (int base = context.groupIdx * teams; base < held; base += groups * teams) {
                 int place = base + local / lanes;
                 int id = place < held ? tokens[Math.min(place, slots - 1)] : 0;
                 int end = place < held ? d : 0;
                 float sum = 0.0f;
-                for (int i = lane; i < end; i += lanes) {
-                    sum += h.get(context.groupIdy * d + i) * w.get(id * d + i);
+                for (int i = lane; i < end; i += 8 * lanes) {
+                    int i1 = Math.min(i + lanes, d - 1);
+                    int i2 = Math.min(i + 2 * lanes, d - 1);
+                    int i3 = Math.min(i + 3 * lanes, d - 1);
+                    int i4 = Math.min(i + 4 * lanes, d - 1);
+                    int i5 = Math.min(i + 5 * lanes, d - 1);
+                    int i6 = Math.min(i + 6 * lanes, d - 1);
+                    int i7 = Math.min(i + 7 * lanes, d - 1);
+                    float w0 = w.get(id * d + i);
+                    float w1 = w.get(id * d + i1);
+                    float w2 = w.get(id * d + i2);
+                    float w3 = w.get(id * d + i3);
+                    float w4 = w.get(id * d + i4);
+                    float w5 = w.get(id * d + i5);
+                    float w6 = w.get(id * d + i6);
+                    float w7 = w.get(id * d + i7);
+                    sum += w0 * h.get(hidden + i)
+                            + (i + lanes < d ? w1 * h.get(hidden + i1) : 0.0f)
+                            + (i + 2 * lanes < d ? w2 * h.get(hidden + i2) : 0.0f)
+                            + (i + 3 * lanes < d ? w3 * h.get(hidden + i3) : 0.0f)
+                            + (i + 4 * lanes < d ? w4 * h.get(hidden + i4) : 0.0f)
+                            + (i + 5 * lanes < d ? w5 * h.get(hidden + i5) : 0.0f)
+                            + (i + 6 * lanes < d ? w6 * h.get(hidden + i6) : 0.0f)
+                            + (i + 7 * lanes < d ? w7 * h.get(hidden + i7) : 0.0f);
                 }
                 room[local] = sum;
                 for (int stride = lanes / 2; stride > 0; stride >>= 1) {
