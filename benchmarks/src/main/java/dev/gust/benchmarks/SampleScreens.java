@@ -16,7 +16,11 @@ final class SampleScreens {
 
     /** Random rows, bell-shaped. */
     static Vectors rows(int v, int d, Arena arena) {
-        MemorySegment values = arena.allocate(4L * v * d, 64);
+        return rows(v, d, arena.allocate(4L * v * d, 64));
+    }
+
+    /** The same in memory that is there. */
+    static Vectors rows(int v, int d, MemorySegment values) {
         IntStream.range(0, v).parallel().forEach(row -> {
             var random = new SplittableRandom(row);
             for (long i = (long) row * d; i < (long) (row + 1) * d; i++) {

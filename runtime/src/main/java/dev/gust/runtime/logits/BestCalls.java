@@ -31,7 +31,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
     private static final int LEAST_ROOM = 256;
 
     /** Groups that select and multiply, at most; about as many teams as tokens are expected take one round. */
-    private static final int MOST_GROUPS = 128;
+    private static final int MOST_GROUPS = 256;
 
     /**
      * What is searched, and where the results go.
@@ -101,7 +101,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
             lanes *= 2;
         }
         int teams = GroupBest.SELECT_LOCAL / lanes;
-        int groups = s.exact() ? Math.clamp(4L * s.wanted() / teams, 1, MOST_GROUPS) : 1;
+        int groups = s.exact() ? Math.clamp(6L * s.wanted() / teams, 1, MOST_GROUPS) : 1;
         IntArray sizes = HeadArrays.sizes(s.head().v(), d, 0);
         var select = new BestKernels.Select(
                 s.y(),

@@ -86,7 +86,7 @@ final class BestKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 8L * (GroupBest.SELECT_LOCAL + 16 + slots);
+            return 8L * (GroupBest.SELECT_LOCAL + 40 + slots);
         }
     }
 

@@ -16,7 +16,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /** The kernels that make y [M, V] of h for one way to score tokens, on arrays that are made once and shared by programs. */
 final class ScoreCalls {
     /** Groups that share the tokens of a code screen: each fills all tables. */
-    private static final int CODE_GROUPS = Integer.getInteger("t.cg", 264);
+    private static final int CODE_GROUPS = 264;
 
     private final KernelDevice device;
     private final VqHead head;
@@ -180,7 +180,7 @@ final class ScoreCalls {
             return KernelCall.portable(name, new ScoreKernels.Rows(w, bias, h, into.y(), sizes, biased, n, capacity));
         }
         int lanes = lanes(d);
-        int rows = Math.max(32, GroupScores.LOCAL / lanes * GroupScores.ROWS);
+        int rows = rows(d);
         return KernelCall.tuned(
                 name,
                 new ScoreKernels.RowGroups(
@@ -188,15 +188,19 @@ final class ScoreCalls {
                 Grid.ofGroups(Math.ceilDiv(n, rows), capacity, GroupScores.LOCAL, 1));
     }
 
-    /** Work-items to a row: a group that reads few rows at a time reads long pieces of them. */
+    /** Work-items to a row: where rows are long, a group reads long pieces of few at a time. */
     private static int lanes(int d) {
-        return Integer.getInteger("t.lanes", d <= 32 ? 8 : d <= 64 ? 16 : d < 512 ? 32 : GroupScores.LOCAL);
+        return d <= 32 ? 8 : d <= 64 ? 16 : d <= 512 ? 32 : GroupScores.LOCAL;
+    }
+
+    /** Rows of a group: enough to be worth its beginning and end. */
+    private static int rows(int d) {
+        return d <= 32 ? 128 : d <= 512 ? 64 : 32;
     }
 
     /** Sizes of a product with rows of a matrix. */
-    private IntArray rowSizes(int n, int d) {
-        int rows = GroupScores.LOCAL / lanes(d) * GroupScores.ROWS;
-        return HeadArrays.sizes(n, d, Math.max(32, rows) / rows);
+    private static IntArray rowSizes(int n, int d) {
+        return HeadArrays.sizes(n, d, rows(d) * lanes(d) / (GroupScores.LOCAL * GroupScores.ROWS));
     }
 
     private Scores clusters(Screen.Clusters c, FloatArray h, Into into, int capacity) {
@@ -279,7 +283,7 @@ final class ScoreCalls {
         }
         int blocks = i.width() / Screen.Int4.BLOCK;
         // Rounds of as many blocks each, so that no work-item waits in the last one.
-        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, Integer.getInteger("t.os", OctetScores.MOST_BLOCKS)));
+        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
         int slice = Math.min(blocks, OctetScores.MOST_SLICE);
         var sum = new ScoreKernels.OctetGroups(
                 ints.get(1),

@@ -71,6 +71,7 @@ public final class GroupBest {
         float[] room = context.allocateFloatLocalArray(SELECT_LOCAL);
         // Counts in runs, with their sums behind them: they shift the banks, too.
         int[] sums = context.allocateIntLocalArray(RUNS * (RUN + 1));
+        int[] starts = context.allocateIntLocalArray(RUNS + 1);
         int[] heaps = context.allocateIntLocalArray(slots);
         int[] tokens = context.allocateIntLocalArray(slots);
         int local = context.localIdx;
@@ -85,15 +86,26 @@ public final class GroupBest {
         float bound = 3.4028235e38f;
         for (int pile = local; pile < step; pile += SELECT_LOCAL) {
             float most = -3.4028235e38f;
-            for (int i = pile; i < all; i += 4 * step) {
+            for (int i = pile; i < all; i += 8 * step) {
+                // Where there are no more, one of the same pile once more.
                 int i1 = i + step < all ? i + step : i;
                 int i2 = i + 2 * step < all ? i + 2 * step : i;
                 int i3 = i + 3 * step < all ? i + 3 * step : i;
+                int i4 = i + 4 * step < all ? i + 4 * step : i;
+                int i5 = i + 5 * step < all ? i + 5 * step : i;
+                int i6 = i + 6 * step < all ? i + 6 * step : i;
+                int i7 = i + 7 * step < all ? i + 7 * step : i;
                 float m0 = maxima.get(first + i);
                 float m1 = maxima.get(first + i1);
                 float m2 = maxima.get(first + i2);
                 float m3 = maxima.get(first + i3);
-                most = Math.max(most, Math.max(Math.max(m0, m1), Math.max(m2, m3)));
+                float m4 = maxima.get(first + i4);
+                float m5 = maxima.get(first + i5);
+                float m6 = maxima.get(first + i6);
+                float m7 = maxima.get(first + i7);
+                float low = Math.max(Math.max(m0, m1), Math.max(m2, m3));
+                float high = Math.max(Math.max(m4, m5), Math.max(m6, m7));
+                most = Math.max(most, Math.max(low, high));
             }
             bound = Math.min(bound, most);
         }
@@ -141,10 +153,19 @@ public final class GroupBest {
             sums[local * (RUN + 1) + RUN] = sum;
         }
         context.localBarrier();
-        int slot = sums[spread];
-        for (int run = 0; run < local / RUN; run++) {
-            slot += sums[run * (RUN + 1) + RUN];
+        if (local < RUNS) {
+            int before = 0;
+            int total = 0;
+            for (int run = 0; run < RUNS; run++) {
+                int sum = sums[run * (RUN + 1) + RUN];
+                before += run < local ? sum : 0;
+                total += sum;
+            }
+            starts[local] = before;
+            starts[RUNS] = total;
         }
+        context.localBarrier();
+        int slot = sums[spread] + starts[local / RUN];
         for (int i = local; i < all; i += SELECT_LOCAL) {
             if (maxima.get(first + i) >= bound) {
                 if (slot < slots) {
@@ -154,18 +175,29 @@ public final class GroupBest {
             }
         }
         context.localBarrier();
-        int filled = 0;
-        for (int run = 0; run < RUNS; run++) {
-            filled += sums[run * (RUN + 1) + RUN];
-        }
+        int filled = starts[RUNS];
         int places = Math.min(filled, slots) * heap;
         context.localBarrier();
         count = 0;
-        for (int i = local; i < places; i += SELECT_LOCAL) {
-            int token = heaps[i / heap] * heap + i % heap;
-            if (token < n) {
-                count += y.get(from + token) >= bound ? 1 : 0;
-            }
+        for (int i = local; i < places; i += 4 * SELECT_LOCAL) {
+            int i1 = Math.min(i + SELECT_LOCAL, places - 1);
+            int i2 = Math.min(i + 2 * SELECT_LOCAL, places - 1);
+            int i3 = Math.min(i + 3 * SELECT_LOCAL, places - 1);
+            int t0 = heaps[i / heap] * heap + i % heap;
+            int t1 = heaps[i1 / heap] * heap + i1 % heap;
+            int t2 = heaps[i2 / heap] * heap + i2 % heap;
+            int t3 = heaps[i3 / heap] * heap + i3 % heap;
+            float y0 = y.get(from + Math.min(t0, n - 1));
+            float y1 = y.get(from + Math.min(t1, n - 1));
+            float y2 = y.get(from + Math.min(t2, n - 1));
+            float y3 = y.get(from + Math.min(t3, n - 1));
+            int end1 = i + SELECT_LOCAL < places ? n : 0;
+            int end2 = i + 2 * SELECT_LOCAL < places ? n : 0;
+            int end3 = i + 3 * SELECT_LOCAL < places ? n : 0;
+            count += t0 < n && y0 >= bound ? 1 : 0;
+            count += t1 < end1 && y1 >= bound ? 1 : 0;
+            count += t2 < end2 && y2 >= bound ? 1 : 0;
+            count += t3 < end3 && y3 >= bound ? 1 : 0;
         }
         sums[spread] = count;
         context.localBarrier();
@@ -179,10 +211,19 @@ public final class GroupBest {
             sums[local * (RUN + 1) + RUN] = sum;
         }
         context.localBarrier();
-        slot = sums[spread];
-        for (int run = 0; run < local / RUN; run++) {
-            slot += sums[run * (RUN + 1) + RUN];
+        if (local < RUNS) {
+            int before = 0;
+            int total = 0;
+            for (int run = 0; run < RUNS; run++) {
+                int sum = sums[run * (RUN + 1) + RUN];
+                before += run < local ? sum : 0;
+                total += sum;
+            }
+            starts[local] = before;
+            starts[RUNS] = total;
         }
+        context.localBarrier();
+        slot = sums[spread] + starts[local / RUN];
         for (int i = local; i < places; i += SELECT_LOCAL) {
             int token = heaps[i / heap] * heap + i % heap;
             if (token < n) {
@@ -195,12 +236,8 @@ public final class GroupBest {
             }
         }
         context.localBarrier();
-        int total = 0;
-        for (int run = 0; run < RUNS; run++) {
-            total += sums[run * (RUN + 1) + RUN];
-        }
         // More heaps than there is room for hold more tokens than that.
-        total = Math.max(total, filled);
+        int total = Math.max(starts[RUNS], filled);
         int held = Math.min(total, slots);
         if ((flags & 4) != 0) {
             int teams = SELECT_LOCAL / lanes;
@@ -237,14 +274,19 @@ public final class GroupBest {
                             + (i + 7 * lanes < d ? w7 * h.get(hidden + i7) : 0.0f);
                 }
                 room[local] = sum;
-                for (int stride = lanes / 2; stride > 0; stride >>= 1) {
-                    context.localBarrier();
-                    if (lane < stride) {
-                        room[local] += room[local + stride];
+                context.localBarrier();
+                if (lane < GATHER_LANES) {
+                    for (int i = GATHER_LANES; i < lanes; i += GATHER_LANES) {
+                        sum += room[local + i];
                     }
+                    room[local] = sum;
                 }
+                context.localBarrier();
                 if (lane == 0 && place < held) {
                     float logit = room[local];
+                    for (int i = 1; i < GATHER_LANES; i++) {
+                        logit += room[local + i];
+                    }
                     if ((flags & 1) != 0) {
                         logit += bias.get(id);
                     }

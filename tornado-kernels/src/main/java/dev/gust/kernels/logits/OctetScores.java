@@ -119,6 +119,12 @@ public final class OctetScores {
                 int b = 0;
                 int c = 0;
                 int e = 0;
+                // Ahead of the codes, so that nobody waits for them at the end.
+                int scaleAt = (context.groupIdx * blocks + from + block) * 4 * OCTETS + lane;
+                int p = scaleWords.get(scaleAt);
+                int q = scaleWords.get(scaleAt + OCTETS);
+                int r = scaleWords.get(scaleAt + 2 * OCTETS);
+                int s = scaleWords.get(scaleAt + 3 * OCTETS);
                 int at = (context.groupIdx * blocks + from + block) * 32 * OCTETS + lane;
                 int unit = block * 32;
                 for (int i = 0; i < columns; i += 16) {
@@ -222,11 +228,6 @@ public final class OctetScores {
                 }
                 float worth = worths[block];
                 float zero = 8.0f * (sums[block * 4] + sums[block * 4 + 1] + sums[block * 4 + 2] + sums[block * 4 + 3]);
-                int scaleAt = (context.groupIdx * blocks + from + block) * 4 * OCTETS + lane;
-                int p = scaleWords.get(scaleAt);
-                int q = scaleWords.get(scaleAt + OCTETS);
-                int r = scaleWords.get(scaleAt + 2 * OCTETS);
-                int s = scaleWords.get(scaleAt + 3 * OCTETS);
                 t0 += worth * octetHalf(p) * (octetLow(a) - zero);
                 t1 += worth * octetHalf(p >> 16) * (octetLow(b) - zero);
                 t2 += worth * octetHalf(q) * (octetLow(c) - zero);
