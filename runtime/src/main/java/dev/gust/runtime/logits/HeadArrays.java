@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** A head's tensors as kernels take them. Rows of 16-bit floats are widened. */
 final class HeadArrays {
@@ -91,12 +92,15 @@ final class HeadArrays {
         return columns;
     }
 
-    /** Words of eight tokens' codes in one column, [panels, width, octets of a panel]; what is behind the last token is 0. */
-    IntArray octets(Screen.Int4 screen) {
+    /**
+     * Words of eight tokens' codes in one column, those of two columns to a long, [panels, width / 2, octets of a panel]; what is
+     * behind the last token is 0.
+     */
+    LongArray octets(Screen.Int4 screen) {
         int panels = panels();
         int width = screen.width();
         require("codes", 4L * width * panels * OctetScores.OCTETS);
-        var words = new IntArray(width * panels * OctetScores.OCTETS);
+        var pairs = new LongArray(width / 2 * panels * OctetScores.OCTETS);
         IntStream.range(0, panels * OctetScores.OCTETS).parallel().forEach(octet -> {
             byte[] row = new byte[width / 2];
             int[] eight = new int[width];
@@ -109,13 +113,14 @@ final class HeadArrays {
                     eight[i] = (eight[i] & ~(15 << (4 * t))) | (code << (4 * t));
                 }
             }
-            int at = octet / OctetScores.OCTETS * width * OctetScores.OCTETS + octet % OctetScores.OCTETS;
-            for (int i = 0; i < width; i++) {
-                words.set(at + i * OctetScores.OCTETS, eight[i]);
+            int at = octet / OctetScores.OCTETS * width / 2 * OctetScores.OCTETS + octet % OctetScores.OCTETS;
+            for (int i = 0; i < width; i += 2) {
+                long pair = eight[i] & 0xFFFFFFFFL | (long) eight[i + 1] << 32;
+                pairs.set(at + i / 2 * OctetScores.OCTETS, pair);
             }
         });
-        device.copies().add(4L * words.getSize());
-        return words;
+        device.copies().add(8L * pairs.getSize());
+        return pairs;
     }
 
     private int panels() {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The kernels that make y [M, V] of h for one way to score tokens, on arrays that are made once and shared by programs. */
@@ -33,6 +34,7 @@ final class ScoreCalls {
     private final List<FloatArray> floats = new ArrayList<>();
 
     private final List<IntArray> ints = new ArrayList<>();
+    private final List<LongArray> longs = new ArrayList<>();
 
     ScoreCalls(KernelDevice device, VqHead head, HeadOptions.Search search, KernelStyle style, FloatArray rows) {
         this.device = device;
@@ -64,7 +66,7 @@ final class ScoreCalls {
             }
             case Screen.Int4 i -> {
                 ints.add(HeadArrays.sizes(v, d, i.width() / Screen.Int4.BLOCK));
-                ints.add(arrays.octets(i));
+                longs.add(arrays.octets(i));
                 if (tuned) {
                     ints.add(arrays.octetScaleWords(i));
                 } else {
@@ -81,6 +83,7 @@ final class ScoreCalls {
         constants.add(bias);
         constants.addAll(floats);
         constants.addAll(ints);
+        constants.addAll(longs);
     }
 
     private Screen screen() {
@@ -278,7 +281,7 @@ final class ScoreCalls {
     private Scores octets(Screen.Int4 i, FloatArray h, Into into, int capacity) {
         if (!tuned) {
             var plain = new ScoreKernels.Octets(
-                    ints.get(1), floats.getFirst(), bias, h, into.y(), ints.getFirst(), biased, head.v(), capacity);
+                    longs.getFirst(), floats.getFirst(), bias, h, into.y(), ints.getFirst(), biased, head.v(), capacity);
             return new Scores(List.of(KernelCall.portable("octets", plain)), List.of());
         }
         int blocks = i.width() / Screen.Int4.BLOCK;
@@ -286,8 +289,8 @@ final class ScoreCalls {
         int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
         int slice = Math.min(blocks, OctetScores.MOST_SLICE);
         var sum = new ScoreKernels.OctetGroups(
+                longs.getFirst(),
                 ints.get(1),
-                ints.get(2),
                 bias,
                 h,
                 into.y(),

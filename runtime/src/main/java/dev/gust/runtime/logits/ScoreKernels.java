@@ -8,6 +8,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** The kernels that score tokens, with their arguments; {@code capacity} is M. */
 final class ScoreKernels {
@@ -57,7 +58,7 @@ final class ScoreKernels {
     }
 
     record Octets(
-            IntArray words,
+            LongArray pairs,
             FloatArray scales,
             FloatArray bias,
             FloatArray h,
@@ -69,18 +70,18 @@ final class ScoreKernels {
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            PortableScores.octetsPortable(words, scales, bias, h, y, sizes, biased, n, capacity);
+            PortableScores.octetsPortable(pairs, scales, bias, h, y, sizes, biased, n, capacity);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task, PortableScores::octetsPortable, words, scales, bias, h, y, sizes, biased, n, capacity);
+                    task, PortableScores::octetsPortable, pairs, scales, bias, h, y, sizes, biased, n, capacity);
         }
     }
 
     record OctetGroups(
-            IntArray words,
+            LongArray pairs,
             IntArray scaleWords,
             FloatArray bias,
             FloatArray h,
@@ -95,7 +96,7 @@ final class ScoreKernels {
         @Override
         public void run(KernelContext context) {
             OctetScores.octetsGroups(
-                    context, words, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, heap);
+                    context, pairs, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, heap);
         }
 
         @Override
@@ -104,7 +105,7 @@ final class ScoreKernels {
                     task,
                     OctetScores::octetsGroups,
                     context,
-                    words,
+                    pairs,
                     scaleWords,
                     bias,
                     h,
@@ -119,7 +120,7 @@ final class ScoreKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (37 * slice + 9 * OctetScores.OCTETS * side + 32 + 8 * OctetScores.OCTETS);
+            return 4L * (37 * slice + 9 * OctetScores.OCTETS * side + 160 + 8 * OctetScores.OCTETS);
         }
     }
 
