@@ -86,8 +86,7 @@ final class HeadKernels {
         DeviceId id = DeviceId.parse(args.length > 0 ? args[0] : "tornado");
         String[] matrices = args.length > 1
                 ? Arrays.copyOfRange(args, 1, args.length)
-                : new String[] {
-                    "341479x100:50", "30522x384:96", "131072x1024:256", "131072x4096:256", "262144x2304:256"
+                : new String[] {"341479x100:50", "30522x384:96", "131072x1024:256", "131072x4096:256", "262144x2304:256"
                 };
         // Rows that lie in the device's own memory are not copied for each plan.
         try (TensorAllocator memory = TensorAllocator.unlimited();
@@ -158,15 +157,15 @@ final class HeadKernels {
             int[] best = new int[count];
             long[] totals = new long[CALLS];
             double kernel = median(CALLS, call -> {
-                KernelTimes times =
-                        plan.top(h.asSlice(4L * d * Math.floorMod(call, count), 4L * d), 1, K, ids, logits);
+                KernelTimes times = plan.top(h.asSlice(4L * d * Math.floorMod(call, count), 4L * d), 1, K, ids, logits);
                 best[Math.floorMod(call, count)] = ids.get(ValueLayout.JAVA_INT, 0);
                 totals[Math.max(call, 0)] = times.total();
                 return times.kernel();
             });
-            double scores = median(Math.max(1, CALLS / 4), call -> plan.logits(
-                            h.asSlice(4L * d * Math.floorMod(call, count), 4L * d), 1, y)
-                    .kernel());
+            double scores = median(
+                    Math.max(1, CALLS / 4),
+                    call -> plan.logits(h.asSlice(4L * d * Math.floorMod(call, count), 4L * d), 1, y)
+                            .kernel());
             Arrays.sort(totals);
             System.out.printf(
                     Locale.ROOT,

@@ -133,8 +133,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
         var totals = new IntArray(s.capacity());
         IntArray sizes = HeadArrays.sizes(v, s.head().d(), 0);
         Grid grid = Grid.ofGroups(groups, s.capacity(), GroupBest.LOCAL, 1);
-        var count = new BestKernels.Count(
-                s.y(), s.maxima(), bounds, counts, sizes, heap(v, s.wanted()), s.wanted());
+        var count = new BestKernels.Count(s.y(), s.maxima(), bounds, counts, sizes, heap(v, s.wanted()), s.wanted());
         var listing = new BestKernels.Listing(s.y(), bounds, counts, found, totals, sizes, s.slots());
         return new BestCalls(
                 List.of(
@@ -160,39 +159,35 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
         return new BestCalls(
                 List.of(
                         KernelCall.portable("parts", new BestKernels.Parts(s.y(), scores, ids, wanted, v, capacity)),
-                        KernelCall.portable(
-                                "merge", new BestKernels.Merge(scores, ids, next, found, wanted, capacity)),
+                        KernelCall.portable("merge", new BestKernels.Merge(scores, ids, next, found, wanted, capacity)),
                         gather(s, found, totals, sizes, false)),
                 List.of(scores, ids, next, found),
                 List.of(totals, sizes));
     }
 
     private static KernelCall gather(Search s, IntArray found, IntArray totals, IntArray sizes, boolean tuned) {
-        return gather(
-                new BestKernels.Gather(
-                        found,
-                        totals,
-                        s.rows(),
-                        s.bias(),
-                        s.h(),
-                        s.y(),
-                        s.listed(),
-                        s.values(),
-                        sizes,
-                        s.flags(),
-                        s.head().v(),
-                        s.slots(),
-                        s.capacity(),
-                        tuned));
+        return gather(new BestKernels.Gather(
+                found,
+                totals,
+                s.rows(),
+                s.bias(),
+                s.h(),
+                s.y(),
+                s.listed(),
+                s.values(),
+                sizes,
+                s.flags(),
+                s.head().v(),
+                s.slots(),
+                s.capacity(),
+                tuned));
     }
 
     static KernelCall gather(BestKernels.Gather kernel) {
         int rows = GroupBest.LOCAL / GroupBest.GATHER_LANES;
         return kernel.tuned()
                 ? KernelCall.tuned(
-                        "gather",
-                        kernel,
-                        Grid.ofGroups(kernel.slots() / rows, kernel.capacity(), GroupBest.LOCAL, 1))
+                        "gather", kernel, Grid.ofGroups(kernel.slots() / rows, kernel.capacity(), GroupBest.LOCAL, 1))
                 : KernelCall.portable("gather", kernel);
     }
 }

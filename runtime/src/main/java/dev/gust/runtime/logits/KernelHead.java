@@ -174,8 +174,7 @@ final class KernelHead implements HeadPlan {
                 })
                 .sorted((a, b) -> Long.compare(a[0], b[0]))
                 .limit(wanted)
-                .mapToLong(pair ->
-                        SortedLogits.key(program.logit(row, (int) pair[1]), SortedLogits.id(pair[0])))
+                .mapToLong(pair -> SortedLogits.key(program.logit(row, (int) pair[1]), SortedLogits.id(pair[0])))
                 .toArray();
         return withSpecial(ordered, h, hiddenRow);
     }

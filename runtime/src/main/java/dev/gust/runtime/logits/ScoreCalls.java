@@ -251,8 +251,7 @@ final class ScoreCalls {
         if (!tuned) {
             return KernelCall.portable(
                     "codes",
-                    new ScoreKernels.Codes(
-                            ints.get(1), tables, bias, into.y(), ints.getFirst(), biased, v, capacity));
+                    new ScoreKernels.Codes(ints.get(1), tables, bias, into.y(), ints.getFirst(), biased, v, capacity));
         }
         int share = Math.ceilDiv(v, CODE_GROUPS);
         int parts = 1;
@@ -273,15 +272,21 @@ final class ScoreCalls {
                 passes,
                 into.heap());
         return KernelCall.tuned(
-                "codes",
-                sum,
-                Grid.ofGroups(Math.ceilDiv(v, width * passes), capacity, GroupScores.CODE_LOCAL, 1));
+                "codes", sum, Grid.ofGroups(Math.ceilDiv(v, width * passes), capacity, GroupScores.CODE_LOCAL, 1));
     }
 
     private Scores octets(Screen.Int4 i, FloatArray h, Into into, int capacity) {
         if (!tuned) {
             var plain = new ScoreKernels.Octets(
-                    longs.getFirst(), floats.getFirst(), bias, h, into.y(), ints.getFirst(), biased, head.v(), capacity);
+                    longs.getFirst(),
+                    floats.getFirst(),
+                    bias,
+                    h,
+                    into.y(),
+                    ints.getFirst(),
+                    biased,
+                    head.v(),
+                    capacity);
             return new Scores(List.of(KernelCall.portable("octets", plain)), List.of());
         }
         int blocks = i.width() / Screen.Int4.BLOCK;
@@ -302,8 +307,7 @@ final class ScoreCalls {
                 into.heap());
         int groups = Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
         return new Scores(
-                List.of(KernelCall.tuned(
-                        "octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),
+                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),
                 List.of());
     }
 

@@ -95,8 +95,7 @@ final class ScoreKernels {
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            OctetScores.octetsGroups(
-                    context, pairs, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, heap);
+            OctetScores.octetsGroups(context, pairs, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, heap);
         }
 
         @Override
@@ -163,7 +162,14 @@ final class ScoreKernels {
     }
 
     record Codes(
-            IntArray codes, FloatArray tables, FloatArray bias, FloatArray y, IntArray sizes, int biased, int n, int capacity)
+            IntArray codes,
+            FloatArray tables,
+            FloatArray bias,
+            FloatArray y,
+            IntArray sizes,
+            int biased,
+            int n,
+            int capacity)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
@@ -172,8 +178,7 @@ final class ScoreKernels {
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(
-                    task, PortableScores::codesPortable, codes, tables, bias, y, sizes, biased, n, capacity);
+            return graph.task(task, PortableScores::codesPortable, codes, tables, bias, y, sizes, biased, n, capacity);
         }
     }
 

@@ -36,7 +36,10 @@ class TornadoHeadTest {
     @MethodSource("cases")
     void agreesWithTheReference(DeviceId id, KernelStyle style, HeadMethod method, HeadOptions.Search search) {
         VqHead head = SampleHeads.of(method, 2053, 40, 7);
-        check(id, head, HeadOptions.DEFAULT.with(search).withRerank(9).withProbes(3).withStyle(style));
+        check(
+                id,
+                head,
+                HeadOptions.DEFAULT.with(search).withRerank(9).withProbes(3).withStyle(style));
     }
 
     /** More than a group has room for in local memory. */

@@ -110,7 +110,8 @@ public final class GroupBest {
             bound = Math.min(bound, most);
         }
         room[local] = bound;
-        // Places that are as many apart as there are piles are of one pile: the greatest of each, then the least of all.
+        // Places that are as many apart as there are piles are of one pile: the greatest of each, then the least of
+        // all.
         int wide = Math.max(Math.min(piles, SELECT_LOCAL), RUNS);
         context.localBarrier();
         if (local < wide) {

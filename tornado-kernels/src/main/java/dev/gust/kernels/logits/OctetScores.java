@@ -132,7 +132,8 @@ public final class OctetScores {
                 }
             }
             context.localBarrier();
-            // A work-item's blocks lie behind one another. Each pair is read anew as soon as it is used, so that as many are
+            // A work-item's blocks lie behind one another. Each pair is read anew as soon as it is used, so that as
+            // many are
             // always under way; behind the last, the last ones are read once more.
             int share = (count + side - 1) / side;
             int begin = Math.min(context.localIdy * share, count - 1);
