@@ -1,6 +1,7 @@
 package dev.gust.runtime.logits;
 
 import dev.gust.kernels.logits.GroupBest;
+import dev.gust.kernels.logits.GroupSelect;
 import dev.gust.kernels.logits.PortableBest;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelCall;
@@ -72,7 +73,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
 
     /** Tokens of a heap: as many as leave a few heaps to each pile, or 0 if there are too few tokens. */
     static int heap(int v, int wanted) {
-        for (int heap = GroupBest.MOST_HEAP; heap >= LEAST_HEAP; heap /= 2) {
+        for (int heap = GroupSelect.MOST_HEAP; heap >= LEAST_HEAP; heap /= 2) {
             if (Math.ceilDiv(v, heap) >= 4L * wanted) {
                 return heap;
             }
@@ -90,17 +91,17 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
         if (!tuned) {
             return sorted(device, search);
         }
-        return search.slots() <= GroupBest.MOST_SELECTED ? selected(search) : bounded(device, search);
+        return search.slots() <= GroupSelect.MOST_SELECTED ? selected(search) : bounded(device, search);
     }
 
     private static BestCalls selected(Search s) {
         int d = s.head().d();
         // Eight numbers of a row to a work-item, all of them on their way at once.
-        int lanes = GroupBest.GATHER_LANES;
-        while (lanes < GroupBest.SELECT_LOCAL && 8 * lanes < d) {
+        int lanes = GroupSelect.LEAST_LANES;
+        while (lanes < GroupSelect.LOCAL && 8 * lanes < d) {
             lanes *= 2;
         }
-        int teams = GroupBest.SELECT_LOCAL / lanes;
+        int teams = GroupSelect.LOCAL / lanes;
         int groups = s.exact() ? Math.clamp(6L * s.wanted() / teams, 1, MOST_GROUPS) : 1;
         IntArray sizes = HeadArrays.sizes(s.head().v(), d, 0);
         var select = new BestKernels.Select(
@@ -119,7 +120,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
                 lanes);
         return new BestCalls(
                 List.of(KernelCall.tuned(
-                        "select", select, Grid.ofGroups(groups, s.capacity(), GroupBest.SELECT_LOCAL, 1))),
+                        "select", select, Grid.ofGroups(groups, s.capacity(), GroupSelect.LOCAL, 1))),
                 List.of(),
                 List.of(sizes));
     }

@@ -1,6 +1,7 @@
 package dev.gust.runtime.logits;
 
 import dev.gust.kernels.logits.GroupBest;
+import dev.gust.kernels.logits.GroupSelect;
 import dev.gust.kernels.logits.PortableBest;
 import dev.gust.runtime.kernel.Kernel;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -59,7 +60,7 @@ final class BestKernels {
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            GroupBest.selectGroups(
+            GroupSelect.selectGroups(
                     context, y, maxima, w, bias, h, listed, values, sizes, flags, heap, piles, slots, lanes);
         }
 
@@ -67,7 +68,7 @@ final class BestKernels {
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
                     task,
-                    GroupBest::selectGroups,
+                    GroupSelect::selectGroups,
                     context,
                     y,
                     maxima,
@@ -86,7 +87,7 @@ final class BestKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 8L * (GroupBest.SELECT_LOCAL + 40 + slots);
+            return 8L * (GroupSelect.LOCAL + 40 + slots);
         }
     }
 

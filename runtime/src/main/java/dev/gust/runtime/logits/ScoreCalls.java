@@ -16,6 +16,9 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The kernels that make y [M, V] of h for one way to score tokens, on arrays that are made once and shared by programs. */
 final class ScoreCalls {
+    /** Local memory that is enough for any kernel of heads. */
+    private static final long ROOMY = 40 << 10;
+
     /** Groups that share the tokens of a code screen: each fills all tables. */
     private static final int CODE_GROUPS = 264;
 
@@ -191,9 +194,10 @@ final class ScoreCalls {
                 Grid.ofGroups(Math.ceilDiv(n, rows), capacity, GroupScores.LOCAL, 1));
     }
 
-    /** Work-items to a row: where rows are long, a group reads long pieces of few at a time. */
-    private static int lanes(int d) {
-        return d <= 32 ? 8 : d <= 64 ? 16 : d <= 512 ? 32 : GroupScores.LOCAL;
+    /** Work-items to a row: where rows are long, a group reads long pieces of few at a time, if it has room for their sums. */
+    private int lanes(int d) {
+        int most = device.localMemoryBytes() < ROOMY ? GroupScores.LOCAL / 2 : GroupScores.LOCAL;
+        return d <= 32 ? 8 : d <= 64 ? 16 : d <= 512 ? 32 : most;
     }
 
     /** Rows of a group: enough to be worth its beginning and end. */
@@ -202,7 +206,7 @@ final class ScoreCalls {
     }
 
     /** Sizes of a product with rows of a matrix. */
-    private static IntArray rowSizes(int n, int d) {
+    private IntArray rowSizes(int n, int d) {
         return HeadArrays.sizes(n, d, rows(d) * lanes(d) / (GroupScores.LOCAL * GroupScores.ROWS));
     }
 

@@ -219,7 +219,7 @@ final class ScoreKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (2 * GroupScores.SLICE * 1024 + GroupScores.CODE_LOCAL);
+            return 8L * GroupScores.SLICE * 1024;
         }
     }
 

@@ -28,11 +28,11 @@ public final class GroupScores {
      * before all rows of its group are read.
      *
      * @param w [N, D]
-     * @param maxima receives [M, ceil(N / heap)]: see {@link GroupBest}
+     * @param maxima receives [M, ceil(N / heap)]: see {@link GroupSelect}
      * @param sizes its steps are rows / (LOCAL / lanes · ROWS)
      * @param lanes work-items to a row, a power of two from 8 to LOCAL: neighbours read neighbouring numbers
      * @param rows rows of a group: 32, or as many as it takes up at a time, if that is more
-     * @param heap rows whose greatest score is wanted, a power of two and at most {@link GroupBest#MOST_HEAP}; 0 for no maxima
+     * @param heap rows whose greatest score is wanted, a power of two and at most {@link GroupSelect#MOST_HEAP}; 0 for no maxima
      */
     public static void rowsGroups(
             KernelContext context,
@@ -180,9 +180,8 @@ public final class GroupScores {
             int parts,
             int passes,
             int heap) {
-        // One slice is looked up while the next is written.
+        // One slice is looked up while the next is written; scores use it in the end.
         float[] slice = context.allocateFloatLocalArray(2 * SLICE * 1024);
-        float[] scores = context.allocateFloatLocalArray(CODE_LOCAL);
         int local = context.localIdx;
         int width = CODE_LOCAL / parts;
         int part = local / width;
@@ -243,13 +242,13 @@ public final class GroupScores {
         }
         for (int t = 0; t < passes; t++) {
             context.localBarrier();
-            scores[local] = sums[t];
+            slice[local] = sums[t];
             context.localBarrier();
             int token = first + t * width;
             if (local < width) {
-                float score = scores[local];
+                float score = slice[local];
                 for (int q = 1; q < parts; q++) {
-                    score += scores[q * width + local];
+                    score += slice[q * width + local];
                 }
                 if (token < n) {
                     if (biased != 0) {
@@ -259,14 +258,14 @@ public final class GroupScores {
                 } else {
                     score = -3.4028235e38f;
                 }
-                scores[local] = score;
+                slice[local] = score;
             }
             context.localBarrier();
             int place = (context.groupIdx * passes + t) * width + local * heap;
             if (local * heap < width && place < n && heap > 0) {
-                float most = scores[local * heap];
+                float most = slice[local * heap];
                 for (int i = 1; i < heap; i++) {
-                    most = Math.max(most, scores[local * heap + i]);
+                    most = Math.max(most, slice[local * heap + i]);
                 }
                 maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
             }

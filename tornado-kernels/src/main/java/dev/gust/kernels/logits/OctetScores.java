@@ -38,7 +38,7 @@ public final class OctetScores {
      * @param pairs [panels, 16 · blocks, OCTETS]: the word of an even column, and above it that of the next
      * @param scaleWords [panels, blocks, 4, OCTETS]: float16 of tokens 2i and 2i + 1 of each octet
      * @param h [M, D]
-     * @param maxima receives [M, ceil(V / heap)]: see {@link GroupBest}
+     * @param maxima receives [M, ceil(V / heap)]: see {@link GroupSelect}
      * @param side blocks that are summed up side by side, at most {@link #MOST_BLOCKS}
      * @param slice blocks that are rounded at a time
      * @param heap as in {@link GroupScores#rowsGroups}
