@@ -119,8 +119,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
                 s.slots(),
                 lanes);
         return new BestCalls(
-                List.of(KernelCall.tuned(
-                        "select", select, Grid.ofGroups(groups, s.capacity(), GroupSelect.LOCAL, 1))),
+                List.of(KernelCall.tuned("select", select, Grid.ofGroups(groups, s.capacity(), GroupSelect.LOCAL, 1))),
                 List.of(),
                 List.of(sizes));
     }
