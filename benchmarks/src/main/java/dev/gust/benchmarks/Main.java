@@ -22,6 +22,8 @@ import java.util.List;
  *                          factored, sparse, adapter and Monarch products on one device, beside the dense one
  * heads [DEVICE [MATRIX…]] the speed of output heads on one device, beside the dense product and a copy; a matrix is minilm, a
  *                          folder to fetch word vectors to, or the size VxD of a random one
+ * head-kernels [DEVICE [VxD[:CODES,…]…]]
+ *                          their kernels at the sizes of language models, whole calls and scores alone, beside a copy
  * kmeans [DEVICE [V [D [K]]]]
  *                          nearest centroids on one device, beside its peak of multiply-adds (jvm)
  * vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]
@@ -52,6 +54,7 @@ public final class Main {
             "attention-devices [DEVICE [TOKENS,... [RULE...]]]",
             "lowrank-kernels [DEVICE [M [N [TYPE...]]]]",
             "heads [DEVICE [MATRIX...]]",
+            "head-kernels [DEVICE [VxD[:CODES,...]...]]",
             "kmeans [DEVICE [V [D [K]]]]",
             "vq-heads FOLDER [minilm|wink [PLOTS [HEAD]]]",
             "svd [N [RANK [DEVICE [noise]]]]",
@@ -77,6 +80,7 @@ public final class Main {
             case "attention-devices" -> DeviceAttention.print(rest);
             case "lowrank-kernels" -> DeviceLowRank.print(rest);
             case "heads" -> HeadComparison.print(rest);
+            case "head-kernels" -> HeadKernels.print(rest);
             case "kmeans" -> AssignSpeed.print(rest);
             case "vq-heads" -> VqHeads.print(rest);
             case "svd" -> SvdComparison.print(rest);

@@ -1,6 +1,7 @@
 package dev.gust.runtime.logits;
 
 import dev.gust.kernels.logits.GroupBest;
+import dev.gust.kernels.logits.GroupSelect;
 import dev.gust.kernels.logits.PortableBest;
 import dev.gust.runtime.kernel.Kernel;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -37,29 +38,70 @@ final class BestKernels {
         }
     }
 
-    record Maxima(FloatArray y, FloatArray maxima, IntArray sizes, int heaps) implements Kernel {
+    /**
+     * All that is behind the scores, for few tokens.
+     *
+     * @param flags as {@link Gather}'s
+     */
+    record Select(
+            FloatArray y,
+            FloatArray maxima,
+            FloatArray w,
+            FloatArray bias,
+            FloatArray h,
+            IntArray listed,
+            FloatArray values,
+            IntArray sizes,
+            int flags,
+            int heap,
+            int piles,
+            int slots,
+            int lanes)
+            implements Kernel {
         @Override
         public void run(KernelContext context) {
-            GroupBest.maximaGroups(context, y, maxima, sizes, heaps);
+            GroupSelect.selectGroups(
+                    context, y, maxima, w, bias, h, listed, values, sizes, flags, heap, piles, slots, lanes);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(task, GroupBest::maximaGroups, context, y, maxima, sizes, heaps);
+            return graph.task(
+                    task,
+                    GroupSelect::selectGroups,
+                    context,
+                    y,
+                    maxima,
+                    w,
+                    bias,
+                    h,
+                    listed,
+                    values,
+                    sizes,
+                    flags,
+                    heap,
+                    piles,
+                    slots,
+                    lanes);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return 8L * (GroupSelect.LOCAL + 40 + slots);
         }
     }
 
     record Count(
-            FloatArray y, FloatArray maxima, FloatArray bounds, IntArray counts, IntArray sizes, int heaps, int piles)
+            FloatArray y, FloatArray maxima, FloatArray bounds, IntArray counts, IntArray sizes, int heap, int piles)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            GroupBest.countGroups(context, y, maxima, bounds, counts, sizes, heaps, piles);
+            GroupBest.countGroups(context, y, maxima, bounds, counts, sizes, heap, piles);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(task, GroupBest::countGroups, context, y, maxima, bounds, counts, sizes, heaps, piles);
+            return graph.task(task, GroupBest::countGroups, context, y, maxima, bounds, counts, sizes, heap, piles);
         }
     }
 
@@ -95,9 +137,8 @@ final class BestKernels {
             FloatArray bias,
             FloatArray h,
             FloatArray y,
-            IntArray ids,
-            FloatArray scores,
-            FloatArray logits,
+            IntArray listed,
+            FloatArray values,
             IntArray sizes,
             int flags,
             int n,
@@ -112,10 +153,10 @@ final class BestKernels {
         @Override
         public void run(KernelContext context) {
             if (tuned) {
-                GroupBest.gatherGroups(context, found, totals, w, bias, h, y, ids, scores, logits, sizes, flags, slots);
+                GroupBest.gatherGroups(context, found, totals, w, bias, h, y, listed, values, sizes, flags, slots);
             } else {
                 PortableBest.gatherPortable(
-                        found, totals, w, bias, h, y, ids, scores, logits, sizes, flags, n, slots, capacity);
+                        found, totals, w, bias, h, y, listed, values, sizes, flags, n, slots, capacity);
             }
         }
 
@@ -132,9 +173,8 @@ final class BestKernels {
                             bias,
                             h,
                             y,
-                            ids,
-                            scores,
-                            logits,
+                            listed,
+                            values,
                             sizes,
                             flags,
                             slots)
@@ -147,9 +187,8 @@ final class BestKernels {
                             bias,
                             h,
                             y,
-                            ids,
-                            scores,
-                            logits,
+                            listed,
+                            values,
                             sizes,
                             flags,
                             n,

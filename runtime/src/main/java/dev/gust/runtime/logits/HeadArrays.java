@@ -4,12 +4,15 @@ import dev.gust.formats.DeviceException;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.tensor.DType;
 import dev.gust.kernels.logits.HeadSizes;
+import dev.gust.kernels.logits.OctetScores;
 import dev.gust.runtime.kernel.KernelDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** A head's tensors as kernels take them. Rows of 16-bit floats are widened. */
 final class HeadArrays {
@@ -56,7 +59,7 @@ final class HeadArrays {
         int steps = Math.ceilDiv(screen.s(), 4);
         require("codes", 4L * steps * head.v());
         var words = new IntArray(steps * head.v());
-        for (int token = 0; token < head.v(); token++) {
+        IntStream.range(0, head.v()).parallel().forEach(token -> {
             for (int step = 0; step < steps; step++) {
                 int word = 0;
                 for (int i = 0; i < Math.min(4, screen.s() - 4 * step); i++) {
@@ -65,7 +68,7 @@ final class HeadArrays {
                 }
                 words.set(step * head.v() + token, word);
             }
-        }
+        });
         device.copies().add(4L * steps * head.v());
         return words;
     }
@@ -89,29 +92,39 @@ final class HeadArrays {
         return columns;
     }
 
-    /** Words of eight tokens' codes in one column, [width, octets]. */
-    IntArray octets(Screen.Int4 screen) {
-        int octets = Math.ceilDiv(head.v(), 8);
-        require("codes", 4L * screen.width() * octets);
-        var words = new IntArray(screen.width() * octets);
-        byte[] row = new byte[screen.width() / 2];
-        int[] eight = new int[screen.width()];
-        for (int octet = 0; octet < octets; octet++) {
+    /**
+     * Words of eight tokens' codes in one column, those of two columns to a long, [panels, width / 2, octets of a panel]; what is
+     * behind the last token is 0.
+     */
+    LongArray octets(Screen.Int4 screen) {
+        int panels = panels();
+        int width = screen.width();
+        require("codes", 4L * width * panels * OctetScores.OCTETS);
+        var pairs = new LongArray(width / 2 * panels * OctetScores.OCTETS);
+        IntStream.range(0, panels * OctetScores.OCTETS).parallel().forEach(octet -> {
+            byte[] row = new byte[width / 2];
+            int[] eight = new int[width];
             Arrays.fill(eight, 0x88888888);
-            for (int t = 0; t < Math.min(8, head.v() - 8 * octet); t++) {
+            for (int t = 0; t < Math.clamp(head.v() - 8L * octet, 0, 8); t++) {
                 MemorySegment.copy(
                         screen.codes(), ValueLayout.JAVA_BYTE, (8L * octet + t) * row.length, row, 0, row.length);
-                for (int i = 0; i < eight.length; i++) {
+                for (int i = 0; i < width; i++) {
                     int code = (row[i / 2] >> (4 * (i & 1))) & 15;
                     eight[i] = (eight[i] & ~(15 << (4 * t))) | (code << (4 * t));
                 }
             }
-            for (int i = 0; i < eight.length; i++) {
-                words.set(i * octets + octet, eight[i]);
+            int at = octet / OctetScores.OCTETS * width / 2 * OctetScores.OCTETS + octet % OctetScores.OCTETS;
+            for (int i = 0; i < width; i += 2) {
+                long pair = eight[i] & 0xFFFFFFFFL | (long) eight[i + 1] << 32;
+                pairs.set(at + i / 2 * OctetScores.OCTETS, pair);
             }
-        }
-        device.copies().add(4L * screen.width() * octets);
-        return words;
+        });
+        device.copies().add(8L * pairs.getSize());
+        return pairs;
+    }
+
+    private int panels() {
+        return Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
     }
 
     private short scale(Screen.Int4 screen, int token, int block) {
@@ -134,20 +147,21 @@ final class HeadArrays {
         return scales;
     }
 
-    /** Scales as float16, two to a word, [blocks, 4, octets]. */
+    /** Scales as float16, two to a word, [panels, blocks, 4, octets of a panel]. */
     IntArray octetScaleWords(Screen.Int4 screen) {
-        int octets = Math.ceilDiv(head.v(), 8);
         int blocks = screen.width() / Screen.Int4.BLOCK;
-        var words = new IntArray(4 * blocks * octets);
-        for (int block = 0; block < blocks; block++) {
-            for (int octet = 0; octet < octets; octet++) {
+        var words = new IntArray(4 * blocks * panels() * OctetScores.OCTETS);
+        IntStream.range(0, panels() * OctetScores.OCTETS).parallel().forEach(octet -> {
+            int panel = octet / OctetScores.OCTETS;
+            for (int block = 0; block < blocks; block++) {
                 for (int i = 0; i < 4; i++) {
                     int token = 8 * octet + 2 * i;
                     int word = (scale(screen, token, block) & 0xFFFF) | (scale(screen, token + 1, block) << 16);
-                    words.set((block * 4 + i) * octets + octet, word);
+                    int at = ((panel * blocks + block) * 4 + i) * OctetScores.OCTETS + octet % OctetScores.OCTETS;
+                    words.set(at, word);
                 }
             }
-        }
+        });
         return words;
     }
 

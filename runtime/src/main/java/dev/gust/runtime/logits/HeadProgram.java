@@ -1,7 +1,5 @@
 package dev.gust.runtime.logits;
 
-import dev.gust.kernels.logits.GroupBest;
-import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelPlan;
@@ -18,10 +16,9 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param h [M, D]
  * @param y [M, V] or [M, K]: kept on the device, or an output
  * @param found [M, slots]: what a gather reads
- * @param totals [M]
- * @param ids [M, slots]
- * @param scores [M, slots]
- * @param logits [M, slots]
+ * @param totals [M]: how many of these are filled
+ * @param listed [M, 1 + slots]: how many tokens there are, which may be more than slots, and their ids
+ * @param values [M, 2, slots]: their scores and logits
  * @param slots room for each hidden state
  */
 record HeadProgram(
@@ -30,22 +27,38 @@ record HeadProgram(
         FloatArray y,
         IntArray found,
         IntArray totals,
-        IntArray ids,
-        FloatArray scores,
-        FloatArray logits,
+        IntArray listed,
+        FloatArray values,
         int slots)
         implements AutoCloseable {
     /** Slots of a gather whose tokens the host names. */
     private static final int GATHERED = 1024;
 
+    /** How many tokens were found for a hidden state. */
+    int total(int row) {
+        return listed.get(row * (slots + 1));
+    }
+
+    int id(int row, int slot) {
+        return listed.get(row * (slots + 1) + 1 + slot);
+    }
+
+    float score(int row, int slot) {
+        return values.get(2 * row * slots + slot);
+    }
+
+    float logit(int row, int slot) {
+        return values.get((2 * row + 1) * slots + slot);
+    }
+
     /** Scores of everything there is, for the host. */
     static HeadProgram scores(KernelDevice device, ScoreCalls scores, int d, int columns, int capacity) {
         FloatArray h = device.arrays().floats((long) capacity * d);
         FloatArray y = device.arrays().floats((long) capacity * columns);
-        ScoreCalls.Scores made = scores.calls(h, y, capacity);
+        ScoreCalls.Scores made = scores.calls(h, scores.only(y), capacity);
         KernelPlan plan = device.prepare(new KernelProgram(
                 "scores" + capacity, made.calls(), scores.constants(), List.of(h), List.of(y), made.kept()));
-        return new HeadProgram(plan, h, y, new IntArray(1), new IntArray(1), new IntArray(1), y, y, 0);
+        return new HeadProgram(plan, h, y, new IntArray(1), new IntArray(1), new IntArray(1), y, 0);
     }
 
     /** The best tokens, with exact logits where {@code rows} are given. */
@@ -60,51 +73,32 @@ record HeadProgram(
             int capacity) {
         FloatArray h = device.arrays().floats((long) capacity * head.d());
         FloatArray y = device.arrays().floats((long) capacity * head.v());
-        ScoreCalls.Scores made = scores.calls(h, y, capacity);
-        BestCalls best = BestCalls.of(device, tuned, y, head.v(), wanted, capacity);
-        int slots = best.slots();
-        var ids = new IntArray(capacity * slots);
-        FloatArray found = device.arrays().floats((long) capacity * slots);
-        FloatArray logits = device.arrays().floats((long) capacity * slots);
+        int heap = tuned ? BestCalls.heap(head.v(), wanted) : 0;
+        FloatArray maxima = tuned
+                ? device.arrays().floats((long) capacity * Math.ceilDiv(head.v(), heap))
+                : device.arrays().noFloats();
+        ScoreCalls.Scores made = scores.calls(h, new ScoreCalls.Into(y, maxima, heap), capacity);
+        int slots = BestCalls.slots(tuned, wanted);
+        var listed = new IntArray(capacity * (slots + 1));
+        FloatArray values = device.arrays().floats(2L * capacity * slots);
         FloatArray w = exact ? rows : device.arrays().noFloats();
-        int flags = (head.bias().isPresent() ? BestKernels.Gather.BIAS : 0)
-                | BestKernels.Gather.SCORES
-                | (exact ? BestKernels.Gather.EXACT : 0);
-        IntArray sizes = HeadArrays.sizes(head.v(), head.d(), 0);
-        var gather = new BestKernels.Gather(
-                best.found(),
-                best.totals(),
-                w,
-                scores.bias(),
-                h,
-                y,
-                ids,
-                found,
-                logits,
-                sizes,
-                flags,
-                head.v(),
-                slots,
-                capacity,
-                tuned);
+        BestCalls best = BestCalls.of(
+                device,
+                tuned,
+                new BestCalls.Search(
+                        head, w, scores.bias(), h, y, maxima, listed, values, exact, wanted, slots, capacity));
         var calls = new ArrayList<KernelCall>(made.calls());
         calls.addAll(best.calls());
-        calls.add(gather(gather, slots, capacity, tuned));
         var constants = new ArrayList<>(scores.constants());
-        constants.add(sizes);
+        constants.addAll(best.constants());
         constants.add(w);
         var kept = new ArrayList<TornadoNativeArray>(made.kept());
         kept.addAll(best.kept());
+        kept.add(maxima);
         kept.add(y);
-        var outputs = new ArrayList<TornadoNativeArray>(List.of(ids, found, logits));
-        if (tuned) {
-            outputs.add(best.totals());
-        } else {
-            constants.add(best.totals());
-        }
-        KernelPlan plan = device.prepare(
-                new KernelProgram("best" + capacity + "of" + wanted, calls, constants, List.of(h), outputs, kept));
-        return new HeadProgram(plan, h, y, best.found(), best.totals(), ids, found, logits, slots);
+        KernelPlan plan = device.prepare(new KernelProgram(
+                "best" + capacity + "of" + wanted, calls, constants, List.of(h), List.of(listed, values), kept));
+        return new HeadProgram(plan, h, y, new IntArray(1), new IntArray(1), listed, values, slots);
     }
 
     /** Exact logits of tokens that the host names. */
@@ -114,30 +108,19 @@ record HeadProgram(
         FloatArray none = device.arrays().noFloats();
         var found = new IntArray(capacity * GATHERED);
         var totals = new IntArray(capacity);
-        var ids = new IntArray(capacity * GATHERED);
-        FloatArray scores = device.arrays().floats((long) capacity * GATHERED);
-        FloatArray logits = device.arrays().floats((long) capacity * GATHERED);
+        var listed = new IntArray(capacity * (GATHERED + 1));
+        FloatArray values = device.arrays().floats(2L * capacity * GATHERED);
         int flags = (head.bias().isPresent() ? BestKernels.Gather.BIAS : 0) | BestKernels.Gather.EXACT;
         IntArray sizes = HeadArrays.sizes(head.v(), head.d(), 0);
         var gather = new BestKernels.Gather(
-                found, totals, rows, bias, h, none, ids, scores, logits, sizes, flags, head.v(), GATHERED, capacity,
-                tuned);
+                found, totals, rows, bias, h, none, listed, values, sizes, flags, head.v(), GATHERED, capacity, tuned);
         KernelPlan plan = device.prepare(new KernelProgram(
                 "gather" + capacity,
-                List.of(gather(gather, GATHERED, capacity, tuned)),
+                List.of(BestCalls.gather(gather)),
                 List.of(rows, bias, none, sizes),
                 List.of(h, found, totals),
-                List.of(ids, scores, logits)));
-        return new HeadProgram(plan, h, none, found, totals, ids, scores, logits, GATHERED);
-    }
-
-    private static KernelCall gather(BestKernels.Gather kernel, int slots, int capacity, boolean tuned) {
-        return tuned
-                ? KernelCall.tuned(
-                        "gather",
-                        kernel,
-                        Grid.ofGroups(slots / (GroupBest.LOCAL / GroupBest.GATHER_LANES), capacity, GroupBest.LOCAL, 1))
-                : KernelCall.portable("gather", kernel);
+                List.of(listed, values)));
+        return new HeadProgram(plan, h, none, found, totals, listed, values, GATHERED);
     }
 
     @Override

@@ -146,7 +146,7 @@ final class KernelHead implements HeadPlan {
         long[][] keys = new long[count][];
         boolean fetched = false;
         for (int row = 0; row < count; row++) {
-            if (program.totals().get(row) > program.slots()) {
+            if (program.total(row) > program.slots()) {
                 if (!fetched) {
                     program.plan().fetch(program.y());
                     fetched = true;
@@ -161,22 +161,20 @@ final class KernelHead implements HeadPlan {
 
     /** The tokens that kernels found: the best by score, in the order of their logits. */
     private long[] listed(HeadProgram program, int row, int wanted, MemorySegment h, int hiddenRow) {
-        int from = row * program.slots();
-        int count = program.totals().get(row);
+        int count = program.total(row);
         long[] byScore = new long[count];
         for (int i = 0; i < count; i++) {
-            byScore[i] = SortedLogits.key(program.scores().get(from + i), i);
+            byScore[i] = SortedLogits.key(program.score(row, i), i);
         }
         // Slots are not in the order of ids: of equal scores the lower id counts.
         long[] ordered = Arrays.stream(byScore)
                 .mapToObj(key -> new long[] {
-                    SortedLogits.key(SortedLogits.logit(key), program.ids().get(from + SortedLogits.id(key))),
+                    SortedLogits.key(SortedLogits.logit(key), program.id(row, SortedLogits.id(key))),
                     SortedLogits.id(key)
                 })
                 .sorted((a, b) -> Long.compare(a[0], b[0]))
                 .limit(wanted)
-                .mapToLong(pair ->
-                        SortedLogits.key(program.logits().get(from + (int) pair[1]), SortedLogits.id(pair[0])))
+                .mapToLong(pair -> SortedLogits.key(program.logit(row, (int) pair[1]), SortedLogits.id(pair[0])))
                 .toArray();
         return withSpecial(ordered, h, hiddenRow);
     }
@@ -267,7 +265,7 @@ final class KernelHead implements HeadPlan {
             times.add(gather.plan().execute());
             for (int row = 0; row < count; row++) {
                 for (int i = 0; i < gather.totals().get(row); i++) {
-                    keys[row][from + i] = SortedLogits.key(gather.logits().get(row * slots + i), tokens[row][from + i]);
+                    keys[row][from + i] = SortedLogits.key(gather.logit(row, i), tokens[row][from + i]);
                 }
             }
         }

@@ -11,12 +11,16 @@ import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The kernels that make y [M, V] of h for one way to score tokens, on arrays that are made once and shared by programs. */
 final class ScoreCalls {
-    private static final int NARROW = 32;
-    private static final int WIDE = 256;
+    /** Local memory that is enough for any kernel of heads. */
+    private static final long ROOMY = 40 << 10;
+
+    /** Groups that share the tokens of a code screen: each fills all tables. */
+    private static final int CODE_GROUPS = 264;
 
     private final KernelDevice device;
     private final VqHead head;
@@ -33,6 +37,7 @@ final class ScoreCalls {
     private final List<FloatArray> floats = new ArrayList<>();
 
     private final List<IntArray> ints = new ArrayList<>();
+    private final List<LongArray> longs = new ArrayList<>();
 
     ScoreCalls(KernelDevice device, VqHead head, HeadOptions.Search search, KernelStyle style, FloatArray rows) {
         this.device = device;
@@ -47,11 +52,11 @@ final class ScoreCalls {
         switch (screen()) {
             case Screen.None() -> {
                 floats.add(rows);
-                ints.add(HeadArrays.sizes(v, d, 0));
+                ints.add(rowSizes(v, d));
             }
             case Screen.Clusters c -> {
                 floats.add(arrays.floats("centroids", c.centroids()));
-                ints.add(HeadArrays.sizes(c.k(), d, 0));
+                ints.add(rowSizes(c.k(), d));
                 if (search == HeadOptions.Search.CODEBOOK) {
                     ints.add(HeadArrays.sizes(v, d, 0));
                     ints.add(arrays.assignments(c));
@@ -64,7 +69,7 @@ final class ScoreCalls {
             }
             case Screen.Int4 i -> {
                 ints.add(HeadArrays.sizes(v, d, i.width() / Screen.Int4.BLOCK));
-                ints.add(arrays.octets(i));
+                longs.add(arrays.octets(i));
                 if (tuned) {
                     ints.add(arrays.octetScaleWords(i));
                 } else {
@@ -74,13 +79,14 @@ final class ScoreCalls {
             case Screen.LowRank l -> {
                 floats.add(arrays.floats("factor_b", l.b()));
                 floats.add(arrays.floats("factor_a", l.a()));
-                ints.add(HeadArrays.sizes(l.r(), d, 0));
-                ints.add(HeadArrays.sizes(v, l.r(), 0));
+                ints.add(rowSizes(l.r(), d));
+                ints.add(rowSizes(v, l.r()));
             }
         }
         constants.add(bias);
         constants.addAll(floats);
         constants.addAll(ints);
+        constants.addAll(longs);
     }
 
     private Screen screen() {
@@ -97,12 +103,20 @@ final class ScoreCalls {
     }
 
     /**
+     * Where scores go.
+     *
+     * @param y receives [M, V], or [M, K] where centroids are all that is scored
+     * @param maxima receives [M, ceil(V / heap)], the greatest score of each heap of neighbours, from tuned kernels
+     * @param heap tokens of a heap; 0 for no maxima
+     */
+    record Into(FloatArray y, FloatArray maxima, int heap) {}
+
+    /**
      * The calls for so many hidden states.
      *
      * @param h [M, D]
-     * @param y receives [M, V], or [M, K] where centroids are all that is scored
      */
-    Scores calls(FloatArray h, FloatArray y, int capacity) {
+    Scores calls(FloatArray h, Into into, int capacity) {
         return switch (screen()) {
             case Screen.None() ->
                 new Scores(
@@ -111,16 +125,16 @@ final class ScoreCalls {
                                 floats.getFirst(),
                                 bias,
                                 h,
-                                y,
+                                into,
                                 ints.getFirst(),
                                 biased,
                                 head.v(),
                                 head.d(),
                                 capacity)),
                         List.of());
-            case Screen.Clusters c -> clusters(c, h, y, capacity);
-            case Screen.Codes c -> codes(c, h, y, capacity);
-            case Screen.Int4 i -> octets(i, h, y, capacity);
+            case Screen.Clusters c -> clusters(c, h, into, capacity);
+            case Screen.Codes c -> codes(c, h, into, capacity);
+            case Screen.Int4 i -> octets(i, h, into, capacity);
             case Screen.LowRank l -> {
                 FloatArray inner = device.arrays().floats((long) capacity * l.r());
                 yield new Scores(
@@ -130,7 +144,7 @@ final class ScoreCalls {
                                         floats.getFirst(),
                                         bias,
                                         h,
-                                        inner,
+                                        only(inner),
                                         ints.getFirst(),
                                         0,
                                         l.r(),
@@ -141,7 +155,7 @@ final class ScoreCalls {
                                         floats.getLast(),
                                         bias,
                                         inner,
-                                        y,
+                                        into,
                                         ints.getLast(),
                                         biased,
                                         head.v(),
@@ -152,96 +166,153 @@ final class ScoreCalls {
         };
     }
 
+    /** Scores and no maxima. */
+    Into only(FloatArray y) {
+        return new Into(y, device.arrays().noFloats(), 0);
+    }
+
     private KernelCall product(
             String name,
             FloatArray w,
             FloatArray bias,
             FloatArray h,
-            FloatArray y,
+            Into into,
             IntArray sizes,
             int biased,
             int n,
             int d,
             int capacity) {
         if (!tuned) {
-            return KernelCall.portable(name, new ScoreKernels.Rows(w, bias, h, y, sizes, biased, n, capacity));
+            return KernelCall.portable(name, new ScoreKernels.Rows(w, bias, h, into.y(), sizes, biased, n, capacity));
         }
-        int lanes = d <= NARROW ? 8 : d <= WIDE ? 16 : 32;
-        int rows = GroupScores.LOCAL / lanes * GroupScores.ROWS;
+        int lanes = lanes(d);
+        int rows = rows(d);
         return KernelCall.tuned(
                 name,
-                new ScoreKernels.RowGroups(w, bias, h, y, sizes, biased, lanes),
+                new ScoreKernels.RowGroups(
+                        w, bias, h, into.y(), into.maxima(), sizes, biased, lanes, rows, into.heap()),
                 Grid.ofGroups(Math.ceilDiv(n, rows), capacity, GroupScores.LOCAL, 1));
     }
 
-    private Scores clusters(Screen.Clusters c, FloatArray h, FloatArray y, int capacity) {
+    /** Work-items to a row: where rows are long, a group reads long pieces of few at a time, if it has room for their sums. */
+    private int lanes(int d) {
+        int most = device.localMemoryBytes() < ROOMY ? GroupScores.LOCAL / 2 : GroupScores.LOCAL;
+        return d <= 32 ? 8 : d <= 64 ? 16 : d <= 512 ? 32 : most;
+    }
+
+    /** Rows of a group: enough to be worth its beginning and end. */
+    private static int rows(int d) {
+        return d <= 32 ? 128 : d <= 512 ? 64 : 32;
+    }
+
+    /** Sizes of a product with rows of a matrix. */
+    private IntArray rowSizes(int n, int d) {
+        return HeadArrays.sizes(n, d, rows(d) * lanes(d) / (GroupScores.LOCAL * GroupScores.ROWS));
+    }
+
+    private Scores clusters(Screen.Clusters c, FloatArray h, Into into, int capacity) {
         if (search != HeadOptions.Search.CODEBOOK) {
-            return new Scores(
-                    List.of(product(
-                            "centroids", floats.getFirst(), bias, h, y, ints.getFirst(), 0, c.k(), head.d(), capacity)),
-                    List.of());
+            return new Scores(List.of(centroids(c, h, into, capacity)), List.of());
         }
         FloatArray logits = device.arrays().floats((long) capacity * c.k());
         var scatter = new ScoreKernels.Scatter(
-                logits, ints.get(2), bias, y, ints.get(1), biased, c.k(), head.v(), capacity, tuned);
+                logits,
+                ints.get(2),
+                bias,
+                into.y(),
+                into.maxima(),
+                ints.get(1),
+                biased,
+                c.k(),
+                head.v(),
+                capacity,
+                into.heap(),
+                tuned);
         return new Scores(
                 List.of(
-                        product(
-                                "centroids",
-                                floats.getFirst(),
-                                bias,
-                                h,
-                                logits,
-                                ints.getFirst(),
-                                0,
-                                c.k(),
-                                head.d(),
-                                capacity),
+                        centroids(c, h, only(logits), capacity),
                         call("scatter", scatter, Math.ceilDiv(head.v(), GroupScores.LOCAL), capacity)),
                 List.of(logits));
     }
 
-    private Scores codes(Screen.Codes c, FloatArray h, FloatArray y, int capacity) {
+    private KernelCall centroids(Screen.Clusters c, FloatArray h, Into into, int capacity) {
+        return product("centroids", floats.getFirst(), bias, h, into, ints.getFirst(), 0, c.k(), head.d(), capacity);
+    }
+
+    private Scores codes(Screen.Codes c, FloatArray h, Into into, int capacity) {
         int books = Math.ceilDiv(c.s(), 4) * 4;
         int entries = books * CodeTables.ENTRIES;
         FloatArray tables = device.arrays().floats((long) capacity * entries);
         int step = c.residual() ? 0 : c.w();
         var fill = new ScoreKernels.Tables(
                 floats.getFirst(), h, tables, ints.getFirst(), step, c.w(), entries, capacity, tuned);
-        var sum = new ScoreKernels.Codes(
-                ints.get(1), tables, bias, y, ints.getFirst(), biased, head.v(), capacity, tuned);
         return new Scores(
-                List.of(
-                        call("tables", fill, books, capacity),
-                        call("codes", sum, Math.ceilDiv(head.v(), GroupScores.LOCAL * GroupScores.TOKENS), capacity)),
-                List.of(tables));
+                List.of(call("tables", fill, books, capacity), lookups(tables, into, capacity)), List.of(tables));
     }
 
-    private Scores octets(Screen.Int4 i, FloatArray h, FloatArray y, int capacity) {
+    private KernelCall lookups(FloatArray tables, Into into, int capacity) {
+        int v = head.v();
+        if (!tuned) {
+            return KernelCall.portable(
+                    "codes",
+                    new ScoreKernels.Codes(ints.get(1), tables, bias, into.y(), ints.getFirst(), biased, v, capacity));
+        }
+        int share = Math.ceilDiv(v, CODE_GROUPS);
+        int parts = 1;
+        while (parts < GroupScores.SLICE && 2 * parts * share <= GroupScores.CODE_LOCAL) {
+            parts *= 2;
+        }
+        int width = GroupScores.CODE_LOCAL / parts;
+        int passes = Math.clamp(Math.ceilDiv(share, width), 1, GroupScores.MOST_PASSES);
+        var sum = new ScoreKernels.CodeGroups(
+                ints.get(1),
+                tables,
+                bias,
+                into.y(),
+                into.maxima(),
+                ints.getFirst(),
+                biased,
+                parts,
+                passes,
+                into.heap());
+        return KernelCall.tuned(
+                "codes", sum, Grid.ofGroups(Math.ceilDiv(v, width * passes), capacity, GroupScores.CODE_LOCAL, 1));
+    }
+
+    private Scores octets(Screen.Int4 i, FloatArray h, Into into, int capacity) {
         if (!tuned) {
             var plain = new ScoreKernels.Octets(
-                    ints.get(1), floats.getFirst(), bias, h, y, ints.getFirst(), biased, head.v(), capacity);
+                    longs.getFirst(),
+                    floats.getFirst(),
+                    bias,
+                    h,
+                    into.y(),
+                    ints.getFirst(),
+                    biased,
+                    head.v(),
+                    capacity);
             return new Scores(List.of(KernelCall.portable("octets", plain)), List.of());
         }
         int blocks = i.width() / Screen.Int4.BLOCK;
-        int total = capacity * blocks;
-        var rounded = new IntArray(capacity * i.width());
-        FloatArray scales = device.arrays().floats(2L * total);
         // Rounds of as many blocks each, so that no work-item waits in the last one.
         int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
-        var round = new ScoreKernels.RoundGroups(h, rounded, scales, ints.getFirst(), total);
+        int slice = Math.min(blocks, OctetScores.MOST_SLICE);
         var sum = new ScoreKernels.OctetGroups(
-                ints.get(1), ints.get(2), bias, rounded, scales, y, ints.getFirst(), biased, side);
+                longs.getFirst(),
+                ints.get(1),
+                bias,
+                h,
+                into.y(),
+                into.maxima(),
+                ints.getFirst(),
+                biased,
+                side,
+                slice,
+                into.heap());
         int groups = Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
         return new Scores(
-                List.of(
-                        call("round", round, Math.ceilDiv(total, GroupScores.LOCAL), 1),
-                        KernelCall.tuned(
-                                "octets",
-                                sum,
-                                new Grid(
-                                        groups * OctetScores.OCTETS, side * capacity, 1, OctetScores.OCTETS, side, 1))),
-                List.of(rounded, scales));
+                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),
+                List.of());
     }
 
     private KernelCall call(String name, Kernel kernel, int groups, int capacity) {

@@ -8,6 +8,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** The kernels that score tokens, with their arguments; {@code capacity} is M. */
 final class ScoreKernels {
@@ -27,26 +28,37 @@ final class ScoreKernels {
         }
     }
 
-    record RowGroups(FloatArray w, FloatArray bias, FloatArray h, FloatArray y, IntArray sizes, int biased, int lanes)
+    record RowGroups(
+            FloatArray w,
+            FloatArray bias,
+            FloatArray h,
+            FloatArray y,
+            FloatArray maxima,
+            IntArray sizes,
+            int biased,
+            int lanes,
+            int rows,
+            int heap)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            GroupScores.rowsGroups(context, w, bias, h, y, sizes, biased, lanes);
+            GroupScores.rowsGroups(context, w, bias, h, y, maxima, sizes, biased, lanes, rows, heap);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(task, GroupScores::rowsGroups, context, w, bias, h, y, sizes, biased, lanes);
+            return graph.task(
+                    task, GroupScores::rowsGroups, context, w, bias, h, y, maxima, sizes, biased, lanes, rows, heap);
         }
 
         @Override
         public long localMemoryBytes() {
-            return 4L * GroupScores.LOCAL * GroupScores.ROWS;
+            return 4L * (rows * (lanes + 8) + GroupScores.LOCAL);
         }
     }
 
     record Octets(
-            IntArray words,
+            LongArray pairs,
             FloatArray scales,
             FloatArray bias,
             FloatArray h,
@@ -58,43 +70,32 @@ final class ScoreKernels {
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            PortableScores.octetsPortable(words, scales, bias, h, y, sizes, biased, n, capacity);
+            PortableScores.octetsPortable(pairs, scales, bias, h, y, sizes, biased, n, capacity);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task, PortableScores::octetsPortable, words, scales, bias, h, y, sizes, biased, n, capacity);
-        }
-    }
-
-    record RoundGroups(FloatArray h, IntArray rounded, FloatArray blockScales, IntArray sizes, int total)
-            implements Kernel {
-        @Override
-        public void run(KernelContext context) {
-            OctetScores.roundGroups(context, h, rounded, blockScales, sizes, total);
-        }
-
-        @Override
-        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return graph.task(task, OctetScores::roundGroups, context, h, rounded, blockScales, sizes, total);
+                    task, PortableScores::octetsPortable, pairs, scales, bias, h, y, sizes, biased, n, capacity);
         }
     }
 
     record OctetGroups(
-            IntArray words,
+            LongArray pairs,
             IntArray scaleWords,
             FloatArray bias,
-            IntArray rounded,
-            FloatArray blockScales,
+            FloatArray h,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
-            int side)
+            int side,
+            int slice,
+            int heap)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            OctetScores.octetsGroups(context, words, scaleWords, bias, rounded, blockScales, y, sizes, biased, side);
+            OctetScores.octetsGroups(context, pairs, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, heap);
         }
 
         @Override
@@ -103,20 +104,22 @@ final class ScoreKernels {
                     task,
                     OctetScores::octetsGroups,
                     context,
-                    words,
+                    pairs,
                     scaleWords,
                     bias,
-                    rounded,
-                    blockScales,
+                    h,
                     y,
+                    maxima,
                     sizes,
                     biased,
-                    side);
+                    side,
+                    slice,
+                    heap);
         }
 
         @Override
         public long localMemoryBytes() {
-            return 4L * 8 * OctetScores.OCTETS * side;
+            return 4L * (37 * slice + 9 * OctetScores.OCTETS * side + 160 + 8 * OctetScores.OCTETS);
         }
     }
 
@@ -166,29 +169,57 @@ final class ScoreKernels {
             IntArray sizes,
             int biased,
             int n,
-            int capacity,
-            boolean tuned)
+            int capacity)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            if (tuned) {
-                GroupScores.codesGroups(context, codes, tables, bias, y, sizes, biased);
-            } else {
-                PortableScores.codesPortable(codes, tables, bias, y, sizes, biased, n, capacity);
-            }
+            PortableScores.codesPortable(codes, tables, bias, y, sizes, biased, n, capacity);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return tuned
-                    ? graph.task(task, GroupScores::codesGroups, context, codes, tables, bias, y, sizes, biased)
-                    : graph.task(
-                            task, PortableScores::codesPortable, codes, tables, bias, y, sizes, biased, n, capacity);
+            return graph.task(task, PortableScores::codesPortable, codes, tables, bias, y, sizes, biased, n, capacity);
+        }
+    }
+
+    record CodeGroups(
+            IntArray codes,
+            FloatArray tables,
+            FloatArray bias,
+            FloatArray y,
+            FloatArray maxima,
+            IntArray sizes,
+            int biased,
+            int parts,
+            int passes,
+            int heap)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            GroupScores.codesGroups(context, codes, tables, bias, y, maxima, sizes, biased, parts, passes, heap);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task,
+                    GroupScores::codesGroups,
+                    context,
+                    codes,
+                    tables,
+                    bias,
+                    y,
+                    maxima,
+                    sizes,
+                    biased,
+                    parts,
+                    passes,
+                    heap);
         }
 
         @Override
         public long localMemoryBytes() {
-            return tuned ? 4L * GroupScores.SLICE * 1024 : 0;
+            return 8L * GroupScores.SLICE * 1024;
         }
     }
 
@@ -197,17 +228,19 @@ final class ScoreKernels {
             IntArray assignments,
             FloatArray bias,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
             int k,
             int n,
             int capacity,
+            int heap,
             boolean tuned)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
             if (tuned) {
-                GroupScores.scatterGroups(context, logits, assignments, bias, y, sizes, biased, k);
+                GroupScores.scatterGroups(context, logits, assignments, bias, y, maxima, sizes, biased, k, heap);
             } else {
                 PortableScores.scatterPortable(logits, assignments, bias, y, biased, k, n, capacity);
             }
@@ -217,7 +250,18 @@ final class ScoreKernels {
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return tuned
                     ? graph.task(
-                            task, GroupScores::scatterGroups, context, logits, assignments, bias, y, sizes, biased, k)
+                            task,
+                            GroupScores::scatterGroups,
+                            context,
+                            logits,
+                            assignments,
+                            bias,
+                            y,
+                            maxima,
+                            sizes,
+                            biased,
+                            k,
+                            heap)
                     : graph.task(
                             task,
                             PortableScores::scatterPortable,
@@ -229,6 +273,11 @@ final class ScoreKernels {
                             k,
                             n,
                             capacity);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return tuned ? 4L * GroupScores.LOCAL : 0;
         }
     }
 }

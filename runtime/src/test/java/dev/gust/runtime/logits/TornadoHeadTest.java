@@ -18,10 +18,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every head on TornadoVM's first device, by both kinds of kernels. */
 @Tag("device")
 class TornadoHeadTest {
+    static Stream<DeviceId> devices() {
+        return TornadoDevices.list().stream().map(DeviceInfo::id).limit(1);
+    }
+
     static Stream<Arguments> cases() {
-        return TornadoDevices.list().stream()
-                .map(DeviceInfo::id)
-                .limit(1)
+        return devices()
                 .flatMap(id -> Stream.of(KernelStyle.values())
                         .flatMap(style -> Stream.concat(
                                 Stream.of(HeadMethod.values())
@@ -34,12 +36,25 @@ class TornadoHeadTest {
     @MethodSource("cases")
     void agreesWithTheReference(DeviceId id, KernelStyle style, HeadMethod method, HeadOptions.Search search) {
         VqHead head = SampleHeads.of(method, 2053, 40, 7);
-        HeadOptions options =
-                HeadOptions.DEFAULT.with(search).withRerank(9).withProbes(3).withStyle(style);
+        check(
+                id,
+                head,
+                HeadOptions.DEFAULT.with(search).withRerank(9).withProbes(3).withStyle(style));
+    }
+
+    /** More than a group has room for in local memory. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void findsManyTokens(DeviceId id) {
+        VqHead head = SampleHeads.of(HeadMethod.INT4, 8300, 300, 5);
+        check(id, head, HeadOptions.DEFAULT.withRerank(300).withStyle(KernelStyle.TUNED));
+    }
+
+    private static void check(DeviceId id, VqHead head, HeadOptions options) {
         try (Device device = TornadoDevices.open(id, DeviceOptions.defaults());
                 HeadPlan plan = VqLogits.prepare(device, head, options)) {
             for (int seed = 1; seed <= 2; seed++) { // A plan serves several calls.
-                MemorySegment h = SampleHeads.floats(SampleHeads.gaussian(2 * 40, new SplittableRandom(seed)));
+                MemorySegment h = SampleHeads.floats(SampleHeads.gaussian(2 * head.d(), new SplittableRandom(seed)));
                 HeadConformance.check(plan, head, options, h, 2, 5);
             }
         }

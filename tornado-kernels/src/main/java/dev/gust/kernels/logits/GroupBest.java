@@ -5,10 +5,8 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * The R tokens of highest score, and few others, by a bound. Tokens are dealt into many heaps, and the greatest score of each
- * is found. Dealt in turn into R piles, the least of these piles' greatest scores is a bound that R scores reach at least,
- * one in each pile; of random scores R (ln R + 0.6) do. Those are counted, then written in one order that does not depend on
- * the order of groups.
+ * As {@link GroupSelect}, in a launch for each step, for more tokens than a group has room for: the bound, lists, and exact
+ * products of what is listed.
  */
 public final class GroupBest {
     /** Work-items of a group. */
@@ -17,52 +15,17 @@ public final class GroupBest {
     /** Tokens of a group. */
     public static final int TOKENS = 1024;
 
-    /** Most heaps to a group. */
-    public static final int MOST_HEAPS = 64;
-
     /** Work-items to a row that is gathered. */
     public static final int GATHER_LANES = 32;
 
     private GroupBest() {}
 
     /**
-     * The greatest score of each heap: ceil(V / TOKENS) groups along x, one along y for each hidden state.
-     *
-     * @param y [M, V]
-     * @param maxima receives [M, groups, heaps]
-     * @param heaps a power of two
-     */
-    public static void maximaGroups(KernelContext context, FloatArray y, FloatArray maxima, IntArray sizes, int heaps) {
-        float[] greatest = context.allocateFloatLocalArray(LOCAL);
-        int local = context.localIdx;
-        int n = sizes.get(HeadSizes.ROWS);
-        int from = context.groupIdy * n;
-        int groups = context.globalGroupSizeX / LOCAL;
-        float most = -3.4028235e38f;
-        for (int i = 0; i < TOKENS / LOCAL; i++) {
-            int token = context.groupIdx * TOKENS + i * LOCAL + local;
-            if (token < n) {
-                most = Math.max(most, y.get(from + token));
-            }
-        }
-        greatest[local] = most;
-        for (int stride = LOCAL / 2; stride >= heaps; stride >>= 1) {
-            context.localBarrier();
-            if (local < stride) {
-                greatest[local] = Math.max(greatest[local], greatest[local + stride]);
-            }
-        }
-        if (local < heaps) {
-            maxima.set((context.groupIdy * groups + context.groupIdx) * heaps + local, greatest[local]);
-        }
-    }
-
-    /**
-     * The bound, and how many scores of each group reach it: groups as in {@link #maximaGroups}.
+     * For many tokens, the bound, and how many scores of each group reach it: ceil(V / TOKENS) groups along x, one along y for
+     * each hidden state. Arguments as in {@link GroupSelect#selectGroups}, and
      *
      * @param bounds receives [M, groups]: the same bound in all of a hidden state's
      * @param counts receives [M, groups]
-     * @param piles R
      */
     public static void countGroups(
             KernelContext context,
@@ -71,7 +34,7 @@ public final class GroupBest {
             FloatArray bounds,
             IntArray counts,
             IntArray sizes,
-            int heaps,
+            int heap,
             int piles) {
         float[] least = context.allocateFloatLocalArray(LOCAL);
         int[] sums = context.allocateIntLocalArray(LOCAL);
@@ -79,7 +42,7 @@ public final class GroupBest {
         int n = sizes.get(HeadSizes.ROWS);
         int from = context.groupIdy * n;
         int groups = context.globalGroupSizeX / LOCAL;
-        int all = groups * heaps;
+        int all = (n + heap - 1) / heap;
         float bound = 3.4028235e38f;
         for (int pile = local; pile < piles; pile += LOCAL) {
             float most = -3.4028235e38f;
@@ -120,7 +83,7 @@ public final class GroupBest {
     }
 
     /**
-     * Writes the tokens that reach the bound: groups as in {@link #maximaGroups}.
+     * Writes the tokens that reach the bound: groups as in {@link #countGroups}.
      *
      * @param found receives [M, slots]: ids, as far as there are so many and they fit; the rest keeps what it held
      * @param totals receives [M]: how many there are, whether or not they fit
@@ -194,9 +157,7 @@ public final class GroupBest {
      *
      * @param found [M, slots]
      * @param totals [M]: slots that hold something
-     * @param ids receives [M, slots]: −1 for an empty slot
-     * @param scores receives [M, slots]: of the screen, if there are some
-     * @param logits receives [M, slots]: exact, or the scores
+     * @param listed receives [M, 1 + slots], and values [M, 2, slots], as {@link GroupSelect#selectGroups} has them
      * @param flags 1 for a bias, 2 for scores y, 4 for exact logits, added up
      */
     public static void gatherGroups(
@@ -207,9 +168,8 @@ public final class GroupBest {
             FloatArray bias,
             FloatArray h,
             FloatArray y,
-            IntArray ids,
-            FloatArray scores,
-            FloatArray logits,
+            IntArray listed,
+            FloatArray values,
             IntArray sizes,
             int flags,
             int slots) {
@@ -243,9 +203,12 @@ public final class GroupBest {
             if (filled && (flags & 1) != 0) {
                 logit += bias.get(id);
             }
-            ids.set(place, filled ? id : -1);
-            scores.set(place, score);
-            logits.set(place, (flags & 4) != 0 ? logit : score);
+            listed.set(context.groupIdy * (slots + 1) + 1 + slot, filled ? id : -1);
+            values.set(2 * context.groupIdy * slots + slot, score);
+            values.set((2 * context.groupIdy + 1) * slots + slot, (flags & 4) != 0 ? logit : score);
+            if (slot == 0) {
+                listed.set(context.groupIdy * (slots + 1), totals.get(context.groupIdy));
+            }
         }
     }
 }

@@ -12,19 +12,27 @@ public final class GroupScores {
     /** Rows that a work-item sums up at a time, so that what it reads of h serves all of them. */
     public static final int ROWS = 4;
 
-    /** Words of codes whose tables are in local memory at a time: 8 codebooks of 4 to a word take 32 KiB. */
-    public static final int SLICE = 8;
+    /** Words of codes whose tables are in local memory at a time: those of 4 words, or 16 codebooks, take 16 KiB. */
+    public static final int SLICE = 4;
 
-    /** Tokens of a work-item: filling tables is worth it only for many. */
-    public static final int TOKENS = 8;
+    /** Work-items of a group that looks up codes. */
+    public static final int CODE_LOCAL = 512;
+
+    /** Most tokens of a work-item that looks up codes. */
+    public static final int MOST_PASSES = 4;
 
     private GroupScores() {}
 
     /**
-     * y = h · Wᵀ + bias, for ceil(N / (LOCAL / lanes · ROWS)) groups along x and one along y for each hidden state.
+     * y = h · Wᵀ + bias, for ceil(N / rows) groups along x and one along y for each hidden state. No work-item waits for another
+     * before all rows of its group are read.
      *
      * @param w [N, D]
-     * @param lanes work-items to a row, a power of two: neighbours read neighbouring numbers
+     * @param maxima receives [M, ceil(N / heap)]: see {@link GroupSelect}
+     * @param sizes its steps are rows / (LOCAL / lanes · ROWS)
+     * @param lanes work-items to a row, a power of two from 8 to LOCAL: neighbours read neighbouring numbers
+     * @param rows rows of a group: 32, or as many as it takes up at a time, if that is more
+     * @param heap rows whose greatest score is wanted, a power of two and at most {@link GroupSelect#MOST_HEAP}; 0 for no maxima
      */
     public static void rowsGroups(
             KernelContext context,
@@ -32,55 +40,98 @@ public final class GroupScores {
             FloatArray bias,
             FloatArray h,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
-            int lanes) {
-        float[] partial = context.allocateFloatLocalArray(LOCAL * ROWS);
+            int lanes,
+            int rows,
+            int heap) {
+        // Work-items to a row when partial sums are added up, and numbers between rows, which spread them over banks.
+        int adders = LOCAL / rows;
+        int pitch = lanes + adders;
+        float[] partial = context.allocateFloatLocalArray(rows * (lanes + 8));
+        float[] scores = context.allocateFloatLocalArray(LOCAL);
         int local = context.localIdx;
         int lane = local % lanes;
         int sharers = LOCAL / lanes;
         int n = sizes.get(HeadSizes.ROWS);
         int d = sizes.get(HeadSizes.COLUMNS);
+        int passes = sizes.get(HeadSizes.STEPS);
         int hidden = context.groupIdy * d;
-        int first = context.groupIdx * sharers * ROWS + local / lanes;
-        int at0 = Math.min(first, n - 1) * d;
-        int at1 = Math.min(first + sharers, n - 1) * d;
-        int at2 = Math.min(first + 2 * sharers, n - 1) * d;
-        int at3 = Math.min(first + 3 * sharers, n - 1) * d;
-        float s0 = 0.0f;
-        float s1 = 0.0f;
-        float s2 = 0.0f;
-        float s3 = 0.0f;
-        for (int i = lane; i < d; i += lanes) {
-            float x = h.get(hidden + i);
-            s0 += x * w.get(at0 + i);
-            s1 += x * w.get(at1 + i);
-            s2 += x * w.get(at2 + i);
-            s3 += x * w.get(at3 + i);
-        }
-        partial[local] = s0;
-        partial[LOCAL + local] = s1;
-        partial[2 * LOCAL + local] = s2;
-        partial[3 * LOCAL + local] = s3;
-        for (int stride = lanes / 2; stride > 0; stride >>= 1) {
-            context.localBarrier();
-            if (lane < stride) {
-                partial[local] += partial[local + stride];
-                partial[LOCAL + local] += partial[LOCAL + local + stride];
-                partial[2 * LOCAL + local] += partial[2 * LOCAL + local + stride];
-                partial[3 * LOCAL + local] += partial[3 * LOCAL + local + stride];
+        for (int pass = 0; pass < passes; pass++) {
+            int mine = pass * ROWS * sharers + local / lanes;
+            int first = context.groupIdx * rows + mine;
+            int at0 = Math.min(first, n - 1) * d;
+            int at1 = Math.min(first + sharers, n - 1) * d;
+            int at2 = Math.min(first + 2 * sharers, n - 1) * d;
+            int at3 = Math.min(first + 3 * sharers, n - 1) * d;
+            float s0 = 0.0f;
+            float s1 = 0.0f;
+            float s2 = 0.0f;
+            float s3 = 0.0f;
+            for (int i = lane; i < d; i += 4 * lanes) {
+                int j = Math.min(i + lanes, d - 1);
+                int k = Math.min(i + 2 * lanes, d - 1);
+                int l = Math.min(i + 3 * lanes, d - 1);
+                float w00 = w.get(at0 + i);
+                float w01 = w.get(at0 + j);
+                float w02 = w.get(at0 + k);
+                float w03 = w.get(at0 + l);
+                float w10 = w.get(at1 + i);
+                float w11 = w.get(at1 + j);
+                float w12 = w.get(at1 + k);
+                float w13 = w.get(at1 + l);
+                float w20 = w.get(at2 + i);
+                float w21 = w.get(at2 + j);
+                float w22 = w.get(at2 + k);
+                float w23 = w.get(at2 + l);
+                float w30 = w.get(at3 + i);
+                float w31 = w.get(at3 + j);
+                float w32 = w.get(at3 + k);
+                float w33 = w.get(at3 + l);
+                float x0 = h.get(hidden + i);
+                float x1 = i + lanes < d ? h.get(hidden + j) : 0.0f;
+                float x2 = i + 2 * lanes < d ? h.get(hidden + k) : 0.0f;
+                float x3 = i + 3 * lanes < d ? h.get(hidden + l) : 0.0f;
+                s0 += x0 * w00 + x1 * w01 + x2 * w02 + x3 * w03;
+                s1 += x0 * w10 + x1 * w11 + x2 * w12 + x3 * w13;
+                s2 += x0 * w20 + x1 * w21 + x2 * w22 + x3 * w23;
+                s3 += x0 * w30 + x1 * w31 + x2 * w32 + x3 * w33;
             }
+            partial[mine * pitch + lane] = s0;
+            partial[(mine + sharers) * pitch + lane] = s1;
+            partial[(mine + 2 * sharers) * pitch + lane] = s2;
+            partial[(mine + 3 * sharers) * pitch + lane] = s3;
         }
         context.localBarrier();
-        if (local < sharers * ROWS) {
-            int row = context.groupIdx * sharers * ROWS + local;
-            if (row < n) {
-                float sum = partial[(local / sharers) * LOCAL + (local % sharers) * lanes];
-                if (biased != 0) {
-                    sum += bias.get(row);
-                }
-                y.set(context.groupIdy * n + row, sum);
+        float part = 0.0f;
+        for (int i = local % adders; i < lanes; i += adders) {
+            part += partial[local / adders * pitch + i];
+        }
+        scores[local] = part;
+        context.localBarrier();
+        int row = context.groupIdx * rows + local;
+        float score = -3.4028235e38f;
+        if (local < rows && row < n) {
+            score = scores[local * adders];
+            for (int i = 1; i < adders; i++) {
+                score += scores[local * adders + i];
             }
+            if (biased != 0) {
+                score += bias.get(row);
+            }
+            y.set(context.groupIdy * n + row, score);
+        }
+        context.localBarrier();
+        scores[local] = score;
+        context.localBarrier();
+        int place = context.groupIdx * rows + local * heap;
+        if (local * heap < rows && place < n && heap > 0) {
+            float most = scores[local * heap];
+            for (int i = 1; i < heap; i++) {
+                most = Math.max(most, scores[local * heap + i]);
+            }
+            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
         }
     }
 
@@ -110,8 +161,12 @@ public final class GroupScores {
     }
 
     /**
-     * The sum of what a token's codes name in the tables, which lie in local memory: ceil(V / (LOCAL · TOKENS)) groups
-     * along x, one along y for each hidden state. Arguments as in {@link PortableScores#codesPortable}.
+     * The sum of what a token's codes name in the tables, which pass through local memory a slice at a time while the next one
+     * is on its way: ceil(V / (CODE_LOCAL / parts · passes)) groups of {@link #CODE_LOCAL} along x, one along y for each hidden
+     * state. Arguments as in {@link PortableScores#codesPortable} and {@link #rowsGroups}, and
+     *
+     * @param parts work-items to a token, a power of two up to {@link #SLICE}: each sums a part of its codes
+     * @param passes tokens of a work-item, at most {@link #MOST_PASSES}: filling tables is worth it only for many
      */
     public static void codesGroups(
             KernelContext context,
@@ -119,30 +174,63 @@ public final class GroupScores {
             FloatArray tables,
             FloatArray bias,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
-            int biased) {
-        float[] slice = context.allocateFloatLocalArray(SLICE * 1024);
+            int biased,
+            int parts,
+            int passes,
+            int heap) {
+        // One slice is looked up while the next is written; scores use it in the end.
+        float[] slice = context.allocateFloatLocalArray(2 * SLICE * 1024);
         int local = context.localIdx;
+        int width = CODE_LOCAL / parts;
+        int part = local / width;
         int n = sizes.get(HeadSizes.ROWS);
         int steps = sizes.get(HeadSizes.STEPS);
-        int first = context.groupIdx * LOCAL * TOKENS + local;
-        float[] sums = new float[TOKENS];
-        for (int t = 0; t < TOKENS; t++) {
+        int first = context.groupIdx * width * passes + local % width;
+        int begin = context.groupIdy * steps * 1024;
+        int last = steps * 1024 - 1;
+        float[] sums = new float[MOST_PASSES];
+        for (int t = 0; t < MOST_PASSES; t++) {
             sums[t] = 0.0f;
         }
+        float[] next = new float[SLICE * 1024 / CODE_LOCAL];
+        for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+            next[i] = 0.0f;
+        }
+        int[] words = new int[SLICE * MOST_PASSES];
+        for (int i = 0; i < SLICE * MOST_PASSES; i++) {
+            words[i] = 0;
+        }
+        for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+            int at = i * CODE_LOCAL + local;
+            float entry = tables.get(begin + Math.min(at, last));
+            next[i] = at <= last ? entry : 0.0f;
+        }
+        for (int t = 0; t < passes; t++) {
+            int token = Math.min(first + t * width, n - 1);
+            for (int j = 0; j < SLICE / parts; j++) {
+                words[t * SLICE + j] = codes.get(Math.min(j * parts + part, steps - 1) * n + token);
+            }
+        }
+        int half = 0;
         for (int from = 0; from < steps; from += SLICE) {
-            int count = Math.min(SLICE, steps - from);
-            context.localBarrier();
-            for (int i = local; i < count * 1024; i += LOCAL) {
-                slice[i] = tables.get((context.groupIdy * steps + from) * 1024 + i);
+            for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+                slice[half + i * CODE_LOCAL + local] = next[i];
             }
             context.localBarrier();
-            for (int t = 0; t < TOKENS; t++) {
-                int token = Math.min(first + t * LOCAL, n - 1);
+            for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
+                int at = (from + SLICE) * 1024 + i * CODE_LOCAL + local;
+                float entry = tables.get(begin + Math.min(at, last));
+                next[i] = at <= last ? entry : 0.0f;
+            }
+            for (int t = 0; t < passes; t++) {
+                int token = Math.min(first + t * width, n - 1);
                 float sum = 0.0f;
-                for (int j = 0; j < count; j++) {
-                    int word = codes.get((from + j) * n + token);
-                    int at = j * 1024;
+                for (int j = 0; j < SLICE / parts; j++) {
+                    int word = words[t * SLICE + j];
+                    words[t * SLICE + j] = codes.get(Math.min(from + SLICE + j * parts + part, steps - 1) * n + token);
+                    int at = half + (j * parts + part) * 1024;
                     sum += slice[at + (word & 255)]
                             + slice[at + 256 + ((word >> 8) & 255)]
                             + slice[at + 512 + ((word >> 16) & 255)]
@@ -150,21 +238,43 @@ public final class GroupScores {
                 }
                 sums[t] += sum;
             }
+            half = SLICE * 1024 - half;
         }
-        for (int t = 0; t < TOKENS; t++) {
-            int token = first + t * LOCAL;
-            if (token < n) {
-                float sum = sums[t];
-                if (biased != 0) {
-                    sum += bias.get(token);
+        for (int t = 0; t < passes; t++) {
+            context.localBarrier();
+            slice[local] = sums[t];
+            context.localBarrier();
+            int token = first + t * width;
+            if (local < width) {
+                float score = slice[local];
+                for (int q = 1; q < parts; q++) {
+                    score += slice[q * width + local];
                 }
-                y.set(context.groupIdy * n + token, sum);
+                if (token < n) {
+                    if (biased != 0) {
+                        score += bias.get(token);
+                    }
+                    y.set(context.groupIdy * n + token, score);
+                } else {
+                    score = -3.4028235e38f;
+                }
+                slice[local] = score;
+            }
+            context.localBarrier();
+            int place = (context.groupIdx * passes + t) * width + local * heap;
+            if (local * heap < width && place < n && heap > 0) {
+                float most = slice[local * heap];
+                for (int i = 1; i < heap; i++) {
+                    most = Math.max(most, slice[local * heap + i]);
+                }
+                maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
             }
         }
     }
 
     /**
-     * Gives each token its cluster's logit: ceil(V / LOCAL) groups along x, one along y for each hidden state.
+     * Gives each token its cluster's logit: ceil(V / LOCAL) groups along x, one along y for each hidden state. Other arguments
+     * as in {@link #rowsGroups}.
      *
      * @param logits [M, K]
      * @param k K
@@ -175,17 +285,32 @@ public final class GroupScores {
             IntArray assignments,
             FloatArray bias,
             FloatArray y,
+            FloatArray maxima,
             IntArray sizes,
             int biased,
-            int k) {
-        int token = context.groupIdx * LOCAL + context.localIdx;
+            int k,
+            int heap) {
+        float[] scores = context.allocateFloatLocalArray(LOCAL);
+        int local = context.localIdx;
+        int token = context.groupIdx * LOCAL + local;
         int n = sizes.get(HeadSizes.ROWS);
+        float score = -3.4028235e38f;
         if (token < n) {
-            float logit = logits.get(context.groupIdy * k + assignments.get(token));
+            score = logits.get(context.groupIdy * k + assignments.get(token));
             if (biased != 0) {
-                logit += bias.get(token);
+                score += bias.get(token);
             }
-            y.set(context.groupIdy * n + token, logit);
+            y.set(context.groupIdy * n + token, score);
+        }
+        scores[local] = score;
+        context.localBarrier();
+        int place = context.groupIdx * LOCAL + local * heap;
+        if (local * heap < LOCAL && place < n && heap > 0) {
+            float most = scores[local * heap];
+            for (int i = 1; i < heap; i++) {
+                most = Math.max(most, scores[local * heap + i]);
+            }
+            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
         }
     }
 }

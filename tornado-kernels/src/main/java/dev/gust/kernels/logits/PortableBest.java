@@ -102,9 +102,8 @@ public final class PortableBest {
      * @param found [M, slots]: ids, −1 for none
      * @param totals [M]: slots that hold something
      * @param y [M, V], if there are scores
-     * @param ids receives [M, slots]: −1 for an empty slot
-     * @param scores receives [M, slots]
-     * @param logits receives [M, slots]: exact, or the scores
+     * @param listed receives [M, 1 + slots]: the total and ids, −1 for an empty slot
+     * @param values receives [M, 2, slots]: the scores, and exact logits or the scores once more
      * @param flags 1 for a bias, 2 for scores y, 4 for exact logits, added up
      */
     public static void gatherPortable(
@@ -114,9 +113,8 @@ public final class PortableBest {
             FloatArray bias,
             FloatArray h,
             FloatArray y,
-            IntArray ids,
-            FloatArray scores,
-            FloatArray logits,
+            IntArray listed,
+            FloatArray values,
             IntArray sizes,
             int flags,
             int n,
@@ -143,9 +141,12 @@ public final class PortableBest {
                         logit = score;
                     }
                 }
-                ids.set(m * slots + slot, id);
-                scores.set(m * slots + slot, score);
-                logits.set(m * slots + slot, logit);
+                listed.set(m * (slots + 1) + 1 + slot, id);
+                values.set(2 * m * slots + slot, score);
+                values.set((2 * m + 1) * slots + slot, logit);
+                if (slot == 0) {
+                    listed.set(m * (slots + 1), totals.get(m));
+                }
             }
         }
     }

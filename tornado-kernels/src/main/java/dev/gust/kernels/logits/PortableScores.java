@@ -3,6 +3,7 @@ package dev.gust.kernels.logits;
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** Scores y [M, V] of all tokens for hidden states h [M, D]; the plainest form. */
 public final class PortableScores {
@@ -41,12 +42,12 @@ public final class PortableScores {
     }
 
     /**
-     * Codes of 4 bits with a scale for each 32 columns, by columns: see {@link OctetScores}.
+     * Codes of 4 bits with a scale for each 32 columns, by columns: pairs of words as in {@link OctetScores}.
      *
      * @param h [M, D], with zeros behind
      */
     public static void octetsPortable(
-            IntArray words,
+            LongArray pairs,
             FloatArray scales,
             FloatArray bias,
             FloatArray h,
@@ -61,10 +62,11 @@ public final class PortableScores {
                 int octets = (n + 7) / 8;
                 int octet = token / 8;
                 int place = token % 8;
-                int shift = 4 * place;
+                int panel = octet / OctetScores.OCTETS * 16 * sizes.get(HeadSizes.STEPS);
                 float sum = 0.0f;
                 for (int i = 0; i < d; i++) {
-                    int code = (words.get(i * octets + octet) >> shift) & 15;
+                    long pair = pairs.get((panel + i / 2) * OctetScores.OCTETS + octet % OctetScores.OCTETS);
+                    int code = (int) (pair >> (32 * (i & 1) + 4 * place)) & 15;
                     float scale = scales.get(((i / 32) * octets + octet) * 8 + place);
                     sum += h.get(m * d + i) * ((float) code - 8.0f) * scale;
                 }
