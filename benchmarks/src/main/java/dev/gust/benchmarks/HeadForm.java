@@ -100,8 +100,7 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
 
     /** 32, 256 and 1024 exact rows, and as many as keep a query below a tenth of the dense product's bytes. */
     private static List<HeadOptions> reranks(int rows, int length, long screen) {
-        return reranks(
-                rows, length, screen, Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER));
+        return reranks(rows, length, screen, Math.min(HeadRequest.OUTLIERS, rows / HeadRequest.ROWS_TO_AN_OUTLIER));
     }
 
     private static List<HeadOptions> reranks(int rows, int length, long screen, long outliers) {
