@@ -3,6 +3,7 @@ package dev.gust.runtime.attention;
 import dev.gust.kernels.attention.DeltaTiles;
 import dev.gust.kernels.attention.GroupLogLinear;
 import dev.gust.kernels.attention.GroupLogLinearChunk;
+import dev.gust.kernels.attention.GroupLogLinearStates;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -213,7 +214,7 @@ final class TunedLogLinearKernels {
         }
     }
 
-    /** {@link GroupLogLinearChunk#logLinearStates}. */
+    /** {@link GroupLogLinearStates#logLinearStates}. */
     private record States(FenwickArrays a, FloatArray blocks, FloatArray fades) implements Kernel {
         @Override
         public long localMemoryBytes() {
@@ -222,7 +223,7 @@ final class TunedLogLinearKernels {
 
         @Override
         public void run(KernelContext c) {
-            GroupLogLinearChunk.logLinearStates(
+            GroupLogLinearStates.logLinearStates(
                     c,
                     a.x().places().shape(),
                     a.blocks().sequences(),
@@ -241,7 +242,7 @@ final class TunedLogLinearKernels {
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
             return graph.task(
                     task,
-                    GroupLogLinearChunk::logLinearStates,
+                    GroupLogLinearStates::logLinearStates,
                     c,
                     a.x().places().shape(),
                     a.blocks().sequences(),
