@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -14,15 +15,21 @@ import jdk.incubator.vector.VectorSpecies;
 
 /** As {@link WideLoops}, for six-bit codes, whose upper two bits lie apart from the lower four. */
 final class WideSixBitLoops {
-    private static final VectorSpecies<Byte> QUARTER = ByteVector.SPECIES_128;
     private static final VectorSpecies<Byte> HALF = ByteVector.SPECIES_256;
     private static final VectorSpecies<Byte> B = ByteVector.SPECIES_512;
     private static final VectorSpecies<Short> S = ShortVector.SPECIES_512;
     private static final VectorSpecies<Integer> I = IntVector.SPECIES_512;
+    private static final VectorSpecies<Long> L = LongVector.SPECIES_512;
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_512;
     private static final VectorSpecies<Float> EIGHT = FloatVector.SPECIES_256;
 
-    private static final VectorMask<Byte> SECOND_HALF = VectorMask.fromLong(B, 0xFFFF_FFFFL << 32);
+    /** The first and the last 32 of 64 bytes, twice. */
+    private static final VectorShuffle<Long> FIRST_TWICE = VectorShuffle.fromOp(L, lane -> lane & 3);
+
+    private static final VectorShuffle<Long> SECOND_TWICE = VectorShuffle.fromOp(L, lane -> 4 + (lane & 3));
+
+    /** The scales among a block's last 32 bytes; d are the two behind them. */
+    private static final VectorShuffle<Byte> SCALES = VectorShuffle.fromOp(HALF, lane -> Math.min(14 + lane, 31));
 
     /** The second 32 codes of 64 have their upper bits two further up in the same bytes. */
     private static final IntVector BY_HALF = IntVector.zero(I).blend(2, VectorMask.fromLong(I, 0xFF00));
@@ -45,7 +52,8 @@ final class WideSixBitLoops {
 
     /**
      * Q6_K's blocks of 256: twice 64 bytes with the low four bits of 64 elements in low and of 64 in high nibbles, twice 32
-     * bytes with the upper two bits of 128, 16 signed scales, an F16 d. A sum of four products is at most 16256.
+     * bytes with the upper two bits of 128, 16 signed scales, an F16 d. A sum of four products is at most 16256. Four reads of
+     * memory to a block: each is checked, and with seven the compiler left the checks in the loop, which halved its speed.
      */
     static void q6k(MemorySegment weight, long first, long step, int blocks, byte[] x, float[] scales, float[] sums) {
         MemorySegment w = WideLoops.NATIVE.cast(weight);
@@ -73,20 +81,19 @@ final class WideSixBitLoops {
                     (ShortVector) ByteVector.fromArray(HALF, x, 256 * b + 224).convertShape(VectorOperators.B2S, S, 0);
             long at;
             FloatVector scale;
-            ByteVector upper;
+            ByteVector end;
+            LongVector upper;
             IntVector high;
             IntVector low;
             ShortVector q;
             ShortVector p;
             at = first + b * 210L;
-            scale = ((FloatVector) ByteVector.fromMemorySegment(QUARTER, w, at + 192, LE)
-                            .convertShape(VectorOperators.B2F, F, 0))
-                    .mul(Float.float16ToFloat(w.get(WideLoops.I16, at + 208)))
+            end = ByteVector.fromMemorySegment(HALF, w, at + 178, LE);
+            scale = ((FloatVector) end.rearrange(SCALES).convertShape(VectorOperators.B2F, F, 0))
+                    .mul(Float.float16ToFloat(end.reinterpretAsShorts().lane(15)))
                     .mul(inputs);
-            upper = ByteVector.fromMemorySegment(B, w, at + 128, LE);
-            high = upper.blend(ByteVector.fromMemorySegment(B, w, at + 96, LE), SECOND_HALF)
-                    .reinterpretAsInts()
-                    .lanewise(VectorOperators.LSHR, BY_HALF);
+            upper = ByteVector.fromMemorySegment(B, w, at + 128, LE).reinterpretAsLongs();
+            high = upper.rearrange(FIRST_TWICE).reinterpretAsInts().lanewise(VectorOperators.LSHR, BY_HALF);
             low = ByteVector.fromMemorySegment(B, w, at + 0, LE).reinterpretAsInts();
             q = low.and(0x0F0F0F0F)
                     .or(high.lanewise(VectorOperators.LSHL, 4).and(0x30303030))
@@ -123,11 +130,7 @@ final class WideSixBitLoops {
                             .lanewise(VectorOperators.ASHR, 16)
                             .convertShape(VectorOperators.I2F, F, 0))
                     .fma(scale.rearrange(GROUPS_4), sum);
-            high = ((ByteVector)
-                            ByteVector.fromMemorySegment(HALF, w, at + 160, LE).castShape(B, 0))
-                    .blend(upper, SECOND_HALF)
-                    .reinterpretAsInts()
-                    .lanewise(VectorOperators.LSHR, BY_HALF);
+            high = upper.rearrange(SECOND_TWICE).reinterpretAsInts().lanewise(VectorOperators.LSHR, BY_HALF);
             low = ByteVector.fromMemorySegment(B, w, at + 64, LE).reinterpretAsInts();
             q = low.and(0x0F0F0F0F)
                     .or(high.lanewise(VectorOperators.LSHL, 4).and(0x30303030))
@@ -165,14 +168,12 @@ final class WideSixBitLoops {
                             .convertShape(VectorOperators.I2F, F, 0))
                     .fma(scale.rearrange(GROUPS_12), sum);
             at = second + b * 210L;
-            scale = ((FloatVector) ByteVector.fromMemorySegment(QUARTER, w, at + 192, LE)
-                            .convertShape(VectorOperators.B2F, F, 0))
-                    .mul(Float.float16ToFloat(w.get(WideLoops.I16, at + 208)))
+            end = ByteVector.fromMemorySegment(HALF, w, at + 178, LE);
+            scale = ((FloatVector) end.rearrange(SCALES).convertShape(VectorOperators.B2F, F, 0))
+                    .mul(Float.float16ToFloat(end.reinterpretAsShorts().lane(15)))
                     .mul(inputs);
-            upper = ByteVector.fromMemorySegment(B, w, at + 128, LE);
-            high = upper.blend(ByteVector.fromMemorySegment(B, w, at + 96, LE), SECOND_HALF)
-                    .reinterpretAsInts()
-                    .lanewise(VectorOperators.LSHR, BY_HALF);
+            upper = ByteVector.fromMemorySegment(B, w, at + 128, LE).reinterpretAsLongs();
+            high = upper.rearrange(FIRST_TWICE).reinterpretAsInts().lanewise(VectorOperators.LSHR, BY_HALF);
             low = ByteVector.fromMemorySegment(B, w, at + 0, LE).reinterpretAsInts();
             q = low.and(0x0F0F0F0F)
                     .or(high.lanewise(VectorOperators.LSHL, 4).and(0x30303030))
@@ -209,11 +210,7 @@ final class WideSixBitLoops {
                             .lanewise(VectorOperators.ASHR, 16)
                             .convertShape(VectorOperators.I2F, F, 0))
                     .fma(scale.rearrange(GROUPS_4), other);
-            high = ((ByteVector)
-                            ByteVector.fromMemorySegment(HALF, w, at + 160, LE).castShape(B, 0))
-                    .blend(upper, SECOND_HALF)
-                    .reinterpretAsInts()
-                    .lanewise(VectorOperators.LSHR, BY_HALF);
+            high = upper.rearrange(SECOND_TWICE).reinterpretAsInts().lanewise(VectorOperators.LSHR, BY_HALF);
             low = ByteVector.fromMemorySegment(B, w, at + 64, LE).reinterpretAsInts();
             q = low.and(0x0F0F0F0F)
                     .or(high.lanewise(VectorOperators.LSHL, 4).and(0x30303030))
