@@ -103,7 +103,7 @@ class AttentionBehaviourTest {
         }
     }
 
-    /** What a plan of {@code room} sequences carries at first: the case's, and then fours. */
+    /** What a plan of {@code room} sequences carries at first: the case's, and then fours, but for levels without tokens. */
     private static float[] given(AttentionCase call, String name, int length) {
         float[] initial = call.tensors().getOrDefault("initial_" + name, new float[0]);
         float[] values = new float[length];
@@ -112,6 +112,17 @@ class AttentionBehaviourTest {
             Arrays.fill(values, 0, length / 4 * 3, 4);
         }
         System.arraycopy(initial, 0, values, 0, initial.length);
+        if (name.equals("levels")) {
+            int position = Integer.parseInt(call.attributes().getOrDefault("position", "0"));
+            int levels = Integer.parseInt(call.attributes().get("levels"));
+            int each = call.shape().k() * call.shape().v();
+            for (int i = 0; i < length; i++) {
+                int level = i / each % levels;
+                if (level == 0 || (position >> (level - 1) & 1) == 0) {
+                    values[i] = 0;
+                }
+            }
+        }
         return values;
     }
 
