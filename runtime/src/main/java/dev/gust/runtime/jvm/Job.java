@@ -21,8 +21,8 @@ final class Job {
 
     /**
      * @param count rows
-     * @param grain fewest rows that are taken at a time
-     * @param shares what is left is taken in so many parts, each again of what is left then; with 0, {@code grain} rows
+     * @param grain fewest rows that are taken at a time; pieces but the last are multiples of it
+     * @param shares a piece is so great a part of what is left; with 0, {@code grain} rows
      * @param places how many may help
      */
     Job(long count, long grain, int shares, int places, RowTask task) {
@@ -57,7 +57,7 @@ final class Job {
     void work() {
         try {
             for (long first = next.get(); first < count; first = next.get()) {
-                long end = Math.min(first + Math.max(grain, shares == 0 ? 0 : (count - first) / shares), count);
+                long end = Math.min(first + piece(count - first), count);
                 if (next.compareAndSet(first, end)) {
                     task.run(first, end);
                 }
@@ -66,6 +66,10 @@ final class Job {
             failure.compareAndSet(null, e);
             next.set(count);
         }
+    }
+
+    private long piece(long left) {
+        return shares == 0 ? grain : Math.max(grain, left / shares / grain * grain);
     }
 
     /** Waits for helpers to finish the pieces that they hold, and throws what stopped the work, if anything did. */

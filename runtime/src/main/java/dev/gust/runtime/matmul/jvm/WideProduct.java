@@ -107,6 +107,7 @@ public final class WideProduct implements RowsProduct {
                 y.set(F32, (firstRow * weight.n() + row + i * part) * Float.BYTES, sums[i] * factor);
             }
         }
+        // Fewer than are multiplied together are left: each takes all their places.
         for (long row = first + together * part; row < end; row++) {
             run(x, row, 0, sums);
             y.set(F32, (firstRow * weight.n() + row) * Float.BYTES, sums[0] * factor);
