@@ -264,7 +264,8 @@ class VqHeadCommandTest {
                 "--method int4 --parts 3",
                 "--outliers -1",
                 "--score-weight -1",
-                "--score-weight NaN"
+                "--score-weight NaN",
+                "--method kmeans --score-weight 2"
             })
     void whatMakesNoSenseIsWrongUsage(String options) {
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(options.split(" ")));

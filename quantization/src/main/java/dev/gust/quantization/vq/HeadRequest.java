@@ -74,6 +74,7 @@ public record HeadRequest(
         require(method, "probes", probes == 0 || clusters, "kmeans and spherical");
         require(method, "a frozen codebook", !simVq || method == HeadMethod.KMEANS, "kmeans");
         require(method, "clusters of equal size", !training.balanced() || (clusters && !simVq), "kmeans and spherical");
+        require(method, "a score weight", scoreWeight == SCORE_WEIGHT || method == HeadMethod.PQ, "pq");
         require(method, "exact rows to rerank", rerank == 0 || !clusters, "pq, rvq, int4 and lowrank");
         if (bytes && codes > ProductQuantizer.MOST_ENTRIES) {
             throw new UsageException(codes + " codes", "a code is a byte: ask for 256 at most");
