@@ -13,8 +13,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class KernelGridTest {
     private static final Device SCALAR = new ScalarDevice();
     private static final Device EMULATOR = new TunedEmulator();
-    /** Set by hand, {@code -Dgust.grid=all}: the emulator takes every row in both forms, which is too long for each build. */
-    private static final boolean ALL = System.getProperty("gust.grid", "").equals("all");
+    /** For the emulator, by far the slowest: with all rows it was half of the build. {@link RuleTest} gives it every rule in both forms. */
+    private static final GridSample SAMPLE = new GridSample(3, List.of());
 
     @AfterAll
     static void close() {
@@ -38,20 +38,13 @@ class KernelGridTest {
         check(AttentionGrid.decode(rule, Size.REDUCED), 2);
     }
 
-    /**
-     * The emulator, by far the slowest, takes every third row, by one form and the other in turns: with all of them it was half
-     * of the build. {@link RuleTest} gives it every rule in both forms.
-     */
     private static void check(List<GridRow> rows, long seed) {
         for (int i = 0; i < rows.size(); i++) {
             AttentionCase call = CaseInputs.draw(rows.get(i), seed);
             OracleResult expected = Oracle.run(call);
             RuleConformance.checkForms(SCALAR, call, expected);
-            if (ALL) {
-                RuleConformance.checkForms(EMULATOR, call, expected);
-            } else if (i % 3 == 0) {
-                Form form = i % 2 == 0 ? Form.RECURRENT : RuleConformance.chunked(call);
-                RuleConformance.check(EMULATOR, call, expected, form);
+            if (SAMPLE.takes(i)) {
+                SAMPLE.check(EMULATOR, i, call, expected);
             }
         }
     }
