@@ -83,8 +83,18 @@ final class DeviceAttention {
         }
         decode(id, step(rules.getFirst()), WARM_UP_CALLS);
         System.out.printf(
-                "%-12s %-9s %9s %6s %12s %10s %9s %10s %12s %10s%n",
-                "rule", "form", "sequences", "tokens", "kernel us", "GB/s", "of copy", "GFLOP/s", "call us", "error");
+                "%-12s %-9s %9s %6s %12s %10s %9s %10s %12s %12s %10s%n",
+                "rule",
+                "form",
+                "sequences",
+                "tokens",
+                "kernel us",
+                "GB/s",
+                "of copy",
+                "GFLOP/s",
+                "call us",
+                "recorded us",
+                "error");
         for (String rule : rules) {
             DeltaStep step = step(rule);
             row(id, copy, rule, step, Form.RECURRENT, 64, 1);
@@ -135,13 +145,15 @@ final class DeviceAttention {
                     id, options.withProfiling(true), step, sizes, form, operands, where, states, o, rounds, true);
             int calls = decodes ? CALLS : PROMPTS;
             double call = median(id, options, step, sizes, form, operands, where, states, o, calls, false);
+            double recorded = median(
+                    id, options.withRecording(true), step, sizes, form, operands, where, states, o, calls, false);
             double error = error(id, step, sizes, form, operands, sequences, Math.min(tokens, TOKENS_CHECKED), states);
             double bytes = 2.0 * sizes.stateElements(sequences) * Float.BYTES;
             // What the recurrence multiplies and adds: the write and the read, and what is erased.
             double flops = (step.erase() == Erase.NONE ? 4.0 : 6.0) * all * HEADS * DIM * DIM;
             System.out.printf(
                     Locale.ROOT,
-                    "%-12s %-9s %9d %6d %12.1f %10s %9s %10.0f %12.1f %10.1e%n",
+                    "%-12s %-9s %9d %6d %12.1f %10s %9s %10.0f %12.1f %12.1f %10.1e%n",
                     rule,
                     decodes ? "recurrent" : "chunk",
                     sequences,
@@ -151,6 +163,7 @@ final class DeviceAttention {
                     decodes && kernel > 0 && copy > 0 ? Math.round(100 * bytes / kernel / copy) + "%" : "",
                     kernel > 0 ? flops / kernel : 0,
                     call / 1e3,
+                    recorded / 1e3,
                     error);
         }
     }

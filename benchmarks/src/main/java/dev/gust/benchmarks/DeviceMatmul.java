@@ -22,7 +22,7 @@ import java.util.SplittableRandom;
 
 /**
  * Products on one device: kernel time and bytes of stored weights per second beside a copy on the same device, and the
- * time of a whole call in a JVM that is warm. Results are checked against a product in float64 on some rows.
+ * time of a whole call in a JVM that is warm, recorded (where the driver can) and not. Results are checked against a product in float64 on some rows.
  */
 final class DeviceMatmul {
     private static final int ROUNDS = 25;
@@ -61,7 +61,8 @@ final class DeviceMatmul {
             }
         }
         System.out.printf(
-                "%-12s %12s %10s %9s %12s %12s%n", "form", "kernel us", "GB/s", "of copy", "call us", "error");
+                "%-12s %12s %10s %9s %12s %12s %12s%n",
+                "form", "kernel us", "GB/s", "of copy", "call us", "recorded us", "error");
         for (MatmulForm form : forms) {
             row(id, options, copy, SyntheticWeight.of(form, n, k), form.label(), m);
         }
@@ -78,15 +79,17 @@ final class DeviceMatmul {
             double kernel = median(id, options.withProfiling(true), weight, x, m, y, true);
             double error = error(weight, x, m, y);
             double call = median(id, options, weight, x, m, y, false);
+            double recorded = median(id, options.withRecording(true), weight, x, m, y, false);
             double rate = kernel == 0 ? 0 : weight.byteSize() / kernel;
             System.out.printf(
                     Locale.ROOT,
-                    "%-12s %12.1f %10.0f %8.0f%% %12.1f %12.1e%n",
+                    "%-12s %12.1f %10.0f %8.0f%% %12.1f %12.1f %12.1e%n",
                     label,
                     kernel / 1e3,
                     rate,
                     copy == 0 ? 0 : 100 * rate / copy,
                     call / 1e3,
+                    recorded / 1e3,
                     error);
         }
     }

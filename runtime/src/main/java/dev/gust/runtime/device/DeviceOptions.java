@@ -13,8 +13,12 @@ import java.util.Optional;
  * @param timeout how long a call may take on TornadoVM's devices before it is taken to hang; zero for as long as it likes
  * @param memory an allocator whose tensors devices may use where they lie, instead of a copy; it has to stay open as
  *     long as the plans
+ * @param recording whether a plan's transfers and kernels are recorded at its first execution and handed to the driver all
+ *     at once at later ones, where TornadoVM can (through CUDA, without profiling; elsewhere this changes nothing). Calls
+ *     return sooner by some 10 to 30 µs. For plans that are built once and stay: memory of plans that are closed is not freed
+ *     on a driver's devices before the last recorded plan is closed, too
  */
-public record DeviceOptions(boolean profiling, Duration timeout, Optional<TensorAllocator> memory) {
+public record DeviceOptions(boolean profiling, Duration timeout, Optional<TensorAllocator> memory, boolean recording) {
     private static final long DEFAULT_SECONDS = 600;
 
     public DeviceOptions {
@@ -24,7 +28,7 @@ public record DeviceOptions(boolean profiling, Duration timeout, Optional<Tensor
     }
 
     /**
-     * No profiling, no memory to share, and the time limit of the system property {@code gust.device.timeout} in seconds
+     * No profiling, no memory to share, no recording, and the time limit of the system property {@code gust.device.timeout} in seconds
      * (600 if it is not set: a first call includes the driver's compiler).
      *
      * @throws UsageException if the property is no number of seconds
@@ -34,7 +38,7 @@ public record DeviceOptions(boolean profiling, Duration timeout, Optional<Tensor
         try {
             long limit = seconds.isEmpty() ? DEFAULT_SECONDS : Long.parseLong(seconds);
             if (limit >= 0) {
-                return new DeviceOptions(false, Duration.ofSeconds(limit), Optional.empty());
+                return new DeviceOptions(false, Duration.ofSeconds(limit), Optional.empty(), false);
             }
         } catch (NumberFormatException e) {
             // Said below.
@@ -43,14 +47,18 @@ public record DeviceOptions(boolean profiling, Duration timeout, Optional<Tensor
     }
 
     public DeviceOptions withProfiling(boolean on) {
-        return new DeviceOptions(on, timeout, memory);
+        return new DeviceOptions(on, timeout, memory, recording);
     }
 
     public DeviceOptions withTimeout(Duration limit) {
-        return new DeviceOptions(profiling, limit, memory);
+        return new DeviceOptions(profiling, limit, memory, recording);
     }
 
     public DeviceOptions withMemory(TensorAllocator allocator) {
-        return new DeviceOptions(profiling, timeout, Optional.of(allocator));
+        return new DeviceOptions(profiling, timeout, Optional.of(allocator), recording);
+    }
+
+    public DeviceOptions withRecording(boolean on) {
+        return new DeviceOptions(profiling, timeout, memory, on);
     }
 }

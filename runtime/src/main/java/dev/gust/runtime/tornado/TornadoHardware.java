@@ -19,8 +19,10 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
  * @param info what is known of it
  * @param thread its thread
  * @param reserved bytes that the plans of this process keep on it
+ * @param recordings its driver's
  */
-record TornadoHardware(TornadoDevice device, DeviceInfo info, DeviceThread thread, AtomicLong reserved) {
+record TornadoHardware(
+        TornadoDevice device, DeviceInfo info, DeviceThread thread, AtomicLong reserved, Recordings recordings) {
 
     /**
      * What a look at the drivers gave.
@@ -55,8 +57,9 @@ record TornadoHardware(TornadoDevice device, DeviceInfo info, DeviceThread threa
             for (int driver = 0; driver < runtime.getNumBackends(); driver++) {
                 try {
                     TornadoBackend backend = runtime.getBackend(driver);
+                    var recordings = new Recordings();
                     for (int device = 0; device < backend.getNumDevices(); device++) {
-                        devices.add(hardware(driver, device, backend.getDevice(device)));
+                        devices.add(hardware(driver, device, backend.getDevice(device), recordings));
                     }
                 } catch (Throwable e) {
                     problems.add(problem(DeviceId.tornado(driver, 0), e));
@@ -72,7 +75,7 @@ record TornadoHardware(TornadoDevice device, DeviceInfo info, DeviceThread threa
         return new Found(List.copyOf(devices), List.copyOf(problems));
     }
 
-    private static TornadoHardware hardware(int driver, int number, TornadoDevice device) {
+    private static TornadoHardware hardware(int driver, int number, TornadoDevice device, Recordings recordings) {
         DeviceId id = DeviceId.tornado(driver, number);
         var info = new DeviceInfo(
                 id,
@@ -83,7 +86,7 @@ record TornadoHardware(TornadoDevice device, DeviceInfo info, DeviceThread threa
                         + device.getPlatformName().strip(),
                 TornadoFeatures.of(device),
                 Optional.empty());
-        return new TornadoHardware(device, info, new DeviceThread(id), new AtomicLong());
+        return new TornadoHardware(device, info, new DeviceThread(id), new AtomicLong(), recordings);
     }
 
     private static DeviceInfo problem(DeviceId id, Throwable e) {

@@ -10,6 +10,7 @@ import dev.gust.runtime.kernel.KernelTimes;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -42,6 +43,8 @@ final class TornadoPlan implements KernelPlan {
     private final int calls;
     private final TornadoGraphs.Made graph;
     private final TornadoExecutionPlan plan;
+    /** Whether executions are one recording, whose kernels are proved by that it was made and cannot be profiled. */
+    private final boolean recorded;
     /** What the compilers took, until an execution has told it. */
     private long compileNanos;
 
@@ -66,6 +69,7 @@ final class TornadoPlan implements KernelPlan {
         this.calls = program.calls().size();
         this.graph = graph;
         this.plan = graph.plan();
+        this.recorded = options.recording() && !options.profiling() && Recordings.arePossibleOn(hardware);
     }
 
     /**
@@ -81,9 +85,7 @@ final class TornadoPlan implements KernelPlan {
         try {
             TornadoPlan prepared = call(hardware, options.timeout(), Turns.EXCLUSIVE, what, () -> {
                 var made = new TornadoPlan(hardware, options, program, TornadoGraphs.plan(program, hardware.device()));
-                long start = System.nanoTime();
-                made.plan.withGraph(0).withPreCompilation();
-                made.compileNanos = System.nanoTime() - start;
+                made.compile();
                 return made;
             });
             done = true;
@@ -91,6 +93,23 @@ final class TornadoPlan implements KernelPlan {
         } finally {
             if (!done) {
                 hardware.reserved().addAndGet(-bytes);
+            }
+        }
+    }
+
+    private void compile() {
+        long start = System.nanoTime();
+        if (recorded) {
+            hardware.recordings().begin(plan);
+        }
+        boolean done = false;
+        try {
+            plan.withGraph(0).withPreCompilation();
+            compileNanos = System.nanoTime() - start;
+            done = true;
+        } finally {
+            if (recorded && !done) {
+                hardware.recordings().end();
             }
         }
     }
@@ -111,14 +130,14 @@ final class TornadoPlan implements KernelPlan {
         }
         long start = System.nanoTime();
         boolean first = executions == 0;
-        boolean profiled = first || (options.profiling() && executions < MOST_PROFILES);
+        boolean profiled = (first && !recorded) || (options.profiling() && executions < MOST_PROFILES);
         try {
             KernelTimes times = call(
                     hardware,
                     limit,
-                    profiled ? Turns.EXCLUSIVE : Turns.SHARED,
+                    profiled || first ? Turns.EXCLUSIVE : Turns.SHARED,
                     what,
-                    () -> profiled ? profiled(first) : plain());
+                    () -> profiled ? profiled(first) : plain(first));
             executions++;
             return new KernelTimes(times.kernel(), times.transfer(), times.compile(), System.nanoTime() - start);
         } catch (DeviceException e) {
@@ -127,9 +146,14 @@ final class TornadoPlan implements KernelPlan {
         }
     }
 
-    private KernelTimes plain() {
+    private KernelTimes plain(boolean first) {
         run();
-        return KernelTimes.ofTotal(0);
+        if (first) {
+            checkGroups();
+        }
+        long compile = compileNanos;
+        compileNanos = 0;
+        return new KernelTimes(0, 0, compile, 0);
     }
 
     /**
@@ -229,6 +253,10 @@ final class TornadoPlan implements KernelPlan {
             throw new IllegalStateException("the driver ran " + Math.min(launched, calls) + " of its " + calls
                     + " kernels; what it printed says why");
         }
+        checkGroups();
+    }
+
+    private void checkGroups() {
         if (!graph.groupsAreOurs()) {
             throw new IllegalStateException("TornadoVM changed the size of its groups, which the device cannot run");
         }
@@ -242,14 +270,31 @@ final class TornadoPlan implements KernelPlan {
         closed = true;
         // A hung device frees nothing, and neither does this wait for it.
         if (hardware.thread().stuckIn().isEmpty()) {
-            call(hardware, options.timeout(), Turns.EXCLUSIVE, "freeing memory of " + what, () -> {
-                plan.close();
-                // It marks the whole device as reset, and the other plans on it would refuse to run.
-                hardware.device().getDeviceContext().setResetToFalse();
-                return true;
-            });
-            hardware.reserved().addAndGet(-bytes);
+            free(recorded).forEach(plan -> plan.free(false));
         }
+    }
+
+    /**
+     * Frees what the plan has on the device, unless that has to wait.
+     *
+     * @param ends whether a recording ends with it
+     * @return closed plans that need not wait any longer
+     */
+    private List<TornadoPlan> free(boolean ends) {
+        return call(hardware, options.timeout(), Turns.EXCLUSIVE, "freeing memory of " + what, () -> {
+            Recordings recordings = hardware.recordings();
+            if (ends) {
+                recordings.end();
+            }
+            if (recordings.keeps(this)) {
+                return List.of();
+            }
+            plan.close();
+            // It marks the whole device as reset, and the other plans on it would refuse to run.
+            hardware.device().getDeviceContext().setResetToFalse();
+            hardware.reserved().addAndGet(-bytes);
+            return recordings.due();
+        });
     }
 
     private DeviceId id() {

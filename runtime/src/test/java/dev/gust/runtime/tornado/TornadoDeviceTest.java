@@ -202,7 +202,8 @@ class TornadoDeviceTest {
                     new DeviceInfo(
                             info.id(), info.name(), info.kind(), 6000, info.driver(), List.of(), Optional.empty()),
                     hardware.thread(),
-                    new AtomicLong());
+                    new AtomicLong(),
+                    hardware.recordings());
             try (var device = new TornadoDevice(small, DeviceOptions.defaults())) {
                 FloatArray a = SampleKernels.floats(1, 1);
                 KernelPlan first = device.prepare(
@@ -232,6 +233,35 @@ class TornadoDeviceTest {
             plan.close();
             assertThatIllegalStateException().isThrownBy(plan::execute).withMessageContaining("closed");
         }
+    }
+
+    /** Freeing a plan while another is recorded would take from the recording the memory that it copies from and to. */
+    @Test
+    void recordedPlansOutliveOthers() {
+        TornadoHardware hardware = TornadoHardware.found().devices().getFirst();
+        long before = hardware.reserved().get();
+        FloatArray x = SampleKernels.floats(1000, 0);
+        FloatArray y = SampleKernels.floats(1000, 0);
+        DeviceOptions recording = DeviceOptions.defaults().withRecording(true);
+        try (TornadoDevice device = TornadoDevices.open(hardware.info().id(), recording)) {
+            try (KernelPlan plan = device.prepare(SampleKernels.scaled(SampleKernels.floats(1, 2), x, y))) {
+                for (int round = 1; round <= 20; round++) {
+                    x.init(round);
+                    y.init(Float.NaN);
+                    plan.execute();
+                    for (int i = 0; i < y.getSize(); i++) {
+                        assertThat(y.get(i)).isEqualTo(2 * round);
+                    }
+                    if (round % 5 == 0) {
+                        assertThat(scalesRight(hardware.info().id(), round)).isTrue();
+                    }
+                }
+                assertThatThrownBy(() ->
+                                device.prepare(SampleKernels.uncompilable(SampleKernels.floats(4, 1), new IntArray(4))))
+                        .isInstanceOf(DeviceException.class);
+            }
+        }
+        assertThat(hardware.reserved()).hasValue(before);
     }
 
     @Test
