@@ -1,15 +1,15 @@
 package dev.gust.benchmarks;
 
 import dev.gust.runtime.Devices;
-import dev.gust.runtime.attention.DeltaOperands;
-import dev.gust.runtime.attention.DeltaPlan;
 import dev.gust.runtime.attention.DeltaSizes;
 import dev.gust.runtime.attention.DeltaStep;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DplrStep;
 import dev.gust.runtime.attention.Form;
 import dev.gust.runtime.attention.HeadMap;
 import dev.gust.runtime.attention.Sequences;
+import dev.gust.runtime.attention.StatePlan;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceOptions;
@@ -23,10 +23,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.function.DoubleUnaryOperator;
 
 /**
- * The delta step on one device, 32 heads of 128 × 128: decoding one token of 64 sequences and of one, beside a copy of the
+ * The delta step, and diagonal plus low rank, on one device, 32 heads of 128 × 128: decoding one token of 64 sequences and of one, beside a copy of the
  * device's memory, and prompts in chunks of 64. Outputs are checked against the jvm device's, token by token: all when
  * decoding, and the first {@value #TOKENS_CHECKED} tokens of a prompt.
  */
@@ -45,17 +44,15 @@ final class DeviceAttention {
 
     private static final int PROMPTS = 5;
 
-    /** Random values come around after this many: a prime, so that they meet other heads. */
-    private static final int PERIOD = 1_000_003;
-
     private static final float SCALE = (float) (1 / Math.sqrt(DIM));
 
-    private static final Map<String, DeltaStep> RULES = Map.of(
-            "simple-gla", new DeltaStep(Decay.TOKEN, Erase.NONE, false, false, false, SCALE),
-            "gla", new DeltaStep(Decay.CHANNEL, Erase.NONE, false, false, false, SCALE),
-            "delta", new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, false, true, SCALE),
-            "gated-delta", new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, SCALE),
-            "kda", new DeltaStep(Decay.CHANNEL, Erase.WRITE_KEY, true, false, true, SCALE));
+    private static final Map<String, DeviceStep<?>> RULES = Map.of(
+            "simple-gla", new DeviceStep.Delta(new DeltaStep(Decay.TOKEN, Erase.NONE, false, false, false, SCALE)),
+            "gla", new DeviceStep.Delta(new DeltaStep(Decay.CHANNEL, Erase.NONE, false, false, false, SCALE)),
+            "delta", new DeviceStep.Delta(new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, false, true, SCALE)),
+            "gated-delta", new DeviceStep.Delta(new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, SCALE)),
+            "kda", new DeviceStep.Delta(new DeltaStep(Decay.CHANNEL, Erase.WRITE_KEY, true, false, true, SCALE)),
+            "rwkv7", new DeviceStep.Dplr(new DplrStep(true, false, SCALE)));
 
     private DeviceAttention() {}
 
@@ -71,7 +68,7 @@ final class DeviceAttention {
                 .toArray();
         List<String> rules = args.length > 2
                 ? Arrays.asList(args).subList(2, args.length)
-                : List.of("simple-gla", "gla", "delta", "gated-delta", "kda");
+                : List.of("simple-gla", "gla", "delta", "gated-delta", "kda", "rwkv7");
         double copy = 0;
         try (Device device = Devices.open(id, DeviceOptions.defaults().withProfiling(true))) {
             System.out.println(device.id() + " " + device.info().name() + ", "
@@ -96,7 +93,7 @@ final class DeviceAttention {
                 "recorded us",
                 "error");
         for (String rule : rules) {
-            DeltaStep step = step(rule);
+            DeviceStep<?> step = step(rule);
             row(id, copy, rule, step, Form.RECURRENT, 64, 1);
             row(id, copy, rule, step, Form.RECURRENT, 1, 1);
             for (int tokens : prompts) {
@@ -105,8 +102,8 @@ final class DeviceAttention {
         }
     }
 
-    private static DeltaStep step(String rule) {
-        DeltaStep step = RULES.get(rule);
+    private static DeviceStep<?> step(String rule) {
+        DeviceStep<?> step = RULES.get(rule);
         if (step == null) {
             throw new IllegalArgumentException("no rule " + rule + " among " + RULES.keySet());
         }
@@ -114,12 +111,12 @@ final class DeviceAttention {
     }
 
     /** Calls that decode one token of one sequence. */
-    private static void decode(DeviceId id, DeltaStep step, int calls) {
+    private static <X> void decode(DeviceId id, DeviceStep<X> step, int calls) {
         DeltaSizes sizes = DeltaSizes.of(1, 1, HEADS, HEADS, DIM, DIM, HeadMap.INTERLEAVED);
         try (Arena arena = Arena.ofShared();
                 Device device = Devices.open(id, DeviceOptions.defaults());
-                DeltaPlan plan = step.prepare(device, sizes, Form.RECURRENT)) {
-            DeltaOperands operands = operands(arena, new SplittableRandom(3), step, sizes, 1);
+                StatePlan<X> plan = step.prepare(device, sizes, Form.RECURRENT)) {
+            X operands = step.operands(new RandomValues(arena, new SplittableRandom(3)), sizes, 1);
             MemorySegment o = arena.allocate(sizes.valueElements(1) * Float.BYTES, 64);
             for (int i = 0; i < calls; i++) {
                 plan.run(operands, Sequences.of(1, 1), o);
@@ -127,17 +124,16 @@ final class DeviceAttention {
         }
     }
 
-    private static void row(
-            DeviceId id, double copy, String rule, DeltaStep step, Form form, int sequences, int tokens) {
+    private static <X> void row(
+            DeviceId id, double copy, String rule, DeviceStep<X> step, Form form, int sequences, int tokens) {
         int all = sequences * tokens;
         DeltaSizes sizes = DeltaSizes.of(all, sequences, HEADS, HEADS, DIM, DIM, HeadMap.INTERLEAVED);
         boolean decodes = form instanceof Form.Recurrent;
         try (Arena arena = Arena.ofShared()) {
-            var random = new SplittableRandom(3);
-            DeltaOperands operands = operands(arena, random, step, sizes, all);
+            var values = new RandomValues(arena, new SplittableRandom(3));
+            X operands = step.operands(values, sizes, all);
             MemorySegment o = arena.allocate(sizes.valueElements(all) * Float.BYTES, 64);
-            MemorySegment states =
-                    values(arena, random, sizes.stateElements(sequences), DoubleUnaryOperator.identity());
+            MemorySegment states = values.of(sizes.stateElements(sequences));
             Sequences where = Sequences.of(sequences, tokens);
             DeviceOptions options = DeviceOptions.defaults();
             int rounds = decodes ? DECODES : PROMPTS;
@@ -149,8 +145,7 @@ final class DeviceAttention {
                     id, options.withRecording(true), step, sizes, form, operands, where, states, o, calls, false);
             double error = error(id, step, sizes, form, operands, sequences, Math.min(tokens, TOKENS_CHECKED), states);
             double bytes = 2.0 * sizes.stateElements(sequences) * Float.BYTES;
-            // What the recurrence multiplies and adds: the write and the read, and what is erased.
-            double flops = (step.erase() == Erase.NONE ? 4.0 : 6.0) * all * HEADS * DIM * DIM;
+            double flops = step.operations() * all * HEADS * DIM * DIM;
             System.out.printf(
                     Locale.ROOT,
                     "%-12s %-9s %9d %6d %12.1f %10s %9s %10.0f %12.1f %12.1f %10.1e%n",
@@ -168,20 +163,20 @@ final class DeviceAttention {
         }
     }
 
-    private static double median(
+    private static <X> double median(
             DeviceId id,
             DeviceOptions options,
-            DeltaStep step,
+            DeviceStep<X> step,
             DeltaSizes sizes,
             Form form,
-            DeltaOperands operands,
+            X operands,
             Sequences where,
             MemorySegment states,
             MemorySegment o,
             int rounds,
             boolean kernel) {
         try (Device device = Devices.open(id, options);
-                DeltaPlan plan = step.prepare(device, sizes, form)) {
+                StatePlan<X> plan = step.prepare(device, sizes, form)) {
             plan.loadStates(states);
             long[] nanos = new long[rounds];
             for (int i = -2; i < rounds; i++) {
@@ -198,23 +193,17 @@ final class DeviceAttention {
     }
 
     /** RMSE / RMS of the outputs of a first call against the jvm device's. */
-    private static double error(
+    private static <X> double error(
             DeviceId id,
-            DeltaStep step,
+            DeviceStep<X> step,
             DeltaSizes sizes,
             Form form,
-            DeltaOperands operands,
+            X operands,
             int sequences,
             int tokens,
             MemorySegment states) {
         int all = sequences * tokens;
-        DeltaOperands checked = new DeltaOperands(
-                part(operands.q(), sizes.queryElements(all)),
-                part(operands.k(), sizes.keyElements(all)),
-                DeltaOperands.NOTHING,
-                part(operands.v(), sizes.valueElements(all)),
-                step.beta() ? part(operands.beta(), sizes.betaElements(all)) : DeltaOperands.NOTHING,
-                part(operands.g(), sizes.decayElements(step.decay(), all)));
+        X checked = step.first(operands, sizes, all);
         DeltaSizes some = DeltaSizes.of(all, sequences, HEADS, HEADS, DIM, DIM, HeadMap.INTERLEAVED);
         try (Arena arena = Arena.ofShared()) {
             MemorySegment got = outputs(arena, id, step, some, form, checked, sequences, tokens, states);
@@ -232,55 +221,23 @@ final class DeviceAttention {
         }
     }
 
-    private static MemorySegment outputs(
+    private static <X> MemorySegment outputs(
             Arena arena,
             DeviceId id,
-            DeltaStep step,
+            DeviceStep<X> step,
             DeltaSizes sizes,
             Form form,
-            DeltaOperands operands,
+            X operands,
             int sequences,
             int tokens,
             MemorySegment states) {
         MemorySegment o = arena.allocate(sizes.valueElements((long) sequences * tokens) * Float.BYTES, 64);
         o.fill((byte) 0xFF); // NaN: what is not written shows
         try (Device device = Devices.open(id, DeviceOptions.defaults());
-                DeltaPlan plan = step.prepare(device, sizes, form)) {
+                StatePlan<X> plan = step.prepare(device, sizes, form)) {
             plan.loadStates(states);
             plan.run(operands, Sequences.of(sequences, tokens), o);
         }
         return o;
-    }
-
-    private static MemorySegment part(MemorySegment all, long elements) {
-        return elements == 0 ? DeltaOperands.NOTHING : all.asSlice(0, elements * Float.BYTES);
-    }
-
-    private static DeltaOperands operands(
-            Arena arena, SplittableRandom random, DeltaStep step, DeltaSizes sizes, int tokens) {
-        return new DeltaOperands(
-                values(arena, random, sizes.queryElements(tokens), DoubleUnaryOperator.identity()),
-                values(arena, random, sizes.keyElements(tokens), DoubleUnaryOperator.identity()),
-                DeltaOperands.NOTHING,
-                values(arena, random, sizes.valueElements(tokens), DoubleUnaryOperator.identity()),
-                values(arena, random, step.beta() ? sizes.betaElements(tokens) : 0, x -> 1 / (1 + Math.exp(-x))),
-                values(arena, random, sizes.decayElements(step.decay(), tokens), x -> -Math.log1p(Math.exp(-x))));
-    }
-
-    /** Gaussian values, and what is made of them. */
-    private static MemorySegment values(Arena arena, SplittableRandom random, long count, DoubleUnaryOperator of) {
-        if (count == 0) {
-            return DeltaOperands.NOTHING;
-        }
-        MemorySegment x = arena.allocate(count * Float.BYTES, 64);
-        long first = Math.min(count, PERIOD);
-        for (long i = 0; i < first; i++) {
-            x.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) of.applyAsDouble(random.nextGaussian()));
-        }
-        for (long at = first; at < count; at += first) {
-            long more = Math.min(first, count - at);
-            MemorySegment.copy(x, 0, x, at * Float.BYTES, more * Float.BYTES);
-        }
-        return x;
     }
 }

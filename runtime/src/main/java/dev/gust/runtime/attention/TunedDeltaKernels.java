@@ -2,6 +2,7 @@ package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.DeltaTiles;
 import dev.gust.kernels.attention.GroupDelta;
+import dev.gust.kernels.attention.StateTile;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -37,9 +38,9 @@ final class TunedDeltaKernels {
 
     private static DeltaKernels recurrent(DeltaArrays a) {
         DeltaSizes sizes = a.sizes();
-        int blocks = Math.ceilDiv(sizes.valueDim(), GroupDelta.COLUMNS);
+        int blocks = Math.ceilDiv(sizes.valueDim(), StateTile.COLUMNS);
         long groups = (long) blocks * sizes.valueHeads() * Math.max(1, sizes.sequences());
-        int local = GroupDelta.LANES * Math.ceilDiv(sizes.keyDim(), GroupDelta.ROWS);
+        int local = StateTile.LANES * Math.ceilDiv(sizes.keyDim(), StateTile.ROWS);
         Grid grid = Grid.ofGroups(Math.toIntExact(groups), local);
         return new DeltaKernels(List.of(KernelCall.tuned("delta", new Recurrent(a), grid)), List.of());
     }

@@ -2,6 +2,7 @@ package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.GroupDplr;
 import dev.gust.kernels.attention.GroupDplrChunk;
+import dev.gust.kernels.attention.StateTile;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -46,16 +47,16 @@ final class TunedDplrKernels {
     }
 
     private static Grid recurrentGrid(DeltaSizes sizes) {
-        long groups = (long) Math.ceilDiv(sizes.valueDim(), GroupDplr.COLUMNS)
+        long groups = (long) Math.ceilDiv(sizes.valueDim(), StateTile.COLUMNS)
                 * sizes.valueHeads()
                 * Math.max(1, sizes.sequences());
-        return Grid.ofGroups(Math.toIntExact(groups), GroupDplr.COLUMNS * Math.ceilDiv(sizes.keyDim(), GroupDplr.ROWS));
+        return Grid.ofGroups(Math.toIntExact(groups), StateTile.LANES * Math.ceilDiv(sizes.keyDim(), StateTile.ROWS));
     }
 
     private record Recurrent(DplrArrays x) implements Kernel {
         @Override
         public long localMemoryBytes() {
-            return (2L * GroupDplr.COLUMNS + 2) * Math.ceilDiv(x.sizes().keyDim(), GroupDplr.ROWS) * Float.BYTES;
+            return (long) GroupDplr.localFloats(x.sizes().keyDim()) * Float.BYTES;
         }
 
         @Override
@@ -75,7 +76,7 @@ final class TunedDplrKernels {
                     x.step().decayBits(),
                     x.step().scale(),
                     x.sizes().keyDim(),
-                    x.sizes().sequences());
+                    x.sizes().valueDim());
         }
 
         @Override
@@ -97,7 +98,7 @@ final class TunedDplrKernels {
                     x.step().decayBits(),
                     x.step().scale(),
                     x.sizes().keyDim(),
-                    x.sizes().sequences());
+                    x.sizes().valueDim());
         }
     }
 }

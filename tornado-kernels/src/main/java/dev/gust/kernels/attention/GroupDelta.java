@@ -1,5 +1,10 @@
 package dev.gust.kernels.attention;
 
+import static dev.gust.kernels.attention.StateTile.COLUMNS;
+import static dev.gust.kernels.attention.StateTile.LANES;
+import static dev.gust.kernels.attention.StateTile.ROWS;
+import static dev.gust.kernels.attention.StateTile.SPAN;
+
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -8,26 +13,12 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * The generic delta step, token by token, with the state in registers: {@link PortableDelta} for GPUs.
  *
- * <p>A group has {@link #COLUMNS} columns of one head's state. A work-item holds {@link #ROWS} rows of every {@link #LANES}th
- * of them, so that neighbours read neighbouring words and the state is read once and written once, however many tokens there
- * are. Rows of q, the keys and the gates come through local memory: each element is read, and each gate's exponential taken,
+ * <p>The state lies in work-items as {@link StateTile} says, and is read once and written once, however many tokens there are. Rows of q, the keys and the gates come through local memory: each element is read, and each gate's exponential taken,
  * by one work-item, while the state is under way. One pass over the state gives both products, as {@code Sᵀq = S̃ᵀq + (k·q)
  * u}; work-items of a column add up their parts in local memory. Lengths of q and the keys are found on the way and multiply
  * the sums.
  */
 public final class GroupDelta {
-    /** Work-items beside one another. */
-    public static final int LANES = 32;
-
-    /** Columns of the state in a work-item. */
-    private static final int SPAN = 2;
-
-    /** Columns of the state in a group. */
-    public static final int COLUMNS = LANES * SPAN;
-
-    /** Rows of the state in a work-item, a power of two. */
-    public static final int ROWS = 32;
-
     /** The largest K: what a group shares has to fit into local memory. */
     public static final int MOST_ROWS = 512;
 
@@ -46,7 +37,7 @@ public final class GroupDelta {
     }
 
     /**
-     * The kernel, for N · HV · ceil(V / {@link #COLUMNS}) groups of {@link #LANES} · ceil(K / {@link #ROWS}) work-items. Arguments as in {@link PortableDelta},
+     * The kernel, for N · HV · ceil(V / {@link StateTile#COLUMNS}) groups of {@link StateTile#LANES} · ceil(K / {@link StateTile#ROWS}) work-items. Arguments as in {@link PortableDelta},
      * and
      *
      * @param e one float unless the erase key is one of its own
@@ -96,7 +87,7 @@ public final class GroupDelta {
         int first = sequences.get(sequence);
         int end = sequences.get(sequence + 1);
         int clear = sequences.get(shape.get(DeltaShape.CAPACITY) + 1 + sequence);
-        long home = home(sequence * heads + head, strip % strips * ROWS, column, keyDim, valueDim);
+        long home = StateTile.home(sequence * heads + head, strip % strips * ROWS, column, keyDim, valueDim);
         int rowsBelow = keyDim - 1 - row;
         int columnsBeside = valueDim - 1 - column;
         // Arrays of constant length that only unrolled loops index are registers on a GPU.
@@ -119,7 +110,7 @@ public final class GroupDelta {
         if (first < end && clear == 0) {
             for (int i = 0; i < ROWS; i++) {
                 for (int j = 0; j < SPAN; j++) {
-                    int from = place(home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
+                    int from = StateTile.place(home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
                     held[i * SPAN + j] = state.get(from);
                 }
             }
@@ -272,7 +263,7 @@ public final class GroupDelta {
         if (first < end || clear != 0) {
             for (int i = 0; i < ROWS; i++) {
                 for (int j = 0; j < SPAN; j++) {
-                    int to = place(home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
+                    int to = StateTile.place(home, i, j * LANES, rowsBelow, columnsBeside, keyDim, valueDim);
                     if ((keyDim % ROWS == 0 || i <= rowsBelow)
                             && (valueDim % COLUMNS == 0 || j * LANES <= columnsBeside)) {
                         state.set(to, held[i * SPAN + j]);
@@ -280,33 +271,5 @@ public final class GroupDelta {
                 }
             }
         }
-    }
-
-    /**
-     * Where a work-item's first element of the state lies. The remainder here, {@code strip % strips} and the mask of rows
-     * below change nothing: they tell TornadoVM's compiler that this place and all that lie a constant behind it fit into an
-     * int. It then adds constants to one long, which NVIDIA's compiler makes a part of its loads and stores; of a sum of ints
-     * for each element it keeps the address in two registers.
-     */
-    private static long home(int head, int row, int column, int keyDim, int valueDim) {
-        long place = (long) (head % (Integer.MAX_VALUE / (keyDim * valueDim))) * (keyDim * valueDim);
-        return place + (row * valueDim + column);
-    }
-
-    /**
-     * Where an element of the state lies, so many rows and columns from a work-item's first. Rows and columns past the last,
-     * which nothing is made of, are the last: loads need no branch.
-     */
-    private static int place(
-            long home, int down, int beside, int rowsBelow, int columnsBeside, int keyDim, int valueDim) {
-        int rows = down & (ROWS - 1);
-        if (keyDim % ROWS != 0) {
-            rows = TornadoMath.min(down, rowsBelow);
-        }
-        int columns = beside;
-        if (valueDim % COLUMNS != 0) {
-            columns = TornadoMath.min(beside, columnsBeside);
-        }
-        return (int) (home + (rows * valueDim + columns));
     }
 }
