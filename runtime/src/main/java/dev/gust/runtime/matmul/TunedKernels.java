@@ -107,20 +107,20 @@ final class TunedKernels {
     }
 
     /** {@link FloatMatmul}. */
-    record Floats(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
+    record Floats(PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int lanes, int rows) implements Kernel {
         @Override
         public long localMemoryBytes() {
-            return (long) local * Float.BYTES;
+            return (long) FloatMatmul.localFloats(lanes, rows) * Float.BYTES;
         }
 
         @Override
         public void run(KernelContext c) {
-            FloatMatmul.matmulFloats(c, w.floats(), w.tables(), shape, x, y, local);
+            FloatMatmul.matmulFloats(c, w.floats(), w.tables(), shape, x, y, lanes, rows);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
-            return graph.task(task, FloatMatmul::matmulFloats, c, w.floats(), w.tables(), shape, x, y, local);
+            return graph.task(task, FloatMatmul::matmulFloats, c, w.floats(), w.tables(), shape, x, y, lanes, rows);
         }
     }
 

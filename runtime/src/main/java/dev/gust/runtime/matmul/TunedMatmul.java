@@ -30,6 +30,12 @@ final class TunedMatmul {
     /** Work-items to a row of 16-bit floats. */
     private static final int HALVES_LOCAL = 256;
 
+    /** Fewest work-items to a row of float32. */
+    private static final int LEAST_LANES = 32;
+
+    /** Rows of a group for float32, if it does not take up more at a time: the fastest of 4 to 32 for most sizes on an H200. */
+    private static final int FLOAT_ROWS = 8;
+
     /** Banks of local memory. */
     private static final int BANKS = 32;
 
@@ -72,11 +78,8 @@ final class TunedMatmul {
     /** The call for few rows of x. */
     static KernelCall few(
             String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity, Tuning tuning) {
-        if (w.code() == WeightCode.F32 && w.k() % FloatMatmul.RUN == 0) {
-            return KernelCall.tuned(
-                    name,
-                    new TunedKernels.Floats(w, shape, x, y, tuning.local()),
-                    Grid.ofGroups(w.n(), capacity, tuning.local(), 1));
+        if (w.code() == WeightCode.F32) {
+            return floats(name, w, shape, x, y, capacity);
         }
         if (isHalves(w)) {
             return KernelCall.tuned(
@@ -101,6 +104,20 @@ final class TunedMatmul {
         }
         return KernelCall.tuned(
                 name, new TunedKernels.General(w, shape, x, y), Grid.ofGroups(w.n(), capacity, GroupMatmul.LOCAL, 1));
+    }
+
+    /** All of a group to a row where each work-item gets four numbers of it; where rows are shorter, fewer. */
+    private static KernelCall floats(
+            String name, PackedArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
+        int lanes = FloatMatmul.LOCAL;
+        while (lanes > LEAST_LANES && w.k() < 4 * lanes) {
+            lanes /= 2;
+        }
+        int rows = Math.max(FLOAT_ROWS, FloatMatmul.LOCAL / lanes * FloatMatmul.BATCH);
+        return KernelCall.tuned(
+                name,
+                new TunedKernels.Floats(w, shape, x, y, lanes, rows),
+                Grid.ofGroups(Math.ceilDiv(w.n(), rows), capacity, FloatMatmul.LOCAL, 1));
     }
 
     private static int groups(PackedArrays w, Tuning tuning) {

@@ -23,7 +23,6 @@ record Tuning(int local, int rows, int groups) {
      */
     static Tuning of(PackedArrays w, boolean grouped, int capacity) {
         return switch (w.code()) {
-            case WeightCode.F32 -> new Tuning(256, 2, MANY);
             case WeightCode.F16 -> new Tuning(256, 16, MANY);
             case WeightCode.BF16 -> new Tuning(256, 4, MANY);
             default -> capacity > 1 ? new Tuning(256, 2, 2 * MULTIPROCESSORS) : row(w, grouped);
