@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Gradients of the delta step where others went wrong: gates that forget all, keys that repeat, long sums, no tokens. */
 class DeltaBackwardEdgeTest {
@@ -67,6 +68,14 @@ class DeltaBackwardEdgeTest {
     void gatesOfZeroHaveAGradient(Decay decay) {
         DeltaValues x = draw(decay, Erase.WRITE_KEY, 70, 5, true, -1);
         Arrays.fill(x.input("g"), 0);
+        DEVICES.forEach(device -> DeltaBackwardConformance.check(device, x));
+    }
+
+    /** Lengths beside those of a chunk and of what is kept of states, at odd widths: reads behind the last token. */
+    @ParameterizedTest
+    @ValueSource(ints = {31, 33, 63, 65})
+    void kdaOfOddLengthsHasItsGradients807(int tokens) {
+        DeltaValues x = draw(Decay.CHANNEL, Erase.WRITE_KEY, tokens, 5, true, -1);
         DEVICES.forEach(device -> DeltaBackwardConformance.check(device, x));
     }
 

@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param kernels which kernels, in turns too; empty for the device's own
  */
 record GridSample(int every, List<KernelStyle> kernels) {
-    private static final boolean ALL = System.getProperty("gust.grid", "").equals("all");
+    static final boolean ALL = System.getProperty("gust.grid", "").equals("all");
 
     /** Whether a row is among them. */
     boolean takes(int row) {

@@ -33,9 +33,11 @@ import org.junit.jupiter.params.provider.ValueSource;
  *     <td>{@link #longRowsOfStrongDecaysStayExact77And122}</td></tr>
  * <tr><td>99: exponents above the diagonal taken before they are masked</td>
  *     <td>{@link #exponentsAboveTheDiagonalAreNotTaken99}</td></tr>
- * <tr><td>104: gates of 0</td><td>{@link #gatesOfExactlyZeroDecayNothing104}</td></tr>
+ * <tr><td>104: gates of 0</td><td>{@link #gatesOfExactlyZeroDecayNothing104},
+ *     {@code AttentionBehaviourTest#gatesOfZeroDecayNothing}: every rule</td></tr>
  * <tr><td>1142, 1143: reads behind a partial last chunk</td>
- *     <td>{@link #partialLastChunksSeeNothingBehindThem1142And1143}</td></tr>
+ *     <td>{@link #partialLastChunksSeeNothingBehindThem1142And1143},
+ *     {@code AttentionBehaviourTest#callsSeeNothingBehindTheirTokens}: every rule</td></tr>
  * <tr><td>769, 803, 911, 965, 1080, 1082: offsets past an int</td><td>{@link #offsetsPastAnIntAreLong1080And1082},
  *     {@code DeltaSliceTest}, {@code JvmDeltaTest#statesThatNoArrayHoldsAreRefused},
  *     {@code SoftmaxAttentionTest#arraysPastAnIntAreRefusedByKernels}, {@code VisionEdgesTest}</td></tr>
@@ -56,8 +58,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <tr><td>842, 844: a batch beside cu_seqlens</td>
  *     <td>{@code AttentionRunTest#batchesBesideCuSeqlensAreRefused842And844}</td></tr>
  * <tr><td>638, 640, 913, 984, 988: what one device's compiler makes of it</td>
- *     <td>{@code RuleGridTest}, {@code TornadoRuleTest}: every rule on every device against float64</td></tr>
- * <tr><td>807: KDA's backward pass of odd lengths</td><td>{@code DeltaBackwardTest}, decay CHANNEL</td></tr>
+ *     <td>{@code RuleGridTest}, {@code KernelGridTest}, {@code TornadoGridTest}, {@code TornadoBehaviourTest}: every rule
+ *     on every device against float64</td></tr>
+ * <tr><td>807: KDA's backward pass of odd lengths</td><td>{@code DeltaBackwardEdgeTest#kdaOfOddLengthsHasItsGradients807}</td></tr>
  * <tr><td>88: sequences shorter than a chunk, and than a convolution</td>
  *     <td>{@link #sequencesShorterThanAChunk88}, {@code CausalConvTest#sequencesShorterThanTheConvolution88}</td></tr>
  * <tr><td>vLLM 2408: states and gates of less than float32</td>

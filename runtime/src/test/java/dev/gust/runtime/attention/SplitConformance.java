@@ -6,12 +6,14 @@ import dev.gust.runtime.attention.parallel.ParallelPlan;
 import dev.gust.runtime.attention.parallel.Partition;
 import dev.gust.runtime.attention.parallel.SequenceParallel;
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
 
@@ -24,8 +26,14 @@ final class SplitConformance {
 
     /** Values by name: o, and what is carried. */
     static Map<String, double[]> whole(Device device, AttentionCase call, Form form) {
-        try (AttentionPlan plan = RuleConformance.operator(call)
-                .withForm(form)
+        return whole(device, Optional.empty(), call, form);
+    }
+
+    /** The same by some kernels. */
+    static Map<String, double[]> whole(Device device, Optional<KernelStyle> kernels, AttentionCase call, Form form) {
+        LinearAttention attention = RuleConformance.operator(call).withForm(form);
+        try (AttentionPlan plan = kernels.map(attention::withKernels)
+                .orElse(attention)
                 .prepare(device, sizes(call), RuleConformance.decay(call), call.toString())) {
             return results(plan, call, (tensors, sequences, o) -> plan.run(tensors, sequences, o));
         }

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * {@link RuleGridTest}'s grid, reduced, on TornadoVM's first device: some rows of each rule by tuned and portable kernels, as
- * each is compiled anew. {@link TornadoRuleTest} gives it every rule in both forms.
+ * each is compiled anew. {@link TornadoBehaviourTest} gives it every rule in both forms.
  */
 @Tag("device")
 class TornadoGridTest {
