@@ -3,6 +3,7 @@ package dev.gust.runtime.logits;
 import dev.gust.formats.DeviceException;
 import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.tensor.DType;
+import dev.gust.kernels.logits.GroupCodes;
 import dev.gust.kernels.logits.HeadSizes;
 import dev.gust.kernels.logits.OctetScores;
 import dev.gust.runtime.kernel.KernelDevice;
@@ -71,6 +72,55 @@ final class HeadArrays {
         });
         device.copies().add(4L * steps * head.v());
         return words;
+    }
+
+    /** Codes as {@link GroupCodes} takes them, [panels of 32 tokens, blocks of 32 codebooks, 4, 32]. */
+    LongArray codeBlocks(Screen.Codes screen) {
+        int blocks = Math.ceilDiv(screen.s(), GroupCodes.BLOCK);
+        int panels = Math.ceilDiv(head.v(), 32);
+        int longs = GroupCodes.LONGS;
+        require("codes", 256L * longs * blocks * panels);
+        var packed = new LongArray(32 * longs * blocks * panels);
+        IntStream.range(0, panels).parallel().forEach(panel -> {
+            byte[] row = new byte[blocks * GroupCodes.BLOCK];
+            for (int lane = 0; lane < 32; lane++) {
+                long token = Math.min(32L * panel + lane, head.v() - 1);
+                MemorySegment.copy(
+                        screen.codes(), ValueLayout.JAVA_BYTE, token * screen.s(), row, 0, screen.s());
+                for (int i = 0; i < blocks * longs; i++) {
+                    long eight = 0;
+                    for (int j = 0; j < 8; j++) {
+                        int column = lane + i % longs * 8 + j;
+                        int code = row[i / longs * GroupCodes.BLOCK + column % GroupCodes.BLOCK];
+                        eight |= (code - column / GroupCodes.BLOCK & 0xFFL) << (8 * j);
+                    }
+                    packed.set((panel * blocks * longs + i) * 32 + lane, eight);
+                }
+            }
+        });
+        device.copies().add(8L * packed.getSize());
+        return packed;
+    }
+
+    /** The length of the longest entry of each codebook; 0 for those that fill up the last two blocks. */
+    FloatArray radii(Screen.Codes screen) {
+        int slices = Math.ceilDiv(screen.s(), 2 * GroupCodes.BLOCK);
+        FloatArray radii = device.arrays().floats(2L * GroupCodes.BLOCK * slices);
+        radii.init(0);
+        for (int s = 0; s < screen.s(); s++) {
+            double most = 0;
+            for (int entry = 0; entry < screen.c(); entry++) {
+                double square = 0;
+                for (int i = 0; i < screen.w(); i++) {
+                    long at = ((long) s * screen.c() + entry) * screen.w() + i;
+                    double value = screen.codebooks().get(HeadCall.F32, 4 * at);
+                    square += value * value;
+                }
+                most = Math.max(most, square);
+            }
+            radii.set(s, (float) Math.sqrt(most));
+        }
+        return radii;
     }
 
     /** Codebooks [S', W, 256] with S' = S rounded up to 4. */

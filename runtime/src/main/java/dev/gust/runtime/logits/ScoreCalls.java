@@ -1,6 +1,8 @@
 package dev.gust.runtime.logits;
 
+import dev.gust.kernels.logits.GroupCodes;
 import dev.gust.kernels.logits.GroupScores;
+import dev.gust.kernels.logits.GroupSelect;
 import dev.gust.kernels.logits.OctetScores;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
@@ -64,8 +66,14 @@ final class ScoreCalls {
             }
             case Screen.Codes c -> {
                 floats.add(arrays.columns(c));
-                ints.add(HeadArrays.sizes(v, d, Math.ceilDiv(c.s(), 4)));
-                ints.add(arrays.codeWords(c));
+                if (tuned) {
+                    floats.add(arrays.radii(c));
+                    ints.add(HeadArrays.sizes(v, d, Math.ceilDiv(c.s(), GroupCodes.BLOCK)));
+                    longs.add(arrays.codeBlocks(c));
+                } else {
+                    ints.add(HeadArrays.sizes(v, d, Math.ceilDiv(c.s(), 4)));
+                    ints.add(arrays.codeWords(c));
+                }
             }
             case Screen.Int4 i -> {
                 ints.add(HeadArrays.sizes(v, d, i.width() / Screen.Int4.BLOCK));
@@ -240,33 +248,35 @@ final class ScoreCalls {
     }
 
     private Scores codes(Screen.Codes c, FloatArray h, Into into, int capacity) {
-        int books = Math.ceilDiv(c.s(), 4) * 4;
-        int entries = books * CodeTables.ENTRIES;
-        FloatArray tables = device.arrays().floats((long) capacity * entries);
         int step = c.residual() ? 0 : c.w();
-        var fill = new ScoreKernels.Tables(
-                floats.getFirst(), h, tables, ints.getFirst(), step, c.w(), entries, capacity, tuned);
+        IntArray sizes = ints.getFirst();
+        if (!tuned) {
+            int entries = Math.ceilDiv(c.s(), 4) * 4 * CodeTables.ENTRIES;
+            FloatArray tables = device.arrays().floats((long) capacity * entries);
+            var fill = new ScoreKernels.Tables(floats.getFirst(), h, tables, sizes, step, c.w(), entries, capacity);
+            var sum = new ScoreKernels.Codes(
+                    ints.get(1), tables, bias, into.y(), sizes, biased, head.v(), capacity);
+            return new Scores(
+                    List.of(KernelCall.portable("tables", fill), KernelCall.portable("codes", sum)), List.of(tables));
+        }
+        int slices = Math.ceilDiv(c.s(), 2 * GroupCodes.BLOCK);
+        var tables = new IntArray(capacity * slices * GroupCodes.ENTRIES * GroupCodes.BLOCK);
+        FloatArray steps = device.arrays().floats(2L * capacity * slices);
+        var fill = new ScoreKernels.TableGroups(floats.getFirst(), floats.get(1), h, tables, steps, sizes, step, c.w());
+        Grid grid = Grid.ofGroups(slices * GroupCodes.BLOCK, capacity, GroupCodes.TABLE_LOCAL, 1);
         return new Scores(
-                List.of(call("tables", fill, books, capacity), lookups(tables, into, capacity)), List.of(tables));
+                List.of(KernelCall.tuned("tables", fill, grid), lookups(tables, steps, into, capacity)),
+                List.of(tables, steps));
     }
 
-    private KernelCall lookups(FloatArray tables, Into into, int capacity) {
-        int v = head.v();
-        if (!tuned) {
-            return KernelCall.portable(
-                    "codes",
-                    new ScoreKernels.Codes(ints.get(1), tables, bias, into.y(), ints.getFirst(), biased, v, capacity));
-        }
-        int share = Math.ceilDiv(v, CODE_GROUPS);
-        int parts = 1;
-        while (parts < GroupScores.SLICE && 2 * parts * share <= GroupScores.CODE_LOCAL) {
-            parts *= 2;
-        }
-        int width = GroupScores.CODE_LOCAL / parts;
-        int passes = Math.clamp(Math.ceilDiv(share, width), 1, GroupScores.MOST_PASSES);
+    private KernelCall lookups(IntArray tables, FloatArray steps, Into into, int capacity) {
+        int share = Math.ceilDiv(head.v(), CODE_GROUPS);
+        int parts = 2 * share <= GroupCodes.LOCAL ? 2 : 1;
+        int passes = 2 * share > 3 * GroupCodes.LOCAL ? GroupCodes.MOST_PASSES : 1;
         var sum = new ScoreKernels.CodeGroups(
-                ints.get(1),
+                longs.getFirst(),
                 tables,
+                steps,
                 bias,
                 into.y(),
                 into.maxima(),
@@ -275,8 +285,8 @@ final class ScoreCalls {
                 parts,
                 passes,
                 into.heap());
-        return KernelCall.tuned(
-                "codes", sum, Grid.ofGroups(Math.ceilDiv(v, width * passes), capacity, GroupScores.CODE_LOCAL, 1));
+        int groups = Math.ceilDiv(head.v(), GroupCodes.LOCAL / parts * passes);
+        return KernelCall.tuned("codes", sum, Grid.ofGroups(groups, capacity, GroupCodes.LOCAL, 1));
     }
 
     private Scores octets(Screen.Int4 i, FloatArray h, Into into, int capacity) {
@@ -297,22 +307,31 @@ final class ScoreCalls {
         // Rounds of as many blocks each, so that no work-item waits in the last one.
         int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
         int slice = Math.min(blocks, OctetScores.MOST_SLICE);
+        int heap = into.heap();
+        FloatArray maxima = into.maxima();
+        var kept = new ArrayList<TornadoNativeArray>();
+        if (heap == 0) {
+            // Without maxima NVIDIA's compiler gives the kernel 80 registers instead of 64, room for three groups
+            // instead of four: 126 instead of 91 us.
+            heap = GroupSelect.MOST_HEAP;
+            maxima = device.arrays().floats((long) capacity * Math.ceilDiv(head.v(), heap));
+            kept.add(maxima);
+        }
         var sum = new ScoreKernels.OctetGroups(
                 longs.getFirst(),
                 ints.get(1),
                 bias,
                 h,
                 into.y(),
-                into.maxima(),
+                maxima,
                 ints.getFirst(),
                 biased,
                 side,
                 slice,
-                into.heap());
+                heap);
         int groups = Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
         return new Scores(
-                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),
-                List.of());
+                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))), kept);
     }
 
     private KernelCall call(String name, Kernel kernel, int groups, int capacity) {

@@ -1,5 +1,6 @@
 package dev.gust.runtime.logits;
 
+import dev.gust.kernels.logits.GroupCodes;
 import dev.gust.kernels.logits.GroupScores;
 import dev.gust.kernels.logits.OctetScores;
 import dev.gust.kernels.logits.PortableScores;
@@ -131,33 +132,53 @@ final class ScoreKernels {
             int step,
             int width,
             int entries,
-            int capacity,
-            boolean tuned)
+            int capacity)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            if (tuned) {
-                GroupScores.tablesGroups(context, columns, h, tables, sizes, step, width);
-            } else {
-                PortableScores.tablesPortable(columns, h, tables, sizes, step, width, entries, capacity);
-            }
+            PortableScores.tablesPortable(columns, h, tables, sizes, step, width, entries, capacity);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
-            return tuned
-                    ? graph.task(task, GroupScores::tablesGroups, context, columns, h, tables, sizes, step, width)
-                    : graph.task(
-                            task,
-                            PortableScores::tablesPortable,
-                            columns,
-                            h,
-                            tables,
-                            sizes,
-                            step,
-                            width,
-                            entries,
-                            capacity);
+            return graph.task(
+                    task,
+                    PortableScores::tablesPortable,
+                    columns,
+                    h,
+                    tables,
+                    sizes,
+                    step,
+                    width,
+                    entries,
+                    capacity);
+        }
+    }
+
+    record TableGroups(
+            FloatArray columns,
+            FloatArray radii,
+            FloatArray h,
+            IntArray tables,
+            FloatArray steps,
+            IntArray sizes,
+            int step,
+            int width)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            GroupCodes.tablesGroups(context, columns, radii, h, tables, steps, sizes, step, width);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(
+                    task, GroupCodes::tablesGroups, context, columns, radii, h, tables, steps, sizes, step, width);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return 4L * (GroupCodes.TABLE_LOCAL + 2 * GroupCodes.BLOCK);
         }
     }
 
@@ -183,8 +204,9 @@ final class ScoreKernels {
     }
 
     record CodeGroups(
-            IntArray codes,
-            FloatArray tables,
+            LongArray codes,
+            IntArray tables,
+            FloatArray steps,
             FloatArray bias,
             FloatArray y,
             FloatArray maxima,
@@ -194,19 +216,24 @@ final class ScoreKernels {
             int passes,
             int heap)
             implements Kernel {
+        /** Bytes of local memory, about 34 KB. */
+        static final long LOCAL_BYTES = 4L * (GroupCodes.WORDS + GroupCodes.LOCAL);
+
         @Override
         public void run(KernelContext context) {
-            GroupScores.codesGroups(context, codes, tables, bias, y, maxima, sizes, biased, parts, passes, heap);
+            GroupCodes.codesGroups(
+                    context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, passes, heap);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
                     task,
-                    GroupScores::codesGroups,
+                    GroupCodes::codesGroups,
                     context,
                     codes,
                     tables,
+                    steps,
                     bias,
                     y,
                     maxima,
@@ -219,7 +246,7 @@ final class ScoreKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 8L * GroupScores.SLICE * 1024;
+            return LOCAL_BYTES;
         }
     }
 

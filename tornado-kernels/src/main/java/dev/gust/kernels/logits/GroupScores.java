@@ -4,22 +4,13 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** Scores of all tokens by groups: products with float32 rows, tables of codebooks, sums of their entries, scatter. */
+/** Scores of all tokens by groups: products with float32 rows, and those of clusters. */
 public final class GroupScores {
     /** Work-items of a group. */
     public static final int LOCAL = 256;
 
     /** Rows that a work-item sums up at a time, so that what it reads of h serves all of them. */
     public static final int ROWS = 4;
-
-    /** Words of codes whose tables are in local memory at a time: those of 4 words, or 16 codebooks, take 16 KiB. */
-    public static final int SLICE = 4;
-
-    /** Work-items of a group that looks up codes. */
-    public static final int CODE_LOCAL = 512;
-
-    /** Most tokens of a work-item that looks up codes. */
-    public static final int MOST_PASSES = 4;
 
     private GroupScores() {}
 
@@ -132,143 +123,6 @@ public final class GroupScores {
                 most = Math.max(most, scores[local * heap + i]);
             }
             maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
-        }
-    }
-
-    /**
-     * Products of a hidden state with all entries of all codebooks, one to a work-item: S groups along x, one along y for
-     * each hidden state. Arguments as in {@link PortableScores#tablesPortable}.
-     */
-    public static void tablesGroups(
-            KernelContext context,
-            FloatArray columns,
-            FloatArray h,
-            FloatArray tables,
-            IntArray sizes,
-            int step,
-            int width) {
-        int book = context.groupIdx;
-        int entry = context.localIdx;
-        int d = sizes.get(HeadSizes.COLUMNS);
-        int from = book * step;
-        int count = Math.max(0, Math.min(width, d - from));
-        int books = context.globalGroupSizeX / LOCAL;
-        float sum = 0.0f;
-        for (int i = 0; i < count; i++) {
-            sum += h.get(context.groupIdy * d + from + i) * columns.get((book * width + i) * 256 + entry);
-        }
-        tables.set((context.groupIdy * books + book) * 256 + entry, sum);
-    }
-
-    /**
-     * The sum of what a token's codes name in the tables, which pass through local memory a slice at a time while the next one
-     * is on its way: ceil(V / (CODE_LOCAL / parts · passes)) groups of {@link #CODE_LOCAL} along x, one along y for each hidden
-     * state. Arguments as in {@link PortableScores#codesPortable} and {@link #rowsGroups}, and
-     *
-     * @param parts work-items to a token, a power of two up to {@link #SLICE}: each sums a part of its codes
-     * @param passes tokens of a work-item, at most {@link #MOST_PASSES}: filling tables is worth it only for many
-     */
-    public static void codesGroups(
-            KernelContext context,
-            IntArray codes,
-            FloatArray tables,
-            FloatArray bias,
-            FloatArray y,
-            FloatArray maxima,
-            IntArray sizes,
-            int biased,
-            int parts,
-            int passes,
-            int heap) {
-        // One slice is looked up while the next is written; scores use it in the end.
-        float[] slice = context.allocateFloatLocalArray(2 * SLICE * 1024);
-        int local = context.localIdx;
-        int width = CODE_LOCAL / parts;
-        int part = local / width;
-        int n = sizes.get(HeadSizes.ROWS);
-        int steps = sizes.get(HeadSizes.STEPS);
-        int first = context.groupIdx * width * passes + local % width;
-        int begin = context.groupIdy * steps * 1024;
-        int last = steps * 1024 - 1;
-        float[] sums = new float[MOST_PASSES];
-        for (int t = 0; t < MOST_PASSES; t++) {
-            sums[t] = 0.0f;
-        }
-        float[] next = new float[SLICE * 1024 / CODE_LOCAL];
-        for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
-            next[i] = 0.0f;
-        }
-        int[] words = new int[SLICE * MOST_PASSES];
-        for (int i = 0; i < SLICE * MOST_PASSES; i++) {
-            words[i] = 0;
-        }
-        for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
-            int at = i * CODE_LOCAL + local;
-            float entry = tables.get(begin + Math.min(at, last));
-            next[i] = at <= last ? entry : 0.0f;
-        }
-        for (int t = 0; t < passes; t++) {
-            int token = Math.min(first + t * width, n - 1);
-            for (int j = 0; j < SLICE / parts; j++) {
-                words[t * SLICE + j] = codes.get(Math.min(j * parts + part, steps - 1) * n + token);
-            }
-        }
-        int half = 0;
-        for (int from = 0; from < steps; from += SLICE) {
-            for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
-                slice[half + i * CODE_LOCAL + local] = next[i];
-            }
-            context.localBarrier();
-            for (int i = 0; i < SLICE * 1024 / CODE_LOCAL; i++) {
-                int at = (from + SLICE) * 1024 + i * CODE_LOCAL + local;
-                float entry = tables.get(begin + Math.min(at, last));
-                next[i] = at <= last ? entry : 0.0f;
-            }
-            for (int t = 0; t < passes; t++) {
-                int token = Math.min(first + t * width, n - 1);
-                float sum = 0.0f;
-                for (int j = 0; j < SLICE / parts; j++) {
-                    int word = words[t * SLICE + j];
-                    words[t * SLICE + j] = codes.get(Math.min(from + SLICE + j * parts + part, steps - 1) * n + token);
-                    int at = half + (j * parts + part) * 1024;
-                    sum += slice[at + (word & 255)]
-                            + slice[at + 256 + ((word >> 8) & 255)]
-                            + slice[at + 512 + ((word >> 16) & 255)]
-                            + slice[at + 768 + ((word >> 24) & 255)];
-                }
-                sums[t] += sum;
-            }
-            half = SLICE * 1024 - half;
-        }
-        for (int t = 0; t < passes; t++) {
-            context.localBarrier();
-            slice[local] = sums[t];
-            context.localBarrier();
-            int token = first + t * width;
-            if (local < width) {
-                float score = slice[local];
-                for (int q = 1; q < parts; q++) {
-                    score += slice[q * width + local];
-                }
-                if (token < n) {
-                    if (biased != 0) {
-                        score += bias.get(token);
-                    }
-                    y.set(context.groupIdy * n + token, score);
-                } else {
-                    score = -3.4028235e38f;
-                }
-                slice[local] = score;
-            }
-            context.localBarrier();
-            int place = (context.groupIdx * passes + t) * width + local * heap;
-            if (local * heap < width && place < n && heap > 0) {
-                float most = slice[local * heap];
-                for (int i = 1; i < heap; i++) {
-                    most = Math.max(most, slice[local * heap + i]);
-                }
-                maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
-            }
         }
     }
 

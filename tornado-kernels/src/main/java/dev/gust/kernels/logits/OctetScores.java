@@ -91,6 +91,19 @@ public final class OctetScores {
         float t7 = 0.0f;
         for (int from = 0; from < blocks; from += slice) {
             int count = Math.min(slice, blocks - from);
+            // A work-item's blocks lie behind one another. Each pair is read anew as soon as it is used, so that as
+            // many are always under way; behind the last, the last ones are read once more. The first are on their
+            // way while the hidden state is rounded.
+            int share = (count + side - 1) / side;
+            int begin = Math.min(context.localIdy * share, count - 1);
+            int end = Math.min((context.localIdy + 1) * share, count);
+            int panel = (context.groupIdx * blocks + from) * 16 * OCTETS + lane;
+            int at = panel + begin * 16 * OCTETS;
+            int last = panel + Math.max(end * 16 - STRETCH, begin * 16) * OCTETS;
+            long p0 = pairs.get(at);
+            long p1 = pairs.get(at + OCTETS);
+            long p2 = pairs.get(at + 2 * OCTETS);
+            long p3 = pairs.get(at + 3 * OCTETS);
             // Four work-items to a block.
             for (int early = 0; early < count; early += 8 * side) {
                 int here = Math.min(8 * side, count - early);
@@ -119,32 +132,19 @@ public final class OctetScores {
                     float inverse = most > 0.0f ? 63.0f / most : 0.0f;
                     int sum = 0;
                     for (int i = 0; i < 4; i++) {
-                        int at = row * 4 + ((i + block) & 3);
-                        float x = partial[2 * at] * inverse;
-                        float z = partial[2 * at + 1] * inverse;
+                        int two = row * 4 + ((i + block) & 3);
+                        float x = partial[2 * two] * inverse;
+                        float z = partial[2 * two + 1] * inverse;
                         int even = (int) (x < 0.0f ? x - 0.5f : x + 0.5f);
                         int odd = (int) (z < 0.0f ? z - 0.5f : z + 0.5f);
                         sum += even + odd;
-                        units[early * 16 + at] = ((long) odd << 32) | (even & 0xFFFFFFFFL);
+                        units[early * 16 + two] = ((long) odd << 32) | (even & 0xFFFFFFFFL);
                     }
                     sums[early * 4 + row] = sum;
                     worths[early + block] = most / 63.0f;
                 }
             }
             context.localBarrier();
-            // A work-item's blocks lie behind one another. Each pair is read anew as soon as it is used, so that as
-            // many are
-            // always under way; behind the last, the last ones are read once more.
-            int share = (count + side - 1) / side;
-            int begin = Math.min(context.localIdy * share, count - 1);
-            int end = Math.min((context.localIdy + 1) * share, count);
-            int panel = (context.groupIdx * blocks + from) * 16 * OCTETS + lane;
-            int at = panel + begin * 16 * OCTETS;
-            int last = panel + Math.max(end * 16 - STRETCH, begin * 16) * OCTETS;
-            long p0 = pairs.get(at);
-            long p1 = pairs.get(at + OCTETS);
-            long p2 = pairs.get(at + 2 * OCTETS);
-            long p3 = pairs.get(at + 3 * OCTETS);
             for (int block = context.localIdy * share; block < end; block++) {
                 int scaleAt = (context.groupIdx * blocks + from + block) * 4 * OCTETS + lane;
                 int f0 = scaleWords.get(scaleAt);
