@@ -80,7 +80,7 @@ final class HeadArrays {
         int panels = Math.ceilDiv(head.v(), 32);
         int longs = GroupCodes.LONGS;
         require("codes", 256L * longs * blocks * panels);
-        var packed = new LongArray(32 * longs * blocks * panels);
+        var packed = new LongArray(32 * longs * (blocks * panels + GroupCodes.BEHIND));
         IntStream.range(0, panels).parallel().forEach(panel -> {
             byte[] row = new byte[blocks * GroupCodes.BLOCK];
             for (int lane = 0; lane < 32; lane++) {

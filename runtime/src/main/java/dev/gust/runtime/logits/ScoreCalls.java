@@ -260,7 +260,7 @@ final class ScoreCalls {
                     List.of(KernelCall.portable("tables", fill), KernelCall.portable("codes", sum)), List.of(tables));
         }
         int slices = Math.ceilDiv(c.s(), 2 * GroupCodes.BLOCK);
-        var tables = new IntArray(capacity * slices * GroupCodes.ENTRIES * GroupCodes.BLOCK);
+        var tables = new IntArray((capacity * slices + 1) * GroupCodes.TABLE);
         FloatArray steps = device.arrays().floats(2L * capacity * slices);
         var fill = new ScoreKernels.TableGroups(floats.getFirst(), floats.get(1), h, tables, steps, sizes, step, c.w());
         Grid grid = Grid.ofGroups(slices * GroupCodes.BLOCK, capacity, GroupCodes.TABLE_LOCAL, 1);
@@ -272,7 +272,6 @@ final class ScoreCalls {
     private KernelCall lookups(IntArray tables, FloatArray steps, Into into, int capacity) {
         int share = Math.ceilDiv(head.v(), CODE_GROUPS);
         int parts = 2 * share <= GroupCodes.LOCAL ? 2 : 1;
-        int passes = 2 * share > 3 * GroupCodes.LOCAL ? GroupCodes.MOST_PASSES : 1;
         var sum = new ScoreKernels.CodeGroups(
                 longs.getFirst(),
                 tables,
@@ -283,9 +282,8 @@ final class ScoreCalls {
                 ints.getFirst(),
                 biased,
                 parts,
-                passes,
                 into.heap());
-        int groups = Math.ceilDiv(head.v(), GroupCodes.LOCAL / parts * passes);
+        int groups = Math.ceilDiv(head.v(), GroupCodes.LOCAL / parts);
         return KernelCall.tuned("codes", sum, Grid.ofGroups(groups, capacity, GroupCodes.LOCAL, 1));
     }
 

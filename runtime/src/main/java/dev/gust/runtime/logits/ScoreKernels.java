@@ -213,7 +213,6 @@ final class ScoreKernels {
             IntArray sizes,
             int biased,
             int parts,
-            int passes,
             int heap)
             implements Kernel {
         /** Bytes of local memory, about 34 KB. */
@@ -222,7 +221,7 @@ final class ScoreKernels {
         @Override
         public void run(KernelContext context) {
             GroupCodes.codesGroups(
-                    context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, passes, heap);
+                    context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, heap);
         }
 
         @Override
@@ -240,7 +239,6 @@ final class ScoreKernels {
                     sizes,
                     biased,
                     parts,
-                    passes,
                     heap);
         }
 

@@ -31,13 +31,16 @@ public final class GroupCodes {
     public static final int LONGS = BLOCK / 8;
 
     /** Work-items of a group that makes tables. */
-    public static final int TABLE_LOCAL = 256;
+    public static final int TABLE_LOCAL = ENTRIES / 2;
 
     /** Work-items of a group that looks up codes. */
     public static final int LOCAL = 512;
 
-    /** Words of local memory, for two blocks: 33 KB. */
-    public static final int WORDS = (ENTRIES + 1) * BLOCK;
+    /** Words of the tables of two blocks. */
+    public static final int TABLE = ENTRIES * BLOCK;
+
+    /** Words of local memory: 33 KB. */
+    public static final int WORDS = TABLE + BLOCK;
 
     /** What entries of 0 are rounded to. */
     private static final int MIDDLE = 1024;
@@ -48,10 +51,10 @@ public final class GroupCodes {
     /** Steps between 0 and the bound. */
     private static final float MOST = 1023.0f;
 
-    /** Most passes of a group. */
-    public static final int MOST_PASSES = 2;
+    /** Blocks of codes that are read behind the last one, and not used. */
+    public static final int BEHIND = 2;
 
-    private static final int FILL = ENTRIES * BLOCK / LOCAL;
+    private static final int FILL = TABLE / LOCAL;
 
     private GroupCodes() {}
 
@@ -61,7 +64,7 @@ public final class GroupCodes {
      *
      * @param columns [S, W, 256]: entries side by side
      * @param radii [2 BLOCK · slices]: the length of each codebook's longest entry, 0 behind the last codebook
-     * @param tables receives [M, slices, 256, BLOCK]
+     * @param tables receives [M, slices, 256, BLOCK]: an entry of the lower codebook, and above it that of the other
      * @param steps receives [M, slices, 2]
      * @param step columns from a codebook to the next: W, or 0 if entries are whole rows
      * @param width W
@@ -84,12 +87,12 @@ public final class GroupCodes {
         int slices = context.globalGroupSizeX / (TABLE_LOCAL * BLOCK);
         int d = sizes.get(HeadSizes.COLUMNS);
         int hidden = context.groupIdy * d;
-        // Four work-items to the part of h that a codebook is multiplied with.
-        int book = slice * 2 * BLOCK + local / 4;
+        // Two work-items to the part of h that a codebook is multiplied with.
+        int book = slice * 2 * BLOCK + local / 2;
         int from = book * step;
         int count = radii.get(book) > 0.0f ? Math.max(0, Math.min(width, d - from)) : 0;
         float square = 0.0f;
-        for (int i = local % 4; i < count; i += 4) {
+        for (int i = local % 2; i < count; i += 2) {
             float x = h.get(hidden + from + i);
             square += x * x;
         }
@@ -97,19 +100,27 @@ public final class GroupCodes {
         int high = low + BLOCK;
         int lowCount = radii.get(low) > 0.0f ? Math.max(0, Math.min(width, d - low * step)) : 0;
         int highCount = radii.get(high) > 0.0f ? Math.max(0, Math.min(width, d - high * step)) : 0;
-        float lowSum = 0.0f;
+        float s00 = 0.0f;
+        float s01 = 0.0f;
         for (int i = 0; i < lowCount; i++) {
-            lowSum += h.get(hidden + low * step + i) * columns.get((low * width + i) * ENTRIES + local);
+            int at = (low * width + i) * ENTRIES + local;
+            float x = h.get(hidden + low * step + i);
+            s00 += x * columns.get(at);
+            s01 += x * columns.get(at + TABLE_LOCAL);
         }
-        float highSum = 0.0f;
+        float s10 = 0.0f;
+        float s11 = 0.0f;
         for (int i = 0; i < highCount; i++) {
-            highSum += h.get(hidden + high * step + i) * columns.get((high * width + i) * ENTRIES + local);
+            int at = (high * width + i) * ENTRIES + local;
+            float x = h.get(hidden + high * step + i);
+            s10 += x * columns.get(at);
+            s11 += x * columns.get(at + TABLE_LOCAL);
         }
         squares[local] = square;
         context.localBarrier();
         if (local < 2 * BLOCK) {
-            float sum = squares[4 * local] + squares[4 * local + 1] + squares[4 * local + 2] + squares[4 * local + 3];
-            bounds[local] = TornadoMath.sqrt(sum) * radii.get(slice * 2 * BLOCK + local);
+            float length = TornadoMath.sqrt(squares[2 * local] + squares[2 * local + 1]);
+            bounds[local] = length * radii.get(slice * 2 * BLOCK + local);
         }
         context.localBarrier();
         float lowBound = bounds[0];
@@ -118,29 +129,31 @@ public final class GroupCodes {
             lowBound = Math.max(lowBound, bounds[i]);
             highBound = Math.max(highBound, bounds[BLOCK + i]);
         }
-        float lowScaled = lowBound > 0.0f ? lowSum * (MOST / lowBound) : 0.0f;
-        float highScaled = highBound > 0.0f ? highSum * (MOST / highBound) : 0.0f;
-        // Rounding may exceed the bound a little.
-        int lowEntry = (int) (Math.min(Math.max(lowScaled, -MOST), MOST) + (MIDDLE + 0.5f));
-        int highEntry = (int) (Math.min(Math.max(highScaled, -MOST), MOST) + (MIDDLE + 0.5f));
-        int at = (context.groupIdy * slices + slice) * ENTRIES + local;
-        tables.set(at * BLOCK + column, lowEntry | (highEntry << 16));
+        float lowScale = lowBound > 0.0f ? MOST / lowBound : 0.0f;
+        float highScale = highBound > 0.0f ? MOST / highBound : 0.0f;
+        int place = (context.groupIdy * slices + slice) * TABLE + local * BLOCK + column;
+        tables.set(place, rounded(s00 * lowScale) | (rounded(s10 * highScale) << 16));
+        tables.set(place + TABLE / 2, rounded(s01 * lowScale) | (rounded(s11 * highScale) << 16));
         if (column == 0 && local < 2) {
             steps.set((context.groupIdy * slices + slice) * 2 + local, (local == 0 ? lowBound : highBound) / MOST);
         }
     }
 
+    /** Rounding may exceed the bound a little. */
+    private static int rounded(float scaled) {
+        return (int) (Math.min(Math.max(scaled, -MOST), MOST) + (MIDDLE + 0.5f));
+    }
+
     /**
      * The sum of what a token's codes name in the tables, two blocks at a time while the tables of the next two are on their way:
-     * ceil(V / (LOCAL / parts · passes)) groups of {@link #LOCAL} along x, one along y for each hidden state. Other arguments
+     * ceil(V / (LOCAL / parts)) groups of {@link #LOCAL} along x, one along y for each hidden state. Other arguments
      * as in {@link GroupScores#rowsGroups}.
      *
      * @param codes [ceil(V / 32), blocks, LONGS, 32]: eight codes of a token to a long
-     * @param tables [M, slices, 256, BLOCK]
+     * @param tables [M, slices, 256, BLOCK]: that of one more slice is read behind them, and not used
      * @param steps [M, slices, 2]
      * @param sizes its steps are the blocks
      * @param parts work-items to a token: 2 if each has one of the two blocks
-     * @param passes tokens of a work-item, at most {@link #MOST_PASSES}: filling tables is worth it only for many
      */
     public static void codesGroups(
             KernelContext context,
@@ -153,7 +166,6 @@ public final class GroupCodes {
             IntArray sizes,
             int biased,
             int parts,
-            int passes,
             int heap) {
         int[] slice = context.allocateIntLocalArray(WORDS);
         float[] scores = context.allocateFloatLocalArray(LOCAL);
@@ -165,93 +177,85 @@ public final class GroupCodes {
         int blocks = sizes.get(HeadSizes.STEPS);
         int slices = (blocks + 1) / 2;
         int panels = (n + 31) / 32;
-        int base = context.groupIdy * slices * (ENTRIES * BLOCK) + local;
-        int panel = context.groupIdx * passes * (width / 32) + local % width / 32;
-        int most = blocks - 1;
-        float[] sums = new float[MOST_PASSES];
-        for (int t = 0; t < MOST_PASSES; t++) {
-            sums[t] = 0.0f;
-        }
+        int panel = context.groupIdx * (width / 32) + local % width / 32;
+        int row = (Math.min(panel, panels - 1) * blocks + part) * (LONGS * 32) + lane;
+        int fill = context.groupIdy * slices * TABLE + local;
+        int unit = context.groupIdy * slices * 2 + part;
         int[] next = new int[FILL];
         for (int i = 0; i < FILL; i++) {
             next[i] = 0;
         }
-        long[] under = new long[LONGS * MOST_PASSES];
-        for (int i = 0; i < LONGS * MOST_PASSES; i++) {
+        long[] under = new long[LONGS];
+        for (int i = 0; i < LONGS; i++) {
             under[i] = 0;
         }
         for (int i = 0; i < FILL; i++) {
-            next[i] = tables.get(base + i * LOCAL);
+            next[i] = tables.get(fill + i * LOCAL);
         }
-        for (int t = 0; t < passes; t++) {
-            int row = Math.min(panel + t * (width / 32), panels - 1) * blocks;
-            for (int i = 0; i < LONGS; i++) {
-                under[t * LONGS + i] = codes.get((row + Math.min(part, most)) * (LONGS * 32) + lane + i * 32);
-            }
+        for (int i = 0; i < LONGS; i++) {
+            under[i] = codes.get(row + i * 32);
         }
+        float score = 0.0f;
         for (int k = 0; k < slices; k++) {
             context.localBarrier();
             for (int i = 0; i < FILL; i++) {
                 slice[i * LOCAL + local] = next[i];
             }
             if (local < BLOCK) {
-                slice[ENTRIES * BLOCK + local] = next[0];
+                slice[TABLE + local] = next[0];
             }
             context.localBarrier();
-            int ahead = base + Math.min(k + 1, slices - 1) * (ENTRIES * BLOCK);
+            int ahead = fill + (k + 1) * TABLE;
             for (int i = 0; i < FILL; i++) {
                 next[i] = tables.get(ahead + i * LOCAL);
             }
-            for (int t = 0; t < passes; t++) {
-                int row = Math.min(panel + t * (width / 32), panels - 1) * blocks;
-                for (int j = 0; j < 2 / parts; j++) {
-                    int block = 2 * k + j + part;
-                    if (block <= most) {
-                        int following = (row + Math.min(block + parts, most)) * (LONGS * 32) + lane;
-                        float unit = steps.get(context.groupIdy * slices * 2 + block);
-                        int sum = 0;
-                        for (int i = 0; i < LONGS; i++) {
-                            long eight = under[t * LONGS + i];
-                            under[t * LONGS + i] = codes.get(following + i * 32);
-                            int low = (int) eight;
-                            int high = (int) (eight >> 32);
-                            int at = lane + 8 * i;
-                            sum += slice[((low << 5) & 0x1FE0) + at] + slice[((low >> 3) & 0x1FE0) + at + 1];
-                            sum += slice[((low >> 11) & 0x1FE0) + at + 2] + slice[((low >> 19) & 0x1FE0) + at + 3];
-                            sum += slice[((high << 5) & 0x1FE0) + at + 4] + slice[((high >> 3) & 0x1FE0) + at + 5];
-                            sum += slice[((high >> 11) & 0x1FE0) + at + 6] + slice[((high >> 19) & 0x1FE0) + at + 7];
-                        }
-                        sums[t] += ((float) ((sum >> (16 * (j + part))) & 0xFFFF) - NOTHING) * unit;
+            for (int j = 0; j < 2 / parts; j++) {
+                if (2 * k + j + part < blocks) {
+                    int following = row + (2 * k + j + parts) * (LONGS * 32);
+                    int sum = 0;
+                    for (int i = 0; i < LONGS; i++) {
+                        long eight = under[i];
+                        under[i] = codes.get(following + i * 32);
+                        int low = (int) eight;
+                        int high = (int) (eight >> 32);
+                        int at = 8 * i;
+                        sum += slice[((low << 5) & 0x1FE0) + lane + at];
+                        sum += slice[((low >> 3) & 0x1FE0) + lane + (at + 1)];
+                        sum += slice[((low >> 11) & 0x1FE0) + lane + (at + 2)];
+                        sum += slice[((low >> 19) & 0x1FE0) + lane + (at + 3)];
+                        sum += slice[((high << 5) & 0x1FE0) + lane + (at + 4)];
+                        sum += slice[((high >> 3) & 0x1FE0) + lane + (at + 5)];
+                        sum += slice[((high >> 11) & 0x1FE0) + lane + (at + 6)];
+                        sum += slice[((high >> 19) & 0x1FE0) + lane + (at + 7)];
                     }
+                    float worth = steps.get(unit + 2 * k + j);
+                    score += ((float) ((sum >> (16 * (j + part))) & 0xFFFF) - NOTHING) * worth;
                 }
             }
         }
-        for (int t = 0; t < passes; t++) {
-            context.localBarrier();
-            scores[local] = sums[t];
-            context.localBarrier();
-            int token = (context.groupIdx * passes + t) * width + local;
-            if (local < width) {
-                float score = parts == 1 ? scores[local] : scores[local] + scores[LOCAL / 2 + local % (LOCAL / 2)];
-                if (token < n) {
-                    if (biased != 0) {
-                        score += bias.get(token);
-                    }
-                    y.set(context.groupIdy * n + token, score);
-                } else {
-                    score = -3.4028235e38f;
+        scores[local] = score;
+        context.localBarrier();
+        int token = context.groupIdx * width + local;
+        if (local < width) {
+            score = parts == 1 ? score : score + scores[LOCAL / 2 + local % (LOCAL / 2)];
+            if (token < n) {
+                if (biased != 0) {
+                    score += bias.get(token);
                 }
-                scores[local] = score;
+                y.set(context.groupIdy * n + token, score);
+            } else {
+                score = -3.4028235e38f;
             }
-            context.localBarrier();
-            int place = (context.groupIdx * passes + t) * width + local * heap;
-            if (local * heap < width && place < n && heap > 0) {
-                float greatest = scores[local * heap];
-                for (int i = 1; i < heap; i++) {
-                    greatest = Math.max(greatest, scores[local * heap + i]);
-                }
-                maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), greatest);
+            scores[local] = score;
+        }
+        context.localBarrier();
+        int place = context.groupIdx * width + local * heap;
+        if (local * heap < width && place < n && heap > 0) {
+            float most = scores[local * heap];
+            for (int i = 1; i < heap; i++) {
+                most = Math.max(most, scores[local * heap + i]);
             }
+            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
         }
     }
 }
