@@ -42,7 +42,7 @@ final class KernelHead implements HeadPlan {
         this.device = device;
         this.head = head;
         this.call = new HeadCall(head, options);
-        KernelStyle style = options.style().orElse(device.style());
+        KernelStyle style = options.style().orElseGet(() -> style(device, head, options.search()));
         this.tuned = style == KernelStyle.TUNED;
         boolean readsRows = options.search() != HeadOptions.Search.CODEBOOK;
         this.rows = readsRows
@@ -53,6 +53,13 @@ final class KernelHead implements HeadPlan {
         this.clusters = call.probes() && head.screen() instanceof Screen.Clusters c
                 ? new ClusterLists(ClusterLists.array(c.assignments()), c.k())
                 : new ClusterLists(new int[0], 0);
+    }
+
+    /** The kernels that suit a device, and the portable ones where tables of codes do not fit into its local memory. */
+    private static KernelStyle style(KernelDevice device, VqHead head, HeadOptions.Search search) {
+        boolean fits = device.localMemoryBytes() >= ScoreKernels.CodeGroups.LOCAL_BYTES;
+        boolean looksUp = head.screen() instanceof Screen.Codes && search != HeadOptions.Search.EXACT;
+        return looksUp && !fits ? KernelStyle.PORTABLE : device.style();
     }
 
     /** Sums up times of executions. */

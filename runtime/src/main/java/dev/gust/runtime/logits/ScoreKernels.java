@@ -178,7 +178,7 @@ final class ScoreKernels {
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (GroupCodes.TABLE_LOCAL + 2 * GroupCodes.BLOCK);
+            return 8L * (GroupCodes.TABLE_LOCAL + GroupCodes.BLOCK);
         }
     }
 

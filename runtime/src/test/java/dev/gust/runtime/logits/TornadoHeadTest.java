@@ -5,6 +5,7 @@ import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceInfo;
 import dev.gust.runtime.device.DeviceOptions;
+import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.tornado.TornadoDevices;
 import java.lang.foreign.MemorySegment;
@@ -48,6 +49,15 @@ class TornadoHeadTest {
     void findsManyTokens(DeviceId id) {
         VqHead head = SampleHeads.of(HeadMethod.INT4, 8300, 300, 5);
         check(id, head, HeadOptions.DEFAULT.withRerank(300).withStyle(KernelStyle.TUNED));
+    }
+
+    /** As many work-items to a token as a large vocabulary has. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void looksUpCodes(DeviceId id) {
+        try (Device device = TornadoDevices.open(id, DeviceOptions.defaults())) {
+            CodeBlocksTest.check((KernelDevice) device, SampleHeads.of(HeadMethod.PQ, 1111, 200, 3), 1, 1);
+        }
     }
 
     private static void check(DeviceId id, VqHead head, HeadOptions options) {

@@ -51,6 +51,8 @@ public final class GroupCodes {
     /** Steps between 0 and the bound. */
     private static final float MOST = 1023.0f;
 
+    private static final float GREATEST = 3.4028235e38f;
+
     /** Blocks of codes that are read behind the last one, and not used. */
     public static final int BEHIND = 2;
 
@@ -80,6 +82,7 @@ public final class GroupCodes {
             int step,
             int width) {
         float[] squares = context.allocateFloatLocalArray(TABLE_LOCAL);
+        float[] absolutes = context.allocateFloatLocalArray(TABLE_LOCAL);
         float[] bounds = context.allocateFloatLocalArray(2 * BLOCK);
         int local = context.localIdx;
         int slice = context.groupIdx / BLOCK;
@@ -92,9 +95,11 @@ public final class GroupCodes {
         int from = book * step;
         int count = radii.get(book) > 0.0f ? Math.max(0, Math.min(width, d - from)) : 0;
         float square = 0.0f;
+        float absolute = 0.0f;
         for (int i = local % 2; i < count; i += 2) {
             float x = h.get(hidden + from + i);
             square += x * x;
+            absolute += Math.max(x, -x);
         }
         int low = slice * 2 * BLOCK + column;
         int high = low + BLOCK;
@@ -117,10 +122,15 @@ public final class GroupCodes {
             s11 += x * columns.get(at + TABLE_LOCAL);
         }
         squares[local] = square;
+        absolutes[local] = absolute;
         context.localBarrier();
         if (local < 2 * BLOCK) {
-            float length = TornadoMath.sqrt(squares[2 * local] + squares[2 * local + 1]);
-            bounds[local] = length * radii.get(slice * 2 * BLOCK + local);
+            float sum = squares[2 * local] + squares[2 * local + 1];
+            // Where squares leave the range of float32, the sum of absolute values is a bound, too.
+            float length = sum > 1e-30f && sum < 1e38f
+                    ? TornadoMath.sqrt(sum)
+                    : absolutes[2 * local] + absolutes[2 * local + 1];
+            bounds[local] = Math.min(length * radii.get(slice * 2 * BLOCK + local), GREATEST);
         }
         context.localBarrier();
         float lowBound = bounds[0];
@@ -129,8 +139,8 @@ public final class GroupCodes {
             lowBound = Math.max(lowBound, bounds[i]);
             highBound = Math.max(highBound, bounds[BLOCK + i]);
         }
-        float lowScale = lowBound > 0.0f ? MOST / lowBound : 0.0f;
-        float highScale = highBound > 0.0f ? MOST / highBound : 0.0f;
+        float lowScale = lowBound > 0.0f ? Math.min(MOST / lowBound, GREATEST) : 0.0f;
+        float highScale = highBound > 0.0f ? Math.min(MOST / highBound, GREATEST) : 0.0f;
         int place = (context.groupIdy * slices + slice) * TABLE + local * BLOCK + column;
         tables.set(place, rounded(s00 * lowScale) | (rounded(s10 * highScale) << 16));
         tables.set(place + TABLE / 2, rounded(s01 * lowScale) | (rounded(s11 * highScale) << 16));
@@ -185,6 +195,7 @@ public final class GroupCodes {
         for (int i = 0; i < FILL; i++) {
             next[i] = 0;
         }
+        // Read anew as soon as they are used, so that as many are always under way.
         long[] under = new long[LONGS];
         for (int i = 0; i < LONGS; i++) {
             under[i] = 0;
