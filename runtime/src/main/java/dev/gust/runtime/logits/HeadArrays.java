@@ -85,8 +85,7 @@ final class HeadArrays {
             byte[] row = new byte[blocks * GroupCodes.BLOCK];
             for (int lane = 0; lane < 32; lane++) {
                 long token = Math.min(32L * panel + lane, head.v() - 1);
-                MemorySegment.copy(
-                        screen.codes(), ValueLayout.JAVA_BYTE, token * screen.s(), row, 0, screen.s());
+                MemorySegment.copy(screen.codes(), ValueLayout.JAVA_BYTE, token * screen.s(), row, 0, screen.s());
                 for (int i = 0; i < blocks * longs; i++) {
                     long eight = 0;
                     for (int j = 0; j < 8; j++) {

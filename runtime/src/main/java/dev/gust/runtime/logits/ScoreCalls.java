@@ -254,8 +254,7 @@ final class ScoreCalls {
             int entries = Math.ceilDiv(c.s(), 4) * 4 * CodeTables.ENTRIES;
             FloatArray tables = device.arrays().floats((long) capacity * entries);
             var fill = new ScoreKernels.Tables(floats.getFirst(), h, tables, sizes, step, c.w(), entries, capacity);
-            var sum = new ScoreKernels.Codes(
-                    ints.get(1), tables, bias, into.y(), sizes, biased, head.v(), capacity);
+            var sum = new ScoreKernels.Codes(ints.get(1), tables, bias, into.y(), sizes, biased, head.v(), capacity);
             return new Scores(
                     List.of(KernelCall.portable("tables", fill), KernelCall.portable("codes", sum)), List.of(tables));
         }
@@ -316,20 +315,11 @@ final class ScoreCalls {
             kept.add(maxima);
         }
         var sum = new ScoreKernels.OctetGroups(
-                longs.getFirst(),
-                ints.get(1),
-                bias,
-                h,
-                into.y(),
-                maxima,
-                ints.getFirst(),
-                biased,
-                side,
-                slice,
-                heap);
+                longs.getFirst(), ints.get(1), bias, h, into.y(), maxima, ints.getFirst(), biased, side, slice, heap);
         int groups = Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
         return new Scores(
-                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))), kept);
+                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),
+                kept);
     }
 
     private KernelCall call(String name, Kernel kernel, int groups, int capacity) {

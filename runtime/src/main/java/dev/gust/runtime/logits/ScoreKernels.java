@@ -142,16 +142,7 @@ final class ScoreKernels {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task,
-                    PortableScores::tablesPortable,
-                    columns,
-                    h,
-                    tables,
-                    sizes,
-                    step,
-                    width,
-                    entries,
-                    capacity);
+                    task, PortableScores::tablesPortable, columns, h, tables, sizes, step, width, entries, capacity);
         }
     }
 
@@ -220,8 +211,7 @@ final class ScoreKernels {
 
         @Override
         public void run(KernelContext context) {
-            GroupCodes.codesGroups(
-                    context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, heap);
+            GroupCodes.codesGroups(context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, heap);
         }
 
         @Override

@@ -88,9 +88,7 @@ class CodeBlocksTest {
                 "lookups",
                 List.of(
                         KernelCall.tuned(
-                                "tables",
-                                fill,
-                                Grid.ofGroups(slices * GroupCodes.BLOCK, M, GroupCodes.TABLE_LOCAL, 1)),
+                                "tables", fill, Grid.ofGroups(slices * GroupCodes.BLOCK, M, GroupCodes.TABLE_LOCAL, 1)),
                         KernelCall.tuned("codes", sum, Grid.ofGroups(groups, M, GroupCodes.LOCAL, 1))),
                 List.of(columns, radii, codes, bias, sizes),
                 List.of(h),
