@@ -38,6 +38,9 @@ final class HeadKernels {
     private static final double NOISE = 0.5;
     private static final int CALLS = Integer.getInteger("gust.heads.calls", 200);
 
+    /** Begins the names of heads that are timed: "pq", say; all of them if it is empty. */
+    private static final String ONLY = System.getProperty("gust.heads.only", "");
+
     private final Device device;
     private final double copy;
 
@@ -132,9 +135,14 @@ final class HeadKernels {
                 "head", "top-1", "MB", "us", "of copy", "scores", "of copy", "call us");
         Queries queries = Queries.of(host, x);
         long rows = x.data().byteSize();
-        row("dense", VqHead.of(v, d, x.data(), new Screen.None()), queries, rows, rows);
-        screened("int4", VqHead.of(v, d, x.data(), SampleScreens.int4(x, arena)), queries);
-        for (String parts : codes.isEmpty() ? new String[0] : codes.split(",")) {
+        if ("dense".startsWith(ONLY)) {
+            row("dense", VqHead.of(v, d, x.data(), new Screen.None()), queries, rows, rows);
+        }
+        if ("int4".startsWith(ONLY)) {
+            screened("int4", VqHead.of(v, d, x.data(), SampleScreens.int4(x, arena)), queries);
+        }
+        boolean looksUp = !codes.isEmpty() && "pq".startsWith(ONLY);
+        for (String parts : looksUp ? codes.split(",") : new String[0]) {
             Screen screen = SampleScreens.codes(v, d, Integer.parseInt(parts), arena);
             screened("pq " + parts, VqHead.of(v, d, x.data(), screen), queries);
         }

@@ -21,7 +21,7 @@ final class ScoreCalls {
     /** Local memory that is enough for any kernel of heads. */
     private static final long ROOMY = 40 << 10;
 
-    /** Groups that share the tokens of a code screen: each fills all tables. */
+    /** Groups among which a code screen's tokens are shared, at least: two to each multiprocessor of a large GPU. */
     private static final int CODE_GROUPS = 264;
 
     private final KernelDevice device;

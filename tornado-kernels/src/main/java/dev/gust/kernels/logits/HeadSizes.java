@@ -8,7 +8,7 @@ public final class HeadSizes {
     /** Columns of that matrix. */
     public static final int COLUMNS = 1;
 
-    /** Columns in steps of a kernel: blocks of 32, or words of 4 codes. */
+    /** Columns in steps of a kernel: blocks of 32, words of 4 codes, or blocks of 32 codebooks. */
     public static final int STEPS = 2;
 
     /** Columns of a block. */
