@@ -178,6 +178,11 @@ public final class EmulatorDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesFloatBits() {
+        return true;
+    }
+
+    @Override
     public long maxArrayBytes() {
         return NativeArrays.MAX_WORDS * Integer.BYTES;
     }

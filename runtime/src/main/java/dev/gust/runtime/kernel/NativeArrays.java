@@ -5,9 +5,11 @@ import dev.gust.runtime.device.CopyCounter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
@@ -93,6 +95,31 @@ public final class NativeArrays {
         MemorySegment.copy(bytes, 0, halves.getSegment(), 0, bytes.byteSize());
         copies.add(bytes.byteSize());
         return halves;
+    }
+
+    /**
+     * Words of 64 bits.
+     *
+     * @param bytes little-endian, whole words
+     * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
+     */
+    public LongArray longs(MemorySegment bytes) {
+        var longs = new LongArray(size(bytes.byteSize() / Long.BYTES));
+        MemorySegment.copy(bytes, 0, longs.getSegment(), 0, bytes.byteSize());
+        copies.add(bytes.byteSize());
+        return longs;
+    }
+
+    /**
+     * Bytes.
+     *
+     * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
+     */
+    public ByteArray bytes(MemorySegment bytes) {
+        var array = new ByteArray(size(bytes.byteSize()));
+        MemorySegment.copy(bytes, 0, array.getSegment(), 0, bytes.byteSize());
+        copies.add(bytes.byteSize());
+        return array;
     }
 
     /** An array of that many floats, zero. */

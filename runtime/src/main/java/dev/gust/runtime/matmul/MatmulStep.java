@@ -20,9 +20,9 @@ public final class MatmulStep {
     private final KernelDevice device;
     private final KernelStyle style;
     private final LinearWeight weight;
-    /** The weight for few rows of x, where the device takes 16-bit floats and the weight is of them. */
-    private final Optional<HalfArrays> halves;
-    /** The weight for all other products; where there are halves, none until they are needed. */
+    /** The weight for few rows of x, where the device takes a form that others do not. */
+    private final Optional<NarrowArrays> narrow;
+    /** The weight for all other products; where there is the form above, none until they are needed. */
     private Optional<PackedArrays> packed = Optional.empty();
 
     /**
@@ -38,9 +38,8 @@ public final class MatmulStep {
         this.device = device;
         this.style = style;
         this.weight = weight;
-        boolean takesHalves = style == KernelStyle.TUNED && device.takesHalves() && HalfArrays.hold(weight);
-        this.halves = takesHalves ? Optional.of(HalfArrays.of(weight, device.arrays())) : Optional.empty();
-        if (!takesHalves) {
+        this.narrow = style == KernelStyle.TUNED ? NarrowArrays.of(device, weight) : Optional.empty();
+        if (narrow.isEmpty()) {
             packed();
         }
     }
@@ -102,9 +101,9 @@ public final class MatmulStep {
     public Part part(String name, FloatArray x, FloatArray y, int capacity) {
         IntArray shape = PackedArrays.shape(weight);
         shape.set(MatmulShape.M, capacity);
-        if (halves.isPresent() && TunedMatmul.takesHalves(capacity)) {
-            HalfArrays w = halves.get();
-            return new Part(TunedMatmul.halves(name, w, shape, x, y, capacity), w.constants(), shape);
+        if (narrow.isPresent() && narrow.get().serve(capacity)) {
+            NarrowArrays w = narrow.get();
+            return new Part(w.call(name, shape, x, y, capacity), w.constants(), shape);
         }
         PackedArrays w = packed();
         KernelCall call = switch (style) {
@@ -116,7 +115,7 @@ public final class MatmulStep {
 
     private PackedArrays packed() {
         if (packed.isEmpty()) {
-            packed = Optional.of(PackedArrays.of(halves.map(HalfArrays::weight).orElse(weight), device.arrays()));
+            packed = Optional.of(PackedArrays.of(narrow.map(NarrowArrays::weight).orElse(weight), device.arrays()));
         }
         return packed.get();
     }

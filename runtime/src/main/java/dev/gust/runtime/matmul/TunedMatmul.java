@@ -27,9 +27,6 @@ final class TunedMatmul {
     /** More rows of x than that have a work-item make 4 × 4 sums. */
     private static final int NARROW_TILE = TiledMatmul.SIDE;
 
-    /** Work-items to a row of 16-bit floats. */
-    private static final int HALVES_LOCAL = 256;
-
     /** Fewest work-items to a row of float32. */
     private static final int LEAST_LANES = 32;
 
@@ -62,17 +59,9 @@ final class TunedMatmul {
         return few(name, w, shape, x, y, capacity, Tuning.of(w, isGrouped(w, shape), capacity));
     }
 
-    /** Whether so many rows of x are few, which 16-bit floats serve as they are. */
-    static boolean takesHalves(int capacity) {
+    /** Whether so many rows of x are few. */
+    static boolean isFew(int capacity) {
         return capacity < TILES_FROM;
-    }
-
-    /** The call for few rows of x where the device takes 16-bit floats. */
-    static KernelCall halves(String name, HalfArrays w, IntArray shape, FloatArray x, FloatArray y, int capacity) {
-        return KernelCall.tuned(
-                name,
-                new TunedKernels.NativeHalves(w, shape, x, y, HALVES_LOCAL),
-                Grid.ofGroups(w.n(), capacity, HALVES_LOCAL, 1));
     }
 
     /** The call for few rows of x. */

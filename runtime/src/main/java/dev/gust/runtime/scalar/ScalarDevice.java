@@ -60,6 +60,11 @@ public final class ScalarDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesFloatBits() {
+        return true;
+    }
+
+    @Override
     public long maxArrayBytes() {
         return NativeArrays.MAX_WORDS * Integer.BYTES;
     }

@@ -52,14 +52,20 @@ public final class TornadoDevice implements KernelDevice {
         return info().kind().equals("gpu") ? KernelStyle.TUNED : KernelStyle.PORTABLE;
     }
 
-    /**
-     * Through PTX they came to 96 % of a copy on an H100. Through CUDA the same kernel read between 53 and 99 %, depending
-     * on how its loop was written (why was not found out), and restoring from words at 83 %; NVIDIA's OpenCL does not
-     * list them.
-     */
+    /** NVIDIA's OpenCL does not list them. */
     @Override
     public boolean takesHalves() {
-        return hardware.device().getTornadoVMBackend().name().equals("PTX");
+        return isThrough("CUDA") || isThrough("PTX");
+    }
+
+    /** The other backends have no reinterpretation of a number that was computed. */
+    @Override
+    public boolean takesFloatBits() {
+        return isThrough("CUDA");
+    }
+
+    private boolean isThrough(String backend) {
+        return hardware.device().getTornadoVMBackend().name().equals(backend);
     }
 
     @Override

@@ -37,6 +37,11 @@ public abstract class ForwardingDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesFloatBits() {
+        return device.takesFloatBits();
+    }
+
+    @Override
     public long maxArrayBytes() {
         return device.maxArrayBytes();
     }

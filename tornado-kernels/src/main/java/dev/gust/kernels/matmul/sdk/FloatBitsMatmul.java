@@ -1,0 +1,265 @@
+package dev.gust.kernels.matmul.sdk;
+
+import dev.gust.kernels.matmul.MatmulShape;
+import dev.gust.kernels.matmul.PortableMatmul;
+import dev.gust.kernels.matmul.ScaleCode;
+import dev.gust.kernels.matmul.Tables;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.BFloat16;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+
+/**
+ * y = x · Wᵀ for codes that are floats of 4, 8 or 16 bits, one row of x, on devices that reinterpret computed bits: a code's
+ * bits, put where a float32 has its own, are the code's value times a power of two, subnormal values included. Two shifts
+ * and a mask do it, where integer operations are what limits GPUs; a table in local memory takes as many and a load.
+ *
+ * <p>E2M1 (4 bits, 2 of exponent) is restored as value · 2^−126, E4M3 · 2^−120, E5M2 · 2^−112, BF16 as itself. About half
+ * of that factor is made up for in x, which is read times 2^64, 2^60 or 2^56, the rest in y. So results are those of float32
+ * as long as x is below 10^19 (E5M2: 10^21) and products are not below 10^−18; infinite and NaN x give what they ought to.
+ * Not a number and infinity among the codes are restored as numbers: weights that have any need another kernel.
+ *
+ * <p>Work-items keep their part of x in registers and go down the rows of W with it, {@link #BATCH} at a time, while the
+ * next are under way. Neighbours read neighbouring words.
+ */
+public final class FloatBitsMatmul {
+    /** Rows of W that a work-item takes at a time, and the fewest that a group may have. */
+    public static final int BATCH = 4;
+
+    /** Words of 64 bits in a row that a work-item takes. */
+    public static final int COLUMNS = 2;
+
+    /** Rows that a group sums up at a time. */
+    public static final int ROWS = 16;
+
+    /** Most words in a row of W. */
+    public static final int MOST_WORDS = 1 << 23;
+
+    private static final int MOST_CODES = COLUMNS * 16;
+
+    private FloatBitsMatmul() {}
+
+    /**
+     * The kernel, for any number of groups, each of which takes its share of the rows of W. Arguments as in
+     * {@link PortableMatmul}, and
+     *
+     * @param words W, rows beginning with a word
+     * @param scaleBytes scales of one byte; otherwise unused
+     * @param bits bits of a code: 4, 8 or 16
+     * @param exponent bits of its exponent
+     * @param scaleRows rows that share a scale, where scales change along a row
+     * @param scaleColumns columns that share a scale, a multiple of a word's codes; 0 if there is one scale for each row, or none
+     * @param k K, as a number that the compiler knows: rows are then a constant apart
+     * @param groupSize work-items of a group, a power of two, at least {@link #ROWS}
+     */
+    public static void matmulFloatBits(
+            KernelContext context,
+            LongArray words,
+            ByteArray scaleBytes,
+            FloatArray scales,
+            FloatArray tables,
+            IntArray shape,
+            FloatArray x,
+            FloatArray y,
+            int bits,
+            int exponent,
+            int scale,
+            int scaleRows,
+            int scaleColumns,
+            int k,
+            int groupSize) {
+        float[] scaleValues = context.allocateFloatLocalArray(256);
+        float[] partial = context.allocateFloatLocalArray((BATCH - 1 + ROWS) * (groupSize + 8));
+        float[] sums = context.allocateFloatLocalArray(groupSize);
+        int lane = context.localIdx;
+        int width = groupSize + 8;
+        int sharers = groupSize / ROWS;
+        int sum = lane / sharers;
+        int part = lane % sharers;
+        int codes = 64 / bits;
+        int step = k / codes;
+        int scaleStep = scaleColumns > 0 ? (k + scaleColumns - 1) / Math.max(scaleColumns, 1) : 1;
+        float lift = lift(exponent);
+        int n = shape.get(MatmulShape.N);
+        int rowWords = shape.get(MatmulShape.K) / codes;
+        int groups = context.globalGroupSizeX / groupSize;
+        int least = n / groups;
+        int larger = n - least * groups;
+        int begin = context.groupIdx * least + Math.min(context.groupIdx, larger);
+        int end = begin + least + (context.groupIdx < larger ? 1 : 0);
+        if (scale == ScaleCode.BYTES) {
+            for (int i = lane; i < 256; i += groupSize) {
+                scaleValues[i] = tables.get(Tables.SCALES + i);
+            }
+        }
+        context.localBarrier();
+        for (int start = 0; start < rowWords; start += COLUMNS * groupSize) {
+            float[] xs = new float[MOST_CODES];
+            for (int i = 0; i < MOST_CODES; i++) {
+                xs[i] = 0.0f;
+            }
+            int[] column = new int[COLUMNS];
+            for (int c = 0; c < COLUMNS; c++) {
+                column[c] = 0;
+            }
+            for (int c = 0; c < COLUMNS; c++) {
+                int at = start + c * groupSize + lane;
+                column[c] = Math.min(at, rowWords - 1);
+                if (at < rowWords) {
+                    for (int j = 0; j < codes; j++) {
+                        xs[c * codes + j] = x.get(at * codes + j) * lift;
+                    }
+                }
+            }
+            long[] word = new long[BATCH * COLUMNS];
+            long[] next = new long[BATCH * COLUMNS];
+            int[] scaleByte = new int[BATCH * COLUMNS];
+            int[] nextByte = new int[BATCH * COLUMNS];
+            float[] factor = new float[BATCH * COLUMNS];
+            float[] nextFactor = new float[BATCH * COLUMNS];
+            for (int i = 0; i < BATCH * COLUMNS; i++) {
+                word[i] = 0L;
+            }
+            for (int i = 0; i < BATCH * COLUMNS; i++) {
+                next[i] = 0L;
+            }
+            for (int i = 0; i < BATCH * COLUMNS; i++) {
+                scaleByte[i] = 0;
+            }
+            for (int i = 0; i < BATCH * COLUMNS; i++) {
+                nextByte[i] = 0;
+            }
+            for (int i = 0; i < BATCH * COLUMNS; i++) {
+                factor[i] = 0.0f;
+            }
+            for (int i = 0; i < BATCH * COLUMNS; i++) {
+                nextFactor[i] = 0.0f;
+            }
+            for (int c = 0; c < COLUMNS; c++) {
+                long home = home(begin, column[c], step);
+                int group = scaleColumns > 0 ? column[c] * codes / Math.max(scaleColumns, 1) : 0;
+                long scaleHome = home(begin, group, scaleStep);
+                for (int r = 0; r < BATCH; r++) {
+                    word[r * COLUMNS + c] = words.get((int) (home + r * step));
+                    if (scaleColumns > 0 && scale == ScaleCode.BYTES) {
+                        scaleByte[r * COLUMNS + c] = scaleBytes.get((int) (scaleHome + r * scaleStep));
+                    }
+                    if (scaleColumns > 0 && scale == ScaleCode.FLOATS) {
+                        factor[r * COLUMNS + c] = scales.get((begin + r) / scaleRows * scaleStep + group);
+                    }
+                }
+            }
+            for (int first = begin; first < end; first += ROWS) {
+                int most = Math.min(ROWS, end - first);
+                for (int r = 0; r < most; r += BATCH) {
+                    int ahead = Math.min(first + r + BATCH, end - BATCH);
+                    for (int c = 0; c < COLUMNS; c++) {
+                        long home = home(ahead, column[c], step);
+                        int group = scaleColumns > 0 ? column[c] * codes / Math.max(scaleColumns, 1) : 0;
+                        long scaleHome = home(ahead, group, scaleStep);
+                        for (int i = 0; i < BATCH; i++) {
+                            next[i * COLUMNS + c] = words.get((int) (home + i * step));
+                            if (scaleColumns > 0 && scale == ScaleCode.BYTES) {
+                                nextByte[i * COLUMNS + c] = scaleBytes.get((int) (scaleHome + i * scaleStep));
+                            }
+                            if (scaleColumns > 0 && scale == ScaleCode.FLOATS) {
+                                nextFactor[i * COLUMNS + c] = scales.get((ahead + i) / scaleRows * scaleStep + group);
+                            }
+                        }
+                    }
+                    // Keeps the compiler from moving these loads behind what hides them.
+                    context.localBarrier();
+                    // The last rows of a share are taken with some before them, once more: at most all but one of a batch.
+                    int to = BATCH - 1 + Math.min(r, end - BATCH - first);
+                    for (int i = 0; i < BATCH; i++) {
+                        float rowSum = 0.0f;
+                        for (int c = 0; c < COLUMNS; c++) {
+                            float some = 0.0f;
+                            long codesOfWord = word[i * COLUMNS + c];
+                            for (int j = 0; j < codes; j++) {
+                                int half = (int) (codesOfWord >> (j * bits / 32 * 32));
+                                some += xs[c * codes + j] * value(half << (32 - bits - j * bits % 32), bits, exponent);
+                            }
+                            if (scaleColumns > 0 && scale == ScaleCode.BYTES) {
+                                some *= scaleValues[scaleByte[i * COLUMNS + c] & 0xff];
+                            }
+                            if (scaleColumns > 0 && scale == ScaleCode.FLOATS) {
+                                some *= factor[i * COLUMNS + c];
+                            }
+                            rowSum += some;
+                        }
+                        partial[(to + i) * width + lane] = rowSum;
+                    }
+                    for (int i = 0; i < BATCH * COLUMNS; i++) {
+                        word[i] = next[i];
+                        scaleByte[i] = nextByte[i];
+                        factor[i] = nextFactor[i];
+                    }
+                }
+                context.localBarrier();
+                float some = 0.0f;
+                if (sum < most) {
+                    for (int i = 0; i < ROWS; i++) {
+                        some += partial[(BATCH - 1 + sum) * width + part + i * sharers];
+                    }
+                }
+                sums[part * ROWS + sum] = some;
+                context.localBarrier();
+                if (lane < ROWS && first + lane < end) {
+                    int row = first + lane;
+                    float value = 0.0f;
+                    for (int i = 0; i < sharers; i++) {
+                        value += sums[i * ROWS + lane];
+                    }
+                    value *= drop(exponent);
+                    value *= tables.get(Tables.FACTOR);
+                    if (scaleColumns == 0) {
+                        int at = row / shape.get(MatmulShape.SCALE_ROWS) * shape.get(MatmulShape.SCALE_GRID_COLUMNS);
+                        if (scale == ScaleCode.FLOATS) {
+                            value *= scales.get(at);
+                        }
+                        if (scale == ScaleCode.BYTES) {
+                            value *= scaleValues[scaleBytes.get(at) & 0xff];
+                        }
+                    }
+                    if (start > 0) {
+                        value += y.get(row);
+                    }
+                    y.set(row, value);
+                }
+            }
+        }
+    }
+
+    /** What x is multiplied by. */
+    private static float lift(int exponent) {
+        return exponent == 2 ? 0x1p64f : exponent == 4 ? 0x1p60f : exponent == 5 ? 0x1p56f : 1.0f;
+    }
+
+    /** What then is missing. */
+    private static float drop(int exponent) {
+        return exponent == 2 ? 0x1p62f : exponent == 4 ? 0x1p60f : exponent == 5 ? 0x1p56f : 1.0f;
+    }
+
+    /**
+     * A code's value, too small by a power of two.
+     *
+     * @param top the code in the upper bits; below it may be others
+     */
+    private static float value(int top, int bits, int exponent) {
+        int mask = ((1 << (bits - 1)) - 1) << (24 + exponent - bits);
+        return BFloat16.bf16ToFloat((short) (((top >> (8 - exponent)) & (mask | 0x80000000)) >> 16));
+    }
+
+    /**
+     * Where a word lies. The remainder and the mask change nothing: they tell TornadoVM's compiler that this place and those
+     * of the rows below fit into an int, so that it adds constants to one long, which NVIDIA's compiler makes a part of its
+     * loads.
+     */
+    private static long home(int row, int column, int step) {
+        int rows = (Integer.MAX_VALUE - MOST_WORDS) / step - BATCH;
+        return (long) (row % rows) * step + (column & (MOST_WORDS - 1));
+    }
+}
