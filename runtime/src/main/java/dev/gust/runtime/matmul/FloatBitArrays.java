@@ -43,6 +43,9 @@ record FloatBitArrays(
     private static final int WIDE = 256;
     private static final int NARROW = 128;
 
+    /** With fewer rows to a group, waiting for the first ones weighs more than work-items without columns. */
+    private static final int FEW_ROWS = 16;
+
     /**
      * The bits of a code, and those of its exponent; 0 where codes are no floats.
      *
@@ -164,22 +167,38 @@ record FloatBitArrays(
     @Override
     public KernelCall call(String name, IntArray shape, FloatArray x, FloatArray y, int capacity) {
         int local = local();
-        int groups = (int) Math.min(weight.n() / FloatBitsMatmul.BATCH, (long) groups() * WIDE / local);
+        return call(name, shape, x, y, local, groups() * WIDE / local);
+    }
+
+    /**
+     * The call with so many groups at most.
+     *
+     * @param local work-items of a group
+     */
+    KernelCall call(String name, IntArray shape, FloatArray x, FloatArray y, int local, int most) {
+        int groups = (int) Math.min(weight.n() / FloatBitsMatmul.BATCH, most);
         return KernelCall.tuned(
                 name, new TunedKernels.FloatBits(this, shape, x, y, local), Grid.ofGroups(groups, 1, local, 1));
     }
 
-    /** Work-items of a group: as many as leave the fewest without columns. */
+    /** Work-items of a group: as many as leave the fewest without columns, unless groups are left with few rows. */
     private int local() {
         long words = weight.k() / geometry.codes();
         long wide = Math.ceilDiv(words, WIDE * FloatBitsMatmul.COLUMNS) * WIDE;
         long narrow = Math.ceilDiv(words, NARROW * FloatBitsMatmul.COLUMNS) * NARROW;
-        return narrow < wide ? NARROW : WIDE;
+        boolean manyRows = weight.n() >= (long) groups() * WIDE / NARROW * FEW_ROWS;
+        return narrow < wide && manyRows ? NARROW : WIDE;
     }
 
-    /** Most groups of {@link #WIDE}: as many to a multiprocessor as registers allow. */
+    /** Most groups of {@link #WIDE}: as many to a multiprocessor as registers allow; one more would wait for its turn. */
     private int groups() {
-        int many = geometry.bits() == 4 ? 2 : scaleColumns() > 0 ? 3 : 4;
+        boolean scaleBytes = scaleColumns() > 0 && scale() == ScaleCode.BYTES;
+        int many =
+                switch (geometry.bits()) {
+                    case 4 -> 2;
+                    case 8 -> scaleBytes ? 2 : 3;
+                    default -> 4;
+                };
         return many * MULTIPROCESSORS;
     }
 }

@@ -129,7 +129,7 @@ final class TunedKernels {
     record NativeHalves(HalfArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
         @Override
         public long localMemoryBytes() {
-            return (long) local * Float.BYTES;
+            return (long) (local + HalfArrayMatmul.ADDERS) * Float.BYTES;
         }
 
         @Override

@@ -3,8 +3,10 @@ package dev.gust.runtime.matmul;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.runtime.emulator.EmulatorDevice;
+import dev.gust.runtime.kernel.ForwardingDevice;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -32,6 +34,37 @@ class EmulatedMatmulTest {
                     assertThat(error).as("%s: M %d, N %d, K %d", form, m, n, k).isLessThan(QuantizedMatmul.TOLERANCE);
                 }
             }
+        }
+    }
+
+    /** What devices do that take no more than 32-bit words; the emulator takes all. */
+    @ParameterizedTest
+    @MethodSource("forms")
+    void tunedKernelsForWordsMultiplyOneRow(String form) {
+        int g = SampleWeights.granularity(form);
+        var words = new ForwardingDevice(DEVICE) {
+            @Override
+            public boolean takesHalves() {
+                return false;
+            }
+
+            @Override
+            public boolean takesFloatBits() {
+                return false;
+            }
+        };
+        int k = g == 1 ? 301 : 5 * g;
+        double error = MatmulConformance.check(words, form, 1, 7, k, 42, MatmulOptions.DEFAULT);
+        assertThat(error).as("%s: K %d", form, k).isLessThan(QuantizedMatmul.TOLERANCE);
+    }
+
+    /** Eight loads at a time, and what they leave. */
+    @Test
+    void longRowsOfHalvesAreSummedUp() {
+        for (int k : new int[] {2048, 2 * 2048 + 777}) {
+            assertThat(MatmulConformance.check(DEVICE, "F16", 2, 3, k, 42, MatmulOptions.DEFAULT))
+                    .as("K %d", k)
+                    .isLessThan(QuantizedMatmul.TOLERANCE);
         }
     }
 }

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every stored form on every device that TornadoVM finds, by both kinds of kernels. */
 @Tag("device")
@@ -39,6 +40,16 @@ class TornadoMatmulTest {
                 check(device, style, form, 3, 130, g == 1 ? 1 : g);
                 check(device, style, form, 5, 1, g == 1 ? 515 : 5 * g);
             }
+        }
+    }
+
+    /** Kernels that go down the rows, some of them one device's only, over more than one round of work. */
+    @ParameterizedTest
+    @ValueSource(strings = {"F16", "BF16", "fp8", "mxfp4"})
+    void manyRowsAgreeWithFloat64(String form) {
+        try (Device device =
+                TornadoDevices.open(TornadoDevices.list().getFirst().id(), DeviceOptions.defaults())) {
+            check(device, KernelStyle.TUNED, form, 1, 75, 8192 + 4096 + 128);
         }
     }
 

@@ -25,7 +25,7 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
  * next are under way. Neighbours read neighbouring words.
  */
 public final class FloatBitsMatmul {
-    /** Rows of W that a work-item takes at a time, and the fewest that a group may have. */
+    /** Rows of W that a work-item takes at a time; W has as many at least. */
     public static final int BATCH = 4;
 
     /** Words of 64 bits in a row that a work-item takes. */
@@ -42,7 +42,7 @@ public final class FloatBitsMatmul {
     private FloatBitsMatmul() {}
 
     /**
-     * The kernel, for any number of groups, each of which takes its share of the rows of W. Arguments as in
+     * The kernel, for at most N / {@link #BATCH} groups, each of which takes its share of the rows of W. Arguments as in
      * {@link PortableMatmul}, and
      *
      * @param words W, rows beginning with a word
@@ -85,10 +85,13 @@ public final class FloatBitsMatmul {
         int n = shape.get(MatmulShape.N);
         int rowWords = shape.get(MatmulShape.K) / codes;
         int groups = context.globalGroupSizeX / groupSize;
-        int least = n / groups;
-        int larger = n - least * groups;
-        int begin = context.groupIdx * least + Math.min(context.groupIdx, larger);
-        int end = begin + least + (context.groupIdx < larger ? 1 : 0);
+        int batches = (n + BATCH - 1) / BATCH;
+        int least = batches / groups;
+        int larger = batches - least * groups;
+        int begin = (context.groupIdx * least + Math.min(context.groupIdx, larger)) * BATCH;
+        int end = Math.min(n, begin + (least + (context.groupIdx < larger ? 1 : 0)) * BATCH);
+        // The last rows are taken with some before them, which are summed up once more: all but one of a batch at most.
+        int last = end - BATCH;
         if (scale == ScaleCode.BYTES) {
             for (int i = lane; i < 256; i += groupSize) {
                 scaleValues[i] = tables.get(Tables.SCALES + i);
@@ -105,13 +108,7 @@ public final class FloatBitsMatmul {
                 column[c] = 0;
             }
             for (int c = 0; c < COLUMNS; c++) {
-                int at = start + c * groupSize + lane;
-                column[c] = Math.min(at, rowWords - 1);
-                if (at < rowWords) {
-                    for (int j = 0; j < codes; j++) {
-                        xs[c * codes + j] = x.get(at * codes + j) * lift;
-                    }
-                }
+                column[c] = Math.min(start + c * groupSize + lane, rowWords - 1);
             }
             long[] word = new long[BATCH * COLUMNS];
             long[] next = new long[BATCH * COLUMNS];
@@ -137,24 +134,33 @@ public final class FloatBitsMatmul {
             for (int i = 0; i < BATCH * COLUMNS; i++) {
                 nextFactor[i] = 0.0f;
             }
+            int from = Math.min(begin, last);
             for (int c = 0; c < COLUMNS; c++) {
-                long home = home(begin, column[c], step);
+                long home = home(from, column[c], step);
                 int group = scaleColumns > 0 ? column[c] * codes / Math.max(scaleColumns, 1) : 0;
-                long scaleHome = home(begin, group, scaleStep);
+                long scaleHome = home(from, group, scaleStep);
                 for (int r = 0; r < BATCH; r++) {
                     word[r * COLUMNS + c] = words.get((int) (home + r * step));
                     if (scaleColumns > 0 && scale == ScaleCode.BYTES) {
                         scaleByte[r * COLUMNS + c] = scaleBytes.get((int) (scaleHome + r * scaleStep));
                     }
                     if (scaleColumns > 0 && scale == ScaleCode.FLOATS) {
-                        factor[r * COLUMNS + c] = scales.get((begin + r) / scaleRows * scaleStep + group);
+                        factor[r * COLUMNS + c] = scales.get((from + r) / scaleRows * scaleStep + group);
+                    }
+                }
+            }
+            for (int c = 0; c < COLUMNS; c++) {
+                int at = start + c * groupSize + lane;
+                if (at < rowWords) {
+                    for (int j = 0; j < codes; j++) {
+                        xs[c * codes + j] = x.get(at * codes + j) * lift;
                     }
                 }
             }
             for (int first = begin; first < end; first += ROWS) {
                 int most = Math.min(ROWS, end - first);
                 for (int r = 0; r < most; r += BATCH) {
-                    int ahead = Math.min(first + r + BATCH, end - BATCH);
+                    int ahead = Math.min(first + r + BATCH, last);
                     for (int c = 0; c < COLUMNS; c++) {
                         long home = home(ahead, column[c], step);
                         int group = scaleColumns > 0 ? column[c] * codes / Math.max(scaleColumns, 1) : 0;
@@ -171,8 +177,7 @@ public final class FloatBitsMatmul {
                     }
                     // Keeps the compiler from moving these loads behind what hides them.
                     context.localBarrier();
-                    // The last rows of a share are taken with some before them, once more: at most all but one of a batch.
-                    int to = BATCH - 1 + Math.min(r, end - BATCH - first);
+                    int to = BATCH - 1 + Math.min(r, last - first);
                     for (int i = 0; i < BATCH; i++) {
                         float rowSum = 0.0f;
                         for (int c = 0; c < COLUMNS; c++) {

@@ -11,14 +11,17 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * y = x · Wᵀ for F16 on devices that turn 16-bit floats into 32-bit ones themselves: nothing but memory to wait for, so a
- * group takes one row of W, and neighbours read neighbouring numbers, sixteen loads of each under way.
+ * group takes one row of W, and neighbours read neighbouring numbers, eight loads of each under way.
  */
 public final class HalfArrayMatmul {
     /**
-     * What places are below. The mask changes nothing: it tells TornadoVM's compiler that sixteen places fit into an int, so
+     * What places are below. The mask changes nothing: it tells TornadoVM's compiler that eight places fit into an int, so
      * that it adds constants to one long, which NVIDIA's compiler makes a part of its loads.
      */
     private static final int BELOW = (1 << 30) - 1;
+
+    /** Work-items that add up what all of a group have: two barriers, where doubling takes eight. */
+    public static final int ADDERS = 16;
 
     private HalfArrayMatmul() {}
 
@@ -27,7 +30,7 @@ public final class HalfArrayMatmul {
      * not. Arguments as in {@link PortableMatmul}, and
      *
      * @param halves W
-     * @param groupSize work-items of a group, a power of two
+     * @param groupSize work-items of a group, at least {@link #ADDERS}
      */
     public static void matmulHalfArrays(
             KernelContext context,
@@ -38,6 +41,7 @@ public final class HalfArrayMatmul {
             FloatArray y,
             int groupSize) {
         float[] partial = context.allocateFloatLocalArray(groupSize);
+        float[] sums = context.allocateFloatLocalArray(ADDERS);
         int lane = context.localIdx;
         int row = context.groupIdx;
         int vector = context.groupIdy;
@@ -47,7 +51,7 @@ public final class HalfArrayMatmul {
         int away = vector * k;
         float sum = 0.0f;
         int at = lane;
-        for (; at + 15 * groupSize < k; at += 16 * groupSize) {
+        for (; at + 7 * groupSize < k; at += 8 * groupSize) {
             long place = (begin + at) & BELOW;
             long from = (away + at) & BELOW;
             HalfFloat w0 = halves.get((int) place);
@@ -58,14 +62,6 @@ public final class HalfArrayMatmul {
             HalfFloat w5 = halves.get((int) (place + 5 * groupSize));
             HalfFloat w6 = halves.get((int) (place + 6 * groupSize));
             HalfFloat w7 = halves.get((int) (place + 7 * groupSize));
-            HalfFloat w8 = halves.get((int) (place + 8 * groupSize));
-            HalfFloat w9 = halves.get((int) (place + 9 * groupSize));
-            HalfFloat w10 = halves.get((int) (place + 10 * groupSize));
-            HalfFloat w11 = halves.get((int) (place + 11 * groupSize));
-            HalfFloat w12 = halves.get((int) (place + 12 * groupSize));
-            HalfFloat w13 = halves.get((int) (place + 13 * groupSize));
-            HalfFloat w14 = halves.get((int) (place + 14 * groupSize));
-            HalfFloat w15 = halves.get((int) (place + 15 * groupSize));
             sum += x.get((int) from) * w0.getFloat32();
             sum += x.get((int) (from + groupSize)) * w1.getFloat32();
             sum += x.get((int) (from + 2 * groupSize)) * w2.getFloat32();
@@ -74,27 +70,28 @@ public final class HalfArrayMatmul {
             sum += x.get((int) (from + 5 * groupSize)) * w5.getFloat32();
             sum += x.get((int) (from + 6 * groupSize)) * w6.getFloat32();
             sum += x.get((int) (from + 7 * groupSize)) * w7.getFloat32();
-            sum += x.get((int) (from + 8 * groupSize)) * w8.getFloat32();
-            sum += x.get((int) (from + 9 * groupSize)) * w9.getFloat32();
-            sum += x.get((int) (from + 10 * groupSize)) * w10.getFloat32();
-            sum += x.get((int) (from + 11 * groupSize)) * w11.getFloat32();
-            sum += x.get((int) (from + 12 * groupSize)) * w12.getFloat32();
-            sum += x.get((int) (from + 13 * groupSize)) * w13.getFloat32();
-            sum += x.get((int) (from + 14 * groupSize)) * w14.getFloat32();
-            sum += x.get((int) (from + 15 * groupSize)) * w15.getFloat32();
         }
         for (; at < k; at += groupSize) {
-            sum += x.get(away + at) * halves.get(begin + at).getFloat32();
+            long place = (begin + at) & BELOW;
+            long from = (away + at) & BELOW;
+            sum += x.get((int) from) * halves.get((int) place).getFloat32();
         }
         partial[lane] = sum;
-        for (int stride = groupSize / 2; stride > 0; stride >>= 1) {
-            context.localBarrier();
-            if (lane < stride) {
-                partial[lane] += partial[lane + stride];
+        context.localBarrier();
+        if (lane < ADDERS) {
+            float some = 0.0f;
+            for (int i = lane; i < groupSize; i += ADDERS) {
+                some += partial[i];
             }
+            sums[lane] = some;
         }
+        context.localBarrier();
         if (lane == 0) {
-            y.set(vector * n + row, partial[0] * tables.get(Tables.FACTOR));
+            float value = 0.0f;
+            for (int i = 0; i < ADDERS; i++) {
+                value += sums[i];
+            }
+            y.set(vector * n + row, value * tables.get(Tables.FACTOR));
         }
     }
 }
