@@ -7,7 +7,6 @@ import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.NativeArrays;
 import dev.gust.runtime.weight.LinearWeight;
-import dev.gust.runtime.weight.NarrowCode;
 import dev.gust.runtime.weight.ScaleType;
 import dev.gust.runtime.weight.WeightFormat;
 import java.lang.foreign.MemorySegment;
@@ -193,12 +192,11 @@ record FloatBitArrays(
     /** Most groups of {@link #WIDE}: as many to a multiprocessor as registers allow; one more would wait for its turn. */
     private int groups() {
         boolean scaleBytes = scaleColumns() > 0 && scale() == ScaleCode.BYTES;
-        int many =
-                switch (geometry.bits()) {
-                    case 4 -> 2;
-                    case 8 -> scaleBytes ? 2 : 3;
-                    default -> 4;
-                };
+        int many = switch (geometry.bits()) {
+            case 4 -> 2;
+            case 8 -> scaleBytes ? 2 : 3;
+            default -> 4;
+        };
         return many * MULTIPROCESSORS;
     }
 }

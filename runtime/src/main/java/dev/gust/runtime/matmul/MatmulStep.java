@@ -115,7 +115,8 @@ public final class MatmulStep {
 
     private PackedArrays packed() {
         if (packed.isEmpty()) {
-            packed = Optional.of(PackedArrays.of(narrow.map(NarrowArrays::weight).orElse(weight), device.arrays()));
+            packed =
+                    Optional.of(PackedArrays.of(narrow.map(NarrowArrays::weight).orElse(weight), device.arrays()));
         }
         return packed.get();
     }

@@ -46,7 +46,9 @@ class FloatBitArraysTest {
     @ValueSource(strings = {"nvfp4", "fp8", "fp8-e5m2", "BF16"})
     void smallAndLargeInputsKeepTheirDigits(String form) {
         for (float size : new float[] {1e-15f, 1e18f}) {
-            assertThat(error(form, 9, 128, 32, 2, size)).as("%s: x around %g", form, size).isLessThan(1e-6);
+            assertThat(error(form, 9, 128, 32, 2, size))
+                    .as("%s: x around %g", form, size)
+                    .isLessThan(1e-6);
         }
     }
 
@@ -77,8 +79,8 @@ class FloatBitArraysTest {
             MemorySegment codes = Arena.ofAuto().allocate(weight.codes().byteSize(), 64);
             codes.copyFrom(weight.codes());
             codes.set(ValueLayout.JAVA_BYTE, 5 * 128 + 3, (byte) code);
-            LinearWeight odd = new LinearWeight(
-                    weight.name(), 9, 128, weight.format(), codes, weight.scales(), weight.factor());
+            LinearWeight odd =
+                    new LinearWeight(weight.name(), 9, 128, weight.format(), codes, weight.scales(), weight.factor());
             assertThat(FloatBitArrays.hold(odd)).isFalse();
             try (Arena arena = Arena.ofShared();
                     MatmulPlan plan = QuantizedMatmul.prepare(DEVICE, odd, MatmulOptions.DEFAULT)) {
@@ -96,9 +98,10 @@ class FloatBitArraysTest {
 
     @Test
     void shapesThatDoNotFillWordsOrBatchesAreLeftToOthers() {
-        assertThat(FloatBitArrays.hold(SampleWeights.of("nvfp4", 4, 16, 7).weight())).isTrue();
-        assertThat(FloatBitArrays.hold(
-                        SampleWeights.of("nvfp4", FloatBitsMatmul.BATCH - 1, 16, 7).weight()))
+        assertThat(FloatBitArrays.hold(SampleWeights.of("nvfp4", 4, 16, 7).weight()))
+                .isTrue();
+        assertThat(FloatBitArrays.hold(SampleWeights.of("nvfp4", FloatBitsMatmul.BATCH - 1, 16, 7)
+                        .weight()))
                 .isFalse();
         assertThat(FloatBitArrays.hold(SampleWeights.of("fp8", 4, 20, 7).weight()))
                 .isFalse();
