@@ -104,10 +104,16 @@ public final class NativeArrays {
      * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
      */
     public LongArray longs(MemorySegment bytes) {
-        var longs = new LongArray(size(bytes.byteSize() / Long.BYTES));
-        MemorySegment.copy(bytes, 0, longs.getSegment(), 0, bytes.byteSize());
-        copies.add(bytes.byteSize());
-        return longs;
+        int size = size(bytes.byteSize() / Long.BYTES);
+        boolean aligned = bytes.address() % Long.BYTES == 0;
+        return (aligned ? inPlace(bytes, 0) : Optional.<MemorySegment>empty())
+                .map(ShallowArrays::longs)
+                .orElseGet(() -> {
+                    var longs = new LongArray(size);
+                    MemorySegment.copy(bytes, 0, longs.getSegment(), 0, bytes.byteSize());
+                    copies.add(bytes.byteSize());
+                    return longs;
+                });
     }
 
     /**
@@ -116,10 +122,13 @@ public final class NativeArrays {
      * @throws IllegalArgumentException if there are more than {@link #MAX_WORDS}
      */
     public ByteArray bytes(MemorySegment bytes) {
-        var array = new ByteArray(size(bytes.byteSize()));
-        MemorySegment.copy(bytes, 0, array.getSegment(), 0, bytes.byteSize());
-        copies.add(bytes.byteSize());
-        return array;
+        int size = size(bytes.byteSize());
+        return inPlace(bytes, 0).map(ShallowArrays::bytes).orElseGet(() -> {
+            var array = new ByteArray(size);
+            MemorySegment.copy(bytes, 0, array.getSegment(), 0, bytes.byteSize());
+            copies.add(bytes.byteSize());
+            return array;
+        });
     }
 
     /** An array of that many floats, zero. */

@@ -5,8 +5,10 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.Optional;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /**
  * Arrays on memory that is there already. TornadoVM has them since 2.0, later than the API that this compiles with, so
@@ -15,12 +17,14 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 final class ShallowArrays {
     private static final Optional<MethodHandle> INTS = find(IntArray.class);
     private static final Optional<MethodHandle> FLOATS = find(FloatArray.class);
+    private static final Optional<MethodHandle> LONGS = find(LongArray.class);
+    private static final Optional<MethodHandle> BYTES = find(ByteArray.class);
 
     private ShallowArrays() {}
 
     /** Whether the API that was loaded has them. */
     static boolean areThere() {
-        return INTS.isPresent() && FLOATS.isPresent();
+        return INTS.isPresent() && FLOATS.isPresent() && LONGS.isPresent() && BYTES.isPresent();
     }
 
     /**
@@ -35,6 +39,16 @@ final class ShallowArrays {
     /** As {@link #ints}. */
     static FloatArray floats(MemorySegment whole) {
         return (FloatArray) wrap(FLOATS.orElseThrow(), whole);
+    }
+
+    /** As {@link #ints}, aligned to 8 bytes. */
+    static LongArray longs(MemorySegment whole) {
+        return (LongArray) wrap(LONGS.orElseThrow(), whole);
+    }
+
+    /** As {@link #ints}. */
+    static ByteArray bytes(MemorySegment whole) {
+        return (ByteArray) wrap(BYTES.orElseThrow(), whole);
     }
 
     private static Object wrap(MethodHandle wrap, MemorySegment whole) {

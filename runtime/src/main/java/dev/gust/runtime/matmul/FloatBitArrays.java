@@ -36,9 +36,6 @@ record FloatBitArrays(
         FloatArray tables,
         Geometry geometry)
         implements NarrowArrays {
-    /** An H100 has so many. */
-    private static final int MULTIPROCESSORS = 132;
-
     private static final int WIDE = 256;
     private static final int NARROW = 128;
 
@@ -177,7 +174,7 @@ record FloatBitArrays(
     KernelCall call(String name, IntArray shape, FloatArray x, FloatArray y, int local, int most) {
         int groups = (int) Math.min(weight.n() / FloatBitsMatmul.BATCH, most);
         return KernelCall.tuned(
-                name, new TunedKernels.FloatBits(this, shape, x, y, local), Grid.ofGroups(groups, 1, local, 1));
+                name, new NarrowKernels.FloatBits(this, shape, x, y, local), Grid.ofGroups(groups, 1, local, 1));
     }
 
     /** Work-items of a group: as many as leave the fewest without columns, unless groups are left with few rows. */
@@ -197,6 +194,6 @@ record FloatBitArrays(
             case 8 -> scaleBytes ? 2 : 3;
             default -> 4;
         };
-        return many * MULTIPROCESSORS;
+        return many * Tuning.MULTIPROCESSORS;
     }
 }

@@ -56,6 +56,6 @@ record HalfArrays(LinearWeight weight, HalfFloatArray halves, FloatArray tables)
     public KernelCall call(String name, IntArray shape, FloatArray x, FloatArray y, int capacity) {
         int n = Math.toIntExact(weight.n());
         return KernelCall.tuned(
-                name, new TunedKernels.NativeHalves(this, shape, x, y, LOCAL), Grid.ofGroups(n, capacity, LOCAL, 1));
+                name, new NarrowKernels.Halves(this, shape, x, y, LOCAL), Grid.ofGroups(n, capacity, LOCAL, 1));
     }
 }

@@ -11,8 +11,6 @@ import dev.gust.kernels.matmul.NibbleMatmul;
 import dev.gust.kernels.matmul.NibbleRowsMatmul;
 import dev.gust.kernels.matmul.TiledMatmul;
 import dev.gust.kernels.matmul.WeightCode;
-import dev.gust.kernels.matmul.sdk.FloatBitsMatmul;
-import dev.gust.kernels.matmul.sdk.HalfArrayMatmul;
 import dev.gust.runtime.kernel.Kernel;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -122,74 +120,6 @@ final class TunedKernels {
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
             return graph.task(task, FloatMatmul::matmulFloats, c, w.floats(), w.tables(), shape, x, y, lanes, rows);
-        }
-    }
-
-    /** {@link HalfArrayMatmul}. */
-    record NativeHalves(HalfArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
-        @Override
-        public long localMemoryBytes() {
-            return (long) (local + HalfArrayMatmul.ADDERS) * Float.BYTES;
-        }
-
-        @Override
-        public void run(KernelContext c) {
-            HalfArrayMatmul.matmulHalfArrays(c, w.halves(), w.tables(), shape, x, y, local);
-        }
-
-        @Override
-        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
-            return graph.task(task, HalfArrayMatmul::matmulHalfArrays, c, w.halves(), w.tables(), shape, x, y, local);
-        }
-    }
-
-    /** {@link FloatBitsMatmul}. */
-    record FloatBits(FloatBitArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
-        @Override
-        public long localMemoryBytes() {
-            return (256 + (FloatBitsMatmul.BATCH - 1 + FloatBitsMatmul.ROWS) * (local + 8L) + local) * Float.BYTES;
-        }
-
-        @Override
-        public void run(KernelContext c) {
-            FloatBitsMatmul.matmulFloatBits(
-                    c,
-                    w.words(),
-                    w.scaleBytes(),
-                    w.scales(),
-                    w.tables(),
-                    shape,
-                    x,
-                    y,
-                    w.geometry().bits(),
-                    w.geometry().exponent(),
-                    w.scale(),
-                    w.scaleRows(),
-                    w.scaleColumns(),
-                    w.k(),
-                    local);
-        }
-
-        @Override
-        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
-            return graph.task(
-                    task,
-                    FloatBitsMatmul::matmulFloatBits,
-                    c,
-                    w.words(),
-                    w.scaleBytes(),
-                    w.scales(),
-                    w.tables(),
-                    shape,
-                    x,
-                    y,
-                    w.geometry().bits(),
-                    w.geometry().exponent(),
-                    w.scale(),
-                    w.scaleRows(),
-                    w.scaleColumns(),
-                    w.k(),
-                    local);
         }
     }
 

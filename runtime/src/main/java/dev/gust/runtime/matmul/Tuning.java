@@ -13,8 +13,8 @@ import dev.gust.kernels.matmul.WeightCode;
 record Tuning(int local, int rows, int groups) {
     private static final int MANY = 1 << 20;
 
-    /** An H100 has so many. */
-    private static final int MULTIPROCESSORS = 132;
+    /** An H100 and an H200 have so many. */
+    static final int MULTIPROCESSORS = 132;
 
     /**
      * The shares for a format and so many rows of x: the fastest of those tried on an H100, or nearly so on all drivers.

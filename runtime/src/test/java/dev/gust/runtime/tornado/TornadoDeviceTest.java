@@ -357,6 +357,8 @@ class TornadoDeviceTest {
             FloatArray floats = device.arrays().floats(tensor.data());
             floats.set(0, 1.5f);
             assertThat(tensor.data().get(ValueLayout.JAVA_FLOAT, 0)).isEqualTo(1.5f);
+            assertThat(device.arrays().longs(tensor.data()).get(511)).isEqualTo(77L << 32);
+            assertThat(device.arrays().bytes(tensor.data()).get(4092)).isEqualTo((byte) 77);
             assertThat(device.copies().count()).isZero();
             // A slice has somebody else's bytes around it.
             device.arrays().words(tensor.data().asSlice(0, 64));

@@ -19,7 +19,7 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
  * <p>E2M1 (4 bits, 2 of exponent) is restored as value · 2^−126, E4M3 · 2^−120, E5M2 · 2^−112, BF16 as itself. About half
  * of that factor is made up for in x, which is read times 2^64, 2^60 or 2^56, the rest in y. So results are those of float32
  * as long as x is below 10^19 (E5M2: 10^21) and products are not below 10^−18; infinite and NaN x give what they ought to.
- * Not a number and infinity among the codes are restored as numbers: weights that have any need another kernel.
+ * Not a number and infinity among codes of 8 bits are restored as numbers: weights that have any need another kernel.
  *
  * <p>Work-items keep their part of x in registers and go down the rows of W with it, {@link #BATCH} at a time, while the
  * next are under way. Neighbours read neighbouring words.
