@@ -58,10 +58,19 @@ public final class TornadoDevice implements KernelDevice {
         return isThrough("CUDA") || isThrough("PTX");
     }
 
-    /** The other backends have no reinterpretation of a number that was computed. */
+    /** The other backends have no reinterpretation of a number that was computed, nor has TornadoVM before 5.2. */
     @Override
     public boolean takesFloatBits() {
-        return isThrough("CUDA");
+        return isThrough("CUDA") && hasBrainFloats();
+    }
+
+    private static boolean hasBrainFloats() {
+        try {
+            Class.forName("uk.ac.manchester.tornado.api.types.BFloat16", false, TornadoDevice.class.getClassLoader());
+            return true;
+        } catch (ClassNotFoundException e) {
+            return false;
+        }
     }
 
     private boolean isThrough(String backend) {
