@@ -1,10 +1,13 @@
 package dev.gust.benchmarks;
 
 import dev.gust.formats.arrow.TensorAllocator;
+import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.formats.vqhead.HeadMetadata;
+import dev.gust.formats.vqhead.HeadMethod;
 import dev.gust.kernels.copy.GroupCopy;
 import dev.gust.quantization.vq.Vectors;
 import dev.gust.runtime.Devices;
@@ -25,6 +28,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.ToLongFunction;
 
@@ -131,12 +135,14 @@ final class HeadKernels {
         int d = x.length();
         System.out.printf(Locale.ROOT, "%nrandom [%d, %d], k = %d%n", v, d, K);
         System.out.printf(
-                "%-10s %8s %8s %8s %10s %8s %10s %8s%n",
+                "%-11s %8s %8s %8s %10s %8s %10s %8s%n",
                 "head", "top-1", "MB", "us", "of copy", "scores", "of copy", "call us");
         Queries queries = Queries.of(host, x);
         long rows = x.data().byteSize();
         if ("dense".startsWith(ONLY)) {
             row("dense", VqHead.of(v, d, x.data(), new Screen.None()), queries, rows, rows);
+            narrow(DType.BF16, x, queries);
+            narrow(DType.F16, x, queries);
         }
         if ("int4".startsWith(ONLY)) {
             screened("int4", VqHead.of(v, d, x.data(), SampleScreens.int4(x, arena)), queries);
@@ -145,6 +151,25 @@ final class HeadKernels {
         for (String parts : looksUp ? codes.split(",") : new String[0]) {
             Screen screen = SampleScreens.codes(v, d, Integer.parseInt(parts), arena);
             screened("pq " + parts, VqHead.of(v, d, x.data(), screen), queries);
+        }
+    }
+
+    /** Rows of 16-bit floats, whose best token may be another's near equal. */
+    private void narrow(DType type, Vectors x, Queries queries) {
+        try (Arena own = Arena.ofShared()) {
+            long count = (long) x.count() * x.length();
+            MemorySegment weight = own.allocate(type.byteSize(count), 64);
+            Codecs.of(type).orElseThrow().encode(x.data(), 0, weight, 0, count);
+            var head = new VqHead(
+                    "rows",
+                    x.count(),
+                    x.length(),
+                    type,
+                    weight,
+                    Optional.empty(),
+                    new Screen.None(),
+                    HeadMetadata.of(HeadMethod.DENSE));
+            row("dense " + type, head, queries, weight.byteSize(), weight.byteSize());
         }
     }
 
@@ -177,7 +202,7 @@ final class HeadKernels {
             Arrays.sort(totals);
             System.out.printf(
                     Locale.ROOT,
-                    "%-10s %8.3f %8.1f %8.1f %9.0f%% %8.1f %9.0f%% %8.1f%n",
+                    "%-11s %8.3f %8.1f %8.1f %9.0f%% %8.1f %9.0f%% %8.1f%n",
                     name,
                     queries.agreement(best),
                     bytes / 1e6,

@@ -12,10 +12,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
-/** A head's tensors as kernels take them. Rows of 16-bit floats are widened. */
+/** A head's tensors as kernels take them. */
 final class HeadArrays {
     private final KernelDevice device;
     private final VqHead head;
@@ -25,6 +26,7 @@ final class HeadArrays {
         this.head = head;
     }
 
+    /** Rows as float32, which those of 16-bit floats are widened to. */
     FloatArray rows() {
         long count = (long) head.v() * head.d();
         require("weight", 4 * count);
@@ -35,6 +37,18 @@ final class HeadArrays {
         Codecs.of(head.type()).orElseThrow().decode(head.weight(), 0, wide.getSegment(), 0, count);
         device.copies().add(4 * count);
         return wide;
+    }
+
+    /** Rows of BF16, four numbers to a word. */
+    LongArray brainWords() {
+        require("weight", head.weight().byteSize());
+        return device.arrays().longs(head.weight());
+    }
+
+    /** Rows of F16. */
+    HalfFloatArray halves() {
+        require("weight", head.weight().byteSize());
+        return device.arrays().halves(head.weight());
     }
 
     FloatArray bias() {

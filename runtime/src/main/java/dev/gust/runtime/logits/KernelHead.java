@@ -44,11 +44,10 @@ final class KernelHead implements HeadPlan {
         this.call = new HeadCall(head, options);
         KernelStyle style = options.style().orElseGet(() -> style(device, head, options.search()));
         this.tuned = style == KernelStyle.TUNED;
-        boolean readsRows = options.search() != HeadOptions.Search.CODEBOOK;
-        this.rows = readsRows
+        this.rows = call.reranks() || call.probes()
                 ? new HeadArrays(device, head).rows()
                 : device.arrays().noFloats();
-        this.scores = new ScoreCalls(device, head, options.search(), style, rows);
+        this.scores = new ScoreCalls(device, head, options.search(), style);
         this.exact = new ExactRows(head);
         this.clusters = call.probes() && head.screen() instanceof Screen.Clusters c
                 ? new ClusterLists(ClusterLists.array(c.assignments()), c.k())

@@ -11,6 +11,7 @@ import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelStyle;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
@@ -31,6 +32,8 @@ final class ScoreCalls {
     private final FloatArray bias;
     private final int biased;
     private final List<TornadoNativeArray> constants = new ArrayList<>();
+    /** Rows, where all are multiplied. */
+    private Optional<DenseRows> dense = Optional.empty();
 
     /** Calls that make y of h, and arrays that they hand to one another. */
     record Scores(List<KernelCall> calls, List<TornadoNativeArray> kept) {}
@@ -41,7 +44,7 @@ final class ScoreCalls {
     private final List<IntArray> ints = new ArrayList<>();
     private final List<LongArray> longs = new ArrayList<>();
 
-    ScoreCalls(KernelDevice device, VqHead head, HeadOptions.Search search, KernelStyle style, FloatArray rows) {
+    ScoreCalls(KernelDevice device, VqHead head, HeadOptions.Search search, KernelStyle style) {
         this.device = device;
         this.head = head;
         this.search = search;
@@ -53,8 +56,10 @@ final class ScoreCalls {
         int d = head.d();
         switch (screen()) {
             case Screen.None() -> {
-                floats.add(rows);
-                ints.add(rowSizes(v, d));
+                DenseRows rows = DenseRows.of(device, head, tuned);
+                dense = Optional.of(rows);
+                constants.add(rows.array());
+                ints.add(HeadArrays.sizes(v, d, steps(d / rows.span())));
             }
             case Screen.Clusters c -> {
                 floats.add(arrays.floats("centroids", c.centroids()));
@@ -126,20 +131,7 @@ final class ScoreCalls {
      */
     Scores calls(FloatArray h, Into into, int capacity) {
         return switch (screen()) {
-            case Screen.None() ->
-                new Scores(
-                        List.of(product(
-                                "rows",
-                                floats.getFirst(),
-                                bias,
-                                h,
-                                into,
-                                ints.getFirst(),
-                                biased,
-                                head.v(),
-                                head.d(),
-                                capacity)),
-                        List.of());
+            case Screen.None() -> new Scores(List.of(rows(dense.orElseThrow(), h, into, capacity)), List.of());
             case Screen.Clusters c -> clusters(c, h, into, capacity);
             case Screen.Codes c -> codes(c, h, into, capacity);
             case Screen.Int4 i -> octets(i, h, into, capacity);
@@ -172,6 +164,28 @@ final class ScoreCalls {
                         List.of(inner));
             }
         };
+    }
+
+    private KernelCall rows(DenseRows rows, FloatArray h, Into into, int capacity) {
+        IntArray sizes = ints.getFirst();
+        int v = head.v();
+        int d = head.d();
+        return switch (rows) {
+            case DenseRows.Floats(var w) -> product("rows", w, bias, h, into, sizes, biased, v, d, capacity);
+            case DenseRows.Brains(var w) -> narrow(new NarrowRowKernels.Brains(w, narrow(rows, h, into)), capacity);
+            case DenseRows.Halves(var w) -> narrow(new NarrowRowKernels.Halves(w, narrow(rows, h, into)), capacity);
+        };
+    }
+
+    private NarrowRowKernels.Call narrow(DenseRows rows, FloatArray h, Into into) {
+        int reads = head.d() / rows.span();
+        return new NarrowRowKernels.Call(
+                bias, h, into.y(), into.maxima(), ints.getFirst(), biased, lanes(reads), rows(reads), into.heap());
+    }
+
+    private KernelCall narrow(NarrowRowKernels.Rows kernel, int capacity) {
+        int groups = Math.ceilDiv(head.v(), kernel.x().rows());
+        return KernelCall.tuned("rows", kernel, Grid.ofGroups(groups, capacity, GroupScores.LOCAL, 1));
     }
 
     /** Scores and no maxima. */
@@ -215,7 +229,12 @@ final class ScoreCalls {
 
     /** Sizes of a product with rows of a matrix. */
     private IntArray rowSizes(int n, int d) {
-        return HeadArrays.sizes(n, d, rows(d) * lanes(d) / (GroupScores.LOCAL * GroupScores.ROWS));
+        return HeadArrays.sizes(n, d, steps(d));
+    }
+
+    /** How often a group takes up rows. */
+    private int steps(int d) {
+        return rows(d) * lanes(d) / (GroupScores.LOCAL * GroupScores.ROWS);
     }
 
     private Scores clusters(Screen.Clusters c, FloatArray h, Into into, int capacity) {

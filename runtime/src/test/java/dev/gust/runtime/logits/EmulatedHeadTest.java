@@ -1,5 +1,7 @@
 package dev.gust.runtime.logits;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.vqhead.HeadMethod;
 import dev.gust.kernels.logits.OctetScores;
@@ -9,6 +11,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class EmulatedHeadTest {
@@ -30,6 +33,18 @@ class EmulatedHeadTest {
         HeadOptions options = HeadOptions.DEFAULT.withRerank(300);
         try (Device device = new EmulatorDevice()) {
             HeadConformance.check(device, SampleHeads.of(HeadMethod.LOWRANK, 8300, 3, 5), options, 1, 20, 6);
+        }
+    }
+
+    /** Whole steps of a work-item and what they leave, with a bias and without. */
+    @ParameterizedTest
+    @CsvSource({"BF16, 133, 40", "BF16, 70, 2100", "F16, 133, 37", "F16, 70, 1500"})
+    void rowsOf16BitFloatsAreScoredAsTheyAre(DType type, int v, int d) {
+        VqHead head = SampleHeads.of(HeadMethod.DENSE, type, v, d, v + d);
+        try (EmulatorDevice device = new EmulatorDevice()) {
+            assertThat(DenseRows.of(device, head, true))
+                    .isInstanceOf(type == DType.F16 ? DenseRows.Halves.class : DenseRows.Brains.class);
+            HeadConformance.check(device, head, HeadOptions.DEFAULT, 2, 9, 5);
         }
     }
 

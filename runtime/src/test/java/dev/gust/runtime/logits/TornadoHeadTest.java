@@ -1,5 +1,6 @@
 package dev.gust.runtime.logits;
 
+import dev.gust.formats.tensor.DType;
 import dev.gust.formats.vqhead.HeadMethod;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
@@ -9,6 +10,7 @@ import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.tornado.TornadoDevices;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -49,6 +51,18 @@ class TornadoHeadTest {
     void findsManyTokens(DeviceId id) {
         VqHead head = SampleHeads.of(HeadMethod.INT4, 8300, 300, 5);
         check(id, head, HeadOptions.DEFAULT.withRerank(300).withStyle(KernelStyle.TUNED));
+    }
+
+    /** As they are stored where the device takes them, otherwise as float32. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void scoresRowsOf16BitFloats(DeviceId id) {
+        for (DType type : List.of(DType.BF16, DType.F16)) {
+            check(
+                    id,
+                    SampleHeads.of(HeadMethod.DENSE, type, 2053, 2100, 11),
+                    HeadOptions.DEFAULT.withStyle(KernelStyle.TUNED));
+        }
     }
 
     /** As many work-items to a token as a large vocabulary has. */
