@@ -10,59 +10,82 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/**
- * One plan of a head with the arrays by which the host talks to it; those that it does not have are of one element.
- *
- * @param h [M, D]
- * @param y [M, V] or [M, K]: kept on the device, or an output
- * @param found [M, slots]: what a gather reads
- * @param totals [M]: how many of these are filled
- * @param listed [M, 1 + slots]: how many tokens there are, which may be more than slots, and their ids
- * @param values [M, 2, slots]: their scores and logits
- * @param slots room for each hidden state
- */
-record HeadProgram(
-        KernelPlan plan,
-        FloatArray h,
-        FloatArray y,
-        IntArray found,
-        IntArray totals,
-        IntArray listed,
-        FloatArray values,
-        int slots)
-        implements AutoCloseable {
+/** One plan of a head with the arrays by which the host talks to it. */
+sealed interface HeadProgram extends AutoCloseable {
     /** Slots of a gather whose tokens the host names. */
-    private static final int GATHERED = 1024;
+    int GATHERED = 1024;
 
-    /** How many tokens were found for a hidden state. */
-    int total(int row) {
-        return listed.get(row * (slots + 1));
+    KernelPlan plan();
+
+    /** [M, D]. */
+    FloatArray h();
+
+    @Override
+    default void close() {
+        plan().close();
     }
 
-    int id(int row, int slot) {
-        return listed.get(row * (slots + 1) + 1 + slot);
+    /**
+     * Scores for the host.
+     *
+     * @param y [M, V] or [M, K]
+     */
+    record Scores(KernelPlan plan, FloatArray h, FloatArray y) implements HeadProgram {}
+
+    /**
+     * The best tokens.
+     *
+     * @param y [M, V], kept on the device
+     * @param listed [M, 1 + slots]: how many tokens there are, which may be more than slots, and their ids
+     * @param values [M, 2, slots]: their scores and logits
+     * @param slots room for each hidden state
+     */
+    record Best(KernelPlan plan, FloatArray h, FloatArray y, IntArray listed, FloatArray values, int slots)
+            implements HeadProgram {
+        /** How many tokens were found for a hidden state. */
+        int total(int row) {
+            return listed.get(row * (slots + 1));
+        }
+
+        int id(int row, int slot) {
+            return listed.get(row * (slots + 1) + 1 + slot);
+        }
+
+        float score(int row, int slot) {
+            return values.get(2 * row * slots + slot);
+        }
+
+        float logit(int row, int slot) {
+            return values.get((2 * row + 1) * slots + slot);
+        }
     }
 
-    float score(int row, int slot) {
-        return values.get(2 * row * slots + slot);
-    }
-
-    float logit(int row, int slot) {
-        return values.get((2 * row + 1) * slots + slot);
+    /**
+     * Exact logits of tokens that the host names.
+     *
+     * @param found [M, GATHERED]
+     * @param totals [M]: how many of these are filled
+     * @param values [M, 2, GATHERED]: nothing, and their logits
+     */
+    record Gather(KernelPlan plan, FloatArray h, IntArray found, IntArray totals, FloatArray values)
+            implements HeadProgram {
+        float logit(int row, int slot) {
+            return values.get((2 * row + 1) * GATHERED + slot);
+        }
     }
 
     /** Scores of everything there is, for the host. */
-    static HeadProgram scores(KernelDevice device, ScoreCalls scores, int d, int columns, int capacity) {
+    static Scores scores(KernelDevice device, ScoreCalls scores, int d, int columns, int capacity) {
         FloatArray h = device.arrays().floats((long) capacity * d);
         FloatArray y = device.arrays().floats((long) capacity * columns);
         ScoreCalls.Scores made = scores.calls(h, scores.only(y), capacity);
         KernelPlan plan = device.prepare(new KernelProgram(
                 "scores" + capacity, made.calls(), scores.constants(), List.of(h), List.of(y), made.kept()));
-        return new HeadProgram(plan, h, y, new IntArray(1), new IntArray(1), new IntArray(1), y, 0);
+        return new Scores(plan, h, y);
     }
 
     /** The best tokens, with exact logits where {@code rows} are given. */
-    static HeadProgram best(
+    static Best best(
             KernelDevice device,
             VqHead head,
             ScoreCalls scores,
@@ -98,11 +121,11 @@ record HeadProgram(
         kept.add(y);
         KernelPlan plan = device.prepare(new KernelProgram(
                 "best" + capacity + "of" + wanted, calls, constants, List.of(h), List.of(listed, values), kept));
-        return new HeadProgram(plan, h, y, new IntArray(1), new IntArray(1), listed, values, slots);
+        return new Best(plan, h, y, listed, values, slots);
     }
 
-    /** Exact logits of tokens that the host names. */
-    static HeadProgram gather(
+    /** A program of exact logits. */
+    static Gather gather(
             KernelDevice device, VqHead head, FloatArray rows, FloatArray bias, boolean tuned, int capacity) {
         FloatArray h = device.arrays().floats((long) capacity * head.d());
         FloatArray none = device.arrays().noFloats();
@@ -120,11 +143,6 @@ record HeadProgram(
                 List.of(rows, bias, none, sizes),
                 List.of(h, found, totals),
                 List.of(listed, values)));
-        return new HeadProgram(plan, h, none, found, totals, listed, values, GATHERED);
-    }
-
-    @Override
-    public void close() {
-        plan.close();
+        return new Gather(plan, h, found, totals, values);
     }
 }

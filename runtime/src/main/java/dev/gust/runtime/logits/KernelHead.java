@@ -117,13 +117,20 @@ final class KernelHead implements HeadPlan {
         return (int) Math.min(rounded, head.v());
     }
 
-    private HeadProgram program(String key, Supplier<HeadProgram> maker) {
+    private <P extends HeadProgram> P program(String key, Class<P> kind, Supplier<P> maker) {
         HeadProgram made = programs.get(key);
         if (made == null) {
             made = maker.get();
             programs.put(key, made);
         }
-        return made;
+        return kind.cast(made);
+    }
+
+    private HeadProgram.Scores scores(int columns, int capacity) {
+        return program(
+                "scores" + capacity,
+                HeadProgram.Scores.class,
+                () -> HeadProgram.scores(device, scores, head.d(), columns, capacity));
     }
 
     private void send(MemorySegment h, int first, int count, HeadProgram program) {
@@ -138,14 +145,14 @@ final class KernelHead implements HeadPlan {
         int capacity = capacity(count);
         int found = roundUp(wanted);
         if (!BestCalls.fits(tuned, head.v(), found)) {
-            HeadProgram all = program(
-                    "scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
+            HeadProgram.Scores all = scores(head.v(), capacity);
             send(h, first, count, all);
             times.add(all.plan().execute());
-            return search(all, h, first, count, wanted);
+            return search(all.y(), h, first, 0, count, wanted);
         }
-        HeadProgram program = program(
+        HeadProgram.Best program = program(
                 capacity + "of" + found,
+                HeadProgram.Best.class,
                 () -> HeadProgram.best(device, head, scores, rows, call.reranks(), tuned, found, capacity));
         send(h, first, count, program);
         times.add(program.plan().execute());
@@ -157,7 +164,7 @@ final class KernelHead implements HeadPlan {
                     program.plan().fetch(program.y());
                     fetched = true;
                 }
-                keys[row] = search(program, h, first, row, row + 1, wanted)[0];
+                keys[row] = search(program.y(), h, first, row, row + 1, wanted)[0];
             } else {
                 keys[row] = listed(program, row, wanted, h, first + row);
             }
@@ -166,7 +173,7 @@ final class KernelHead implements HeadPlan {
     }
 
     /** The tokens that kernels found: the best by score, in the order of their logits. */
-    private long[] listed(HeadProgram program, int row, int wanted, MemorySegment h, int hiddenRow) {
+    private long[] listed(HeadProgram.Best program, int row, int wanted, MemorySegment h, int hiddenRow) {
         int count = program.total(row);
         long[] byScore = new long[count];
         for (int i = 0; i < count; i++) {
@@ -204,20 +211,15 @@ final class KernelHead implements HeadPlan {
         return all;
     }
 
-    private long[][] search(HeadProgram program, MemorySegment h, int first, int count, int wanted) {
-        return search(program, h, first, 0, count, wanted);
-    }
-
     /** The host's search of scores that have come back, and its exact products. */
-    private long[][] search(HeadProgram program, MemorySegment h, int first, int fromRow, int endRow, int wanted) {
+    private long[][] search(FloatArray y, MemorySegment h, int first, int fromRow, int endRow, int wanted) {
         long[][] keys = new long[endRow - fromRow][];
         float[] tile = new float[TokenScores.TILE];
         for (int row = fromRow; row < endRow; row++) {
             var best = new BestKeys(wanted, new BestKeys.Bound());
             for (int at = 0; at < head.v(); at += tile.length) {
                 int length = Math.min(tile.length, head.v() - at);
-                MemorySegment.copy(
-                        program.y().getSegment(), HeadCall.F32, 4 * ((long) row * head.v() + at), tile, 0, length);
+                MemorySegment.copy(y.getSegment(), HeadCall.F32, 4 * ((long) row * head.v() + at), tile, 0, length);
                 best.offer(tile, length, at);
             }
             long[] found = best.best();
@@ -238,8 +240,7 @@ final class KernelHead implements HeadPlan {
     private long[][] probe(MemorySegment h, int first, int count, int k, Times times) {
         int capacity = capacity(count);
         int centroids = ((Screen.Clusters) head.screen()).k();
-        HeadProgram all =
-                program("scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), centroids, capacity));
+        HeadProgram.Scores all = scores(centroids, capacity);
         send(h, first, count, all);
         times.add(all.plan().execute());
         int[][] tokens = new int[count][];
@@ -252,14 +253,16 @@ final class KernelHead implements HeadPlan {
             tokens[row] = clusters.candidates(logits, call.probeCount(), k, call.special());
             most = Math.max(most, tokens[row].length);
         }
-        HeadProgram gather = program(
-                "gather" + capacity, () -> HeadProgram.gather(device, head, rows, scores.bias(), tuned, capacity));
+        HeadProgram.Gather gather = program(
+                "gather" + capacity,
+                HeadProgram.Gather.class,
+                () -> HeadProgram.gather(device, head, rows, scores.bias(), tuned, capacity));
         send(h, first, count, gather);
         long[][] keys = new long[count][];
         for (int row = 0; row < count; row++) {
             keys[row] = new long[tokens[row].length];
         }
-        int slots = gather.slots();
+        int slots = HeadProgram.GATHERED;
         for (int from = 0; from < most; from += slots) {
             for (int row = 0; row < capacity; row++) {
                 int here = row < count ? Math.clamp(tokens[row].length - from, 0, slots) : 0;
@@ -295,14 +298,13 @@ final class KernelHead implements HeadPlan {
                 call.fill(logits, first, count);
             } else {
                 int capacity = capacity(count);
-                HeadProgram all = program(
-                        "scores" + capacity, () -> HeadProgram.scores(device, scores, head.d(), head.v(), capacity));
+                HeadProgram.Scores all = scores(head.v(), capacity);
                 send(h, first, count, all);
                 times.add(all.plan().execute());
                 long bytes = 4L * head.v();
                 MemorySegment.copy(all.y().getSegment(), 0, logits, first * bytes, count * bytes);
                 if (call.reranks()) {
-                    keys = search(all, h, first, count, call.wanted(1));
+                    keys = search(all.y(), h, first, 0, count, call.wanted(1));
                 }
             }
             for (int row = 0; row < count; row++) {
