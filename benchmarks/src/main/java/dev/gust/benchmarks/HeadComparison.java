@@ -53,7 +53,7 @@ final class HeadComparison {
     /**
      * Runs and prints.
      *
-     * @param args device and matrices: {@code minilm}, a folder for npm's word vectors, or sizes {@code VxD} of a random one.
+     * @param args device and matrices: {@code minilm}, a folder that is there, for npm's word vectors, or sizes {@code VxD} of a random one.
      *     Without them, random ones of the sizes of both and a larger one; random codes find nothing, so that the best token is
      *     rarely right.
      */
@@ -89,7 +89,7 @@ final class HeadComparison {
             x = SampleScreens.rows(
                     Integer.parseInt(matrix.substring(0, cross)), Integer.parseInt(matrix.substring(cross + 1)), arena);
         } else {
-            x = matrix.equals("minilm") ? WordVectors.miniLm(arena) : WordVectors.wink(Path.of(matrix), arena);
+            x = matrix.equals("minilm") ? WordVectors.miniLm(arena) : WordVectors.wink(existing(matrix), arena);
         }
         int v = x.count();
         int d = x.length();
@@ -123,6 +123,16 @@ final class HeadComparison {
             }
         }
         trained(host, x, "int4", HeadRequest.of(HeadMethod.INT4, 1), queries, HeadOptions.RERANK);
+    }
+
+    /** A name that was mistyped would be a folder to load a hundred megabytes into. */
+    private static Path existing(String folder) {
+        Path path = Path.of(folder);
+        if (!Files.isDirectory(path)) {
+            throw new IllegalArgumentException(
+                    "no matrix '" + folder + "': give minilm, sizes such as 30522x384, or a folder that is there");
+        }
+        return path;
     }
 
     private void trained(
