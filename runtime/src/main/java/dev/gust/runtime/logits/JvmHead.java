@@ -65,7 +65,7 @@ final class JvmHead implements HeadPlan {
             }
             case Screen.Codes c -> new CodeScores(head.v(), head.d(), c);
             case Screen.Int4 i ->
-                NibbleScores.fit() ? new NibbleScores(head.v(), head.d(), i) : products(NibbleBlocks.of(head.v(), i));
+                NibbleLanes.FIT ? new NibbleScores(head.v(), head.d(), i) : products(NibbleBlocks.of(head.v(), i));
             case Screen.LowRank l ->
                 products(floats("factor_b", l.r(), head.d(), l.b()), floats("factor_a", head.v(), l.r(), l.a()));
         };

@@ -20,7 +20,7 @@ final class NarrowRowKernels {
      *
      * @param biased whether there is a bias
      */
-    record Call(
+    record Operands(
             FloatArray bias,
             FloatArray h,
             FloatArray y,
@@ -33,7 +33,7 @@ final class NarrowRowKernels {
 
     /** Either kernel. */
     sealed interface Rows extends Kernel {
-        Call x();
+        Operands x();
 
         @Override
         default long localMemoryBytes() {
@@ -42,7 +42,7 @@ final class NarrowRowKernels {
     }
 
     /** {@link BrainScores}. */
-    record Brains(LongArray w, Call x) implements Rows {
+    record Brains(LongArray w, Operands x) implements Rows {
         @Override
         public void run(KernelContext context) {
             BrainScores.rowsBrains(context, w, x.bias, x.h, x.y, x.maxima, x.sizes, x.biased, x.lanes, x.rows, x.heap);
@@ -68,7 +68,7 @@ final class NarrowRowKernels {
     }
 
     /** {@link HalfScores}. */
-    record Halves(HalfFloatArray w, Call x) implements Rows {
+    record Halves(HalfFloatArray w, Operands x) implements Rows {
         @Override
         public void run(KernelContext context) {
             HalfScores.rowsHalves(context, w, x.bias, x.h, x.y, x.maxima, x.sizes, x.biased, x.lanes, x.rows, x.heap);

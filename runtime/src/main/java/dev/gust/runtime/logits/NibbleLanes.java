@@ -7,6 +7,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -14,6 +15,9 @@ import jdk.incubator.vector.VectorSpecies;
  * columns, and of these one word of 16 bits for each token of the tile.
  */
 final class NibbleLanes {
+    /** Whether this machine is fast at it: vectors hold 64 bytes. */
+    static final boolean FIT = VectorShape.preferredShape().vectorBitSize() == 512;
+
     private static final VectorSpecies<Short> S = ShortVector.SPECIES_512;
     private static final VectorSpecies<Short> HALF = ShortVector.SPECIES_256;
     private static final VectorSpecies<Integer> I = IntVector.SPECIES_512;

@@ -4,7 +4,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.stream.IntStream;
-import jdk.incubator.vector.VectorShape;
 
 /**
  * Scores from codes of 4 bits, as tuned kernels make them: hidden states are rounded to 7 bits for each 32 columns, and products
@@ -44,11 +43,6 @@ final class NibbleScores implements TokenScores {
         this.codes = arena.allocate((long) tiles * blocks * NibbleLanes.BLOCK_BYTES, 64);
         this.scales = arena.allocate((long) tiles * blocks * TILE * Short.BYTES, 64);
         IntStream.range(0, tiles).parallel().forEach(tile -> pack(screen, tile, Math.min(TILE, v - tile * TILE)));
-    }
-
-    /** Whether this machine is fast at it: vectors hold 64 bytes. */
-    static boolean fit() {
-        return VectorShape.preferredShape().vectorBitSize() == 512;
     }
 
     private void pack(Screen.Int4 screen, int tile, int count) {

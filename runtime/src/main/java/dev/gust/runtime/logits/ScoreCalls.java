@@ -172,14 +172,14 @@ final class ScoreCalls {
         int d = head.d();
         return switch (rows) {
             case DenseRows.Floats(var w) -> product("rows", w, bias, h, into, sizes, biased, v, d, capacity);
-            case DenseRows.Brains(var w) -> narrow(new NarrowRowKernels.Brains(w, narrow(rows, h, into)), capacity);
-            case DenseRows.Halves(var w) -> narrow(new NarrowRowKernels.Halves(w, narrow(rows, h, into)), capacity);
+            case DenseRows.Brains(var w) -> narrow(new NarrowRowKernels.Brains(w, operands(rows, h, into)), capacity);
+            case DenseRows.Halves(var w) -> narrow(new NarrowRowKernels.Halves(w, operands(rows, h, into)), capacity);
         };
     }
 
-    private NarrowRowKernels.Call narrow(DenseRows rows, FloatArray h, Into into) {
+    private NarrowRowKernels.Operands operands(DenseRows rows, FloatArray h, Into into) {
         int reads = head.d() / rows.span();
-        return new NarrowRowKernels.Call(
+        return new NarrowRowKernels.Operands(
                 bias, h, into.y(), into.maxima(), ints.getFirst(), biased, lanes(reads), rows(reads), into.heap());
     }
 
