@@ -8,18 +8,18 @@ import dev.gust.runtime.device.DeviceInfo;
  * CUDA and OpenCL gave right ones (TornadoVM 5.2.0). A wrong result is worse than none.
  *
  * <p>The driver refuses copies of some arrays (TornadoVM prints {@code cuMemcpyHtoDAsyncMemSeg -> Returned: 1} and goes on), so
- * that right kernels work on what was there before. That backend pins the pages of every array, and the driver does not copy
+ * that right kernels would work on what was there before; executions are listened to, and throw. That backend pins the pages of every array, and the driver does not copy
  * what lies in part on pinned pages; that this is why is likely, not shown. Arrays on pages of their own did not help.
  */
 public final class PtxFaults {
     /** What {@code gust doctor} says of a device that PTX drives. */
     public static final String WARNING =
-            "TornadoVM's PTX backend can lose copies without an error: install its CUDA or OpenCL "
+            "the driver refuses some copies of TornadoVM's PTX backend: install its CUDA or OpenCL "
                     + "SDK for this device; auto passes it by";
 
     private PtxFaults() {}
 
-    /** Whether a device is driven by PTX, so that any operator may work on what was there before. */
+    /** Whether a device is driven by PTX, so that a copy may fail at any execution. */
     public static boolean concern(DeviceInfo device) {
         return device.driver().contains("PTX");
     }

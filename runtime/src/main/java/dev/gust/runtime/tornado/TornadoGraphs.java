@@ -18,6 +18,7 @@ import uk.ac.manchester.tornado.api.WorkerGrid;
 import uk.ac.manchester.tornado.api.WorkerGrid3D;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Makes TornadoVM's task graphs and execution plans out of programs. */
@@ -84,6 +85,12 @@ final class TornadoGraphs {
         }
         var plan = new TornadoExecutionPlan(graphs.toArray(ImmutableTaskGraph[]::new));
         plan.withDevice(device);
+        // Through CUDA and NVIDIA's OpenCL, TornadoVM makes a portable kernel's groups as large as divide its loop, up
+        // to 1024
+        // work-items, whatever registers they take; the driver refuses the launch of too many.
+        if (device.getDeviceType() == TornadoDeviceType.GPU) {
+            plan.withDefaultScheduler();
+        }
         // Without its grid a tuned kernel would run as one work-item, without an error.
         if (!grids.keySet().isEmpty()) {
             plan.withGridScheduler(grids);

@@ -7,6 +7,7 @@ import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelPlan;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelTimes;
+import dev.gust.runtime.kernel.PtxFaults;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -281,7 +282,7 @@ final class TornadoPlan implements KernelPlan {
      * @return closed plans that need not wait any longer
      */
     private List<TornadoPlan> free(boolean ends) {
-        return call(hardware, options.timeout(), Turns.EXCLUSIVE, "freeing memory of " + what, () -> {
+        return callUnheard(hardware, options.timeout(), Turns.EXCLUSIVE, "freeing memory of " + what, () -> {
             Recordings recordings = hardware.recordings();
             if (ends) {
                 recordings.end();
@@ -301,7 +302,32 @@ final class TornadoPlan implements KernelPlan {
         return hardware.info().id();
     }
 
+    /** Calls, and has what TornadoVM only prints as an error: the first time, and always where copies get lost. */
     private static <T> T call(TornadoHardware hardware, Duration limit, Turns turn, String what, Callable<T> work) {
+        if (turn == Turns.SHARED && !PtxFaults.concern(hardware.info())) {
+            return callUnheard(hardware, limit, turn, what, work);
+        }
+        var errors = new PrintedErrors();
+        try {
+            return callUnheard(hardware, limit, turn, what, () -> {
+                errors.begin();
+                T result;
+                try {
+                    result = work.call();
+                } finally {
+                    errors.end();
+                }
+                errors.throwThem();
+                return result;
+            });
+        } finally {
+            // If it hangs, nobody else ends it.
+            errors.end();
+        }
+    }
+
+    private static <T> T callUnheard(
+            TornadoHardware hardware, Duration limit, Turns turn, String what, Callable<T> work) {
         try {
             return hardware.thread().call(turn, what, limit, work);
         } catch (Throwable e) { // TornadoVM throws errors, too

@@ -1,0 +1,80 @@
+package dev.gust.runtime.tornado;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+/** TornadoVM's errors are read from what it prints, and nobody's output is lost or changed. */
+@DisabledOnOs(value = OS.WINDOWS, disabledReason = "its standard output is not held back")
+class PrintedErrorsTest {
+    private static PrintedErrors during(String... lines) {
+        var errors = new PrintedErrors();
+        errors.begin();
+        try {
+            for (String line : lines) {
+                NativePrinter.print(line);
+            }
+        } finally {
+            errors.end();
+        }
+        return errors;
+    }
+
+    @Test
+    void refusedCallsAreErrors() {
+        assertThatIllegalStateException()
+                .isThrownBy(() -> during("anything", NativePrinter.REFUSED, NativePrinter.REFUSED)
+                        .throwThem())
+                .withMessage("the driver refused cuLaunchKernel: 701 (CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES)");
+        assertThatIllegalStateException()
+                .isThrownBy(() -> during(
+                                "\t[TornadoVM-PTX-JNI] ERROR : cuMemcpyHtoDAsyncMemSeg -> Returned: 1",
+                                "[TornadoVM-OCL-JNI] ERROR : clEnqueueNDRangeKernel -> Returned: -5")
+                        .throwThem())
+                .withMessage("the driver refused cuMemcpyHtoDAsyncMemSeg: 1; clEnqueueNDRangeKernel: -5");
+    }
+
+    @Test
+    void whatDoesNoHarmIsNone() {
+        assertThatCode(() -> during(
+                                "ERROR : somebody else's -> Returned: 1",
+                                "[TornadoVM-CUDA-JNI] ERROR : cuMemHostRegister -> Returned: 801 (CUDA_ERROR_NOT_SUPPORTED)",
+                                "[TornadoVM-OCL-NVML-JNI] ERROR : nvmlInit -> Returned: 9")
+                        .throwThem())
+                .doesNotThrowAnyException();
+    }
+
+    @Test
+    void whatWasPrintedBeforeIsNotHeard() {
+        NativePrinter.print(NativePrinter.REFUSED);
+        assertThatCode(() -> during("nothing").throwThem()).doesNotThrowAnyException();
+    }
+
+    @Test
+    void allOutputArrivesInItsOrder() throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        NativePrinter.class.getName())
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
+        assertThat(process.waitFor()).isZero();
+        assertThat(lines).hasSize(8);
+        assertThat(lines).map(line -> line.substring(0, 1)).contains("0", "1", "2", "3", "4", "5", "6", "7");
+        // C's own buffer is written late when nobody asks for it: only these two are sure to come in turn.
+        assertThat(lines.subList(2, 7)).map(line -> line.substring(0, 1)).containsExactly("2", "3", "4", "5", "6");
+        assertThat(lines.get(4)).hasSize(2 + 5 * 50_000);
+    }
+}
