@@ -11,7 +11,6 @@ import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelStyle;
-import dev.gust.runtime.kernel.PtxFaults;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -208,10 +207,7 @@ public final class FeatureMap {
      */
     public FeatureMapPlan prepare(Device device, int threads, Optional<KernelStyle> style) {
         return switch (device) {
-            case KernelDevice kernels -> {
-                PtxFaults.refuse(kernels.info(), "feature-map");
-                yield new KernelFeatureMap(kernels, this, style.orElse(kernels.style()));
-            }
+            case KernelDevice kernels -> new KernelFeatureMap(kernels, this, style.orElse(kernels.style()));
             case JvmDevice jvm -> new JvmFeatureMap(jvm, this, jvm.threads(threads));
             default -> throw new IllegalArgumentException("no feature maps on " + device.id());
         };

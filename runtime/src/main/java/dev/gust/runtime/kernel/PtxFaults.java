@@ -4,11 +4,11 @@ import dev.gust.formats.DeviceException;
 import dev.gust.runtime.device.DeviceInfo;
 
 /**
- * Operators whose kernels gave wrong results through TornadoVM's PTX backend, without an error, on an H100 and an H200 where
- * CUDA and OpenCL gave right ones (TornadoVM 5.2.0). A wrong result is worse than none.
+ * What is wrong with TornadoVM's PTX backend (5.2.0, seen on an H100 and an H200): the driver refuses copies of some arrays,
+ * TornadoVM only prints that ({@code cuMemcpyHtoDAsyncMemSeg -> Returned: 1}), and right kernels work on what was there before.
+ * A wrong result is worse than none, so what is printed is made an error.
  *
- * <p>The driver refuses copies of some arrays (TornadoVM prints {@code cuMemcpyHtoDAsyncMemSeg -> Returned: 1} and goes on), so
- * that right kernels would work on what was there before; executions are listened to, and throw. That backend pins the pages of every array, and the driver does not copy
+ * <p>That backend pins the pages of every array and leaves them pinned when a plan is freed, and the driver does not copy
  * what lies in part on pinned pages; that this is why is likely, not shown. Arrays on pages of their own did not help.
  */
 public final class PtxFaults {
@@ -25,17 +25,17 @@ public final class PtxFaults {
     }
 
     /**
-     * Lets a device through unless it is driven by PTX.
+     * Lets a device through unless its copies fail unheard.
      *
-     * @param operator its name
-     * @throws DeviceException if it is
+     * @param heard whether what is printed can be read
+     * @throws DeviceException if it is driven by PTX, and that cannot
      */
-    public static void refuse(DeviceInfo device, String operator) {
-        if (concern(device)) {
+    public static void requireHeard(DeviceInfo device, boolean heard) {
+        if (concern(device) && !heard) {
             throw new DeviceException(
                     device.id().toString(),
-                    operator + " gave wrong results through the PTX backend",
-                    "use the same device through CUDA or OpenCL, or another device");
+                    "its driver may refuse copies, which TornadoVM only prints, and that cannot be read here",
+                    "use the same device through CUDA or OpenCL, or start Java with --enable-native-access=ALL-UNNAMED");
         }
     }
 }

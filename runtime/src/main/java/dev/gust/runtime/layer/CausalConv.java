@@ -9,7 +9,6 @@ import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.NativeArrays;
-import dev.gust.runtime.kernel.PtxFaults;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -88,10 +87,7 @@ public record CausalConv(int channels, int width, MemorySegment weight, MemorySe
                     "give fewer at a time");
         }
         return switch (device) {
-            case KernelDevice kernels -> {
-                PtxFaults.refuse(kernels.info(), "causal-conv");
-                yield new KernelConv(kernels, this, tokens, sequences);
-            }
+            case KernelDevice kernels -> new KernelConv(kernels, this, tokens, sequences);
             case JvmDevice jvm -> new JvmConv(jvm, this, tokens, sequences);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };

@@ -9,7 +9,6 @@ import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
-import dev.gust.runtime.kernel.PtxFaults;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Optional;
@@ -149,10 +148,7 @@ public record GatedDeltaLayer(
                     "give fewer to a plan");
         }
         return switch (device) {
-            case KernelDevice kernels -> {
-                PtxFaults.refuse(kernels.info(), "the fused layer");
-                yield new KernelLayer(kernels, this, sequences, style.orElse(kernels.style()));
-            }
+            case KernelDevice kernels -> new KernelLayer(kernels, this, sequences, style.orElse(kernels.style()));
             case JvmDevice jvm -> new JvmLayer(jvm, this, sequences);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };

@@ -11,7 +11,6 @@ import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
-import dev.gust.runtime.kernel.PtxFaults;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
@@ -156,10 +155,7 @@ public record Norm(
             throw new UsageException(rows + " rows of " + length + " in one call", "give fewer at a time");
         }
         return switch (device) {
-            case KernelDevice kernels -> {
-                PtxFaults.refuse(kernels.info(), "norm");
-                yield new KernelNorm(kernels, this, rows, style.orElse(kernels.style()));
-            }
+            case KernelDevice kernels -> new KernelNorm(kernels, this, rows, style.orElse(kernels.style()));
             case JvmDevice jvm -> new JvmNorm(jvm, this, rows);
             default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
         };

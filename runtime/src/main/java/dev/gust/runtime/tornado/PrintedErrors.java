@@ -22,6 +22,11 @@ final class PrintedErrors {
     private long from;
     private String refused = "";
 
+    /** Whether anything can be heard in this process. */
+    static boolean areHeard() {
+        return StandardOutput.ofProcess().isPresent();
+    }
+
     /** Begins to listen. */
     synchronized void begin() {
         StandardOutput.ofProcess().ifPresent(output -> from = output.hold());

@@ -81,6 +81,7 @@ final class TornadoPlan implements KernelPlan {
     static TornadoPlan prepare(TornadoHardware hardware, DeviceOptions options, KernelProgram program) {
         String what = describe(program);
         long bytes = bytes(program);
+        PtxFaults.requireHeard(hardware.info(), PrintedErrors.areHeard());
         reserve(hardware, what, bytes);
         boolean done = false;
         try {

@@ -15,12 +15,12 @@ class PtxFaultsTest {
     }
 
     @Test
-    void onlyPtxIsRefused() {
-        PtxFaults.refuse(drivenBy("TornadoVM CUDA, NVIDIA CUDA"), "norm");
-        PtxFaults.refuse(drivenBy("TornadoVM OPENCL, NVIDIA CUDA"), "norm");
-        assertThatThrownBy(() -> PtxFaults.refuse(drivenBy("TornadoVM PTX, PTX"), "norm"))
+    void onlyPtxThatIsNotHeardIsRefused() {
+        PtxFaults.requireHeard(drivenBy("TornadoVM CUDA, NVIDIA CUDA"), false);
+        PtxFaults.requireHeard(drivenBy("TornadoVM OPENCL, NVIDIA CUDA"), false);
+        PtxFaults.requireHeard(drivenBy("TornadoVM PTX, PTX"), true);
+        assertThatThrownBy(() -> PtxFaults.requireHeard(drivenBy("TornadoVM PTX, PTX"), false))
                 .isInstanceOf(DeviceException.class)
-                .hasMessageContaining("norm")
                 .hasMessageContaining("CUDA or OpenCL");
     }
 }
