@@ -25,11 +25,16 @@ import java.util.Optional;
  */
 final class StandardOutput {
     private static final int STDOUT = 1;
+    /** F_GETFL, O_ACCMODE and O_RDONLY of Linux and macOS. */
+    private static final int GET_FLAGS = 3;
+
+    private static final int ACCESS_MODE = 3;
+    private static final int READ_ONLY = 0;
     private static final OfInt INT = ValueLayout.JAVA_INT;
     private static final OfLong LONG = ValueLayout.JAVA_LONG;
     private static final AddressLayout POINTER = ValueLayout.ADDRESS;
 
-    /** This process's, unless the system or a JVM without native access has it otherwise. */
+    /** This process's, unless it has none, or the system or a JVM without native access has it otherwise. */
     private static final Optional<StandardOutput> OF_PROCESS = find();
 
     private final MethodHandle dup;
@@ -47,6 +52,7 @@ final class StandardOutput {
     private int real;
 
     private StandardOutput(Linker linker, Path file) throws Throwable {
+        requireWritable(linker);
         dup = function(linker, "dup", INT, INT);
         dup2 = function(linker, "dup2", INT, INT, INT);
         close = function(linker, "close", INT, INT);
@@ -80,6 +86,18 @@ final class StandardOutput {
             }
         } catch (Throwable e) { // handles declare it; whatever it is, output stays as it is
             return Optional.empty();
+        }
+    }
+
+    /** In a process that was started without standard output, descriptor 1 is whatever file the JVM opened first. */
+    private static void requireWritable(Linker linker) throws Throwable {
+        MethodHandle fcntl = linker.downcallHandle(
+                linker.defaultLookup().findOrThrow("fcntl"),
+                FunctionDescriptor.of(INT, INT, INT),
+                Linker.Option.firstVariadicArg(2));
+        int flags = (int) fcntl.invokeExact(STDOUT, GET_FLAGS);
+        if (flags < 0 || (flags & ACCESS_MODE) == READ_ONLY) {
+            throw new IOException("descriptor " + STDOUT + " is not for writing");
         }
     }
 
@@ -121,19 +139,23 @@ final class StandardOutput {
             flush();
             byte[] since = read(from);
             if (--holders == 0) {
-                // Most of it before descriptor 1 is itself again, so that what follows comes after it.
-                long passed = pass(0);
-                int restored = (int) dup2.invokeExact(real, STDOUT);
-                pass(passed);
+                restore();
                 held.truncate(0);
-                int closed = (int) close.invokeExact(real);
-                if (restored != STDOUT || closed != 0) {
-                    throw new IOException("standard output cannot be restored");
-                }
             }
             return since;
         } catch (Throwable e) {
             throw failed(e);
+        }
+    }
+
+    private void restore() throws Throwable {
+        // Most of it before descriptor 1 is itself again, so that what follows comes after it.
+        long passed = pass(0);
+        int restored = (int) dup2.invokeExact(real, STDOUT);
+        pass(passed);
+        int closed = (int) close.invokeExact(real);
+        if (restored != STDOUT || closed != 0) {
+            throw new IOException("standard output cannot be restored");
         }
     }
 

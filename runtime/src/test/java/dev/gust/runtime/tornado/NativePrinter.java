@@ -8,6 +8,8 @@ import java.lang.invoke.MethodHandle;
 
 /** Prints on standard output as a native library does; as a program, while it is held back and when it is not. */
 final class NativePrinter {
+    static final String WHAT = "cuLaunchKernel: 701 (CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES)";
+
     static final String REFUSED =
             "[TornadoVM-CUDA-JNI] ERROR : cuLaunchKernel -> Returned: 701 (CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES)";
 
@@ -21,16 +23,14 @@ final class NativePrinter {
     /** A line, which stays in the C library's buffer for now where output is no terminal. */
     static void print(String line) {
         try (Arena arena = Arena.ofConfined()) {
-            int result = (int) PUTS.invokeExact(arena.allocateFrom(line));
-            if (result < 0) {
-                throw new IllegalStateException("puts gave " + result);
-            }
+            // Without standard output it fails, late or never.
+            int ignored = (int) PUTS.invokeExact(arena.allocateFrom(line));
         } catch (Throwable e) {
             throw new IllegalStateException(e);
         }
     }
 
-    /** Prints 0 to 7, each line from Java or from C, some while two listen. */
+    /** Prints 0 to 7, each line from Java or from C, some while two listen; and on stderr what was refused meanwhile. */
     @SuppressWarnings("SystemOut") // what this is about
     public static void main(String[] arguments) {
         print("0");
@@ -43,8 +43,13 @@ final class NativePrinter {
         first.end();
         first.end();
         System.out.println("3");
-        print("4 " + "long ".repeat(50_000));
+        print("4 " + "long ".repeat(50_000) + REFUSED);
         second.end();
+        try {
+            second.throwThem();
+        } catch (IllegalStateException e) {
+            System.err.println(e.getMessage());
+        }
         System.out.println("5");
         first.begin();
         first.end();
