@@ -201,6 +201,13 @@ final class LowRankCommand implements Callable<Integer> {
         if (!(alpha >= 0 && alpha <= 4)) {
             throw new UsageException("--alpha is " + alpha, "choose an exponent from 0 to 4");
         }
+        if (alpha != Factorization.USUAL_ALPHA && chosen != LowRankMethod.ASVD) {
+            throw new UsageException(
+                    "the method " + chosen.label() + " has no use for --alpha", "that is for asvd");
+        }
+        if (unit != RankChoice.Budget.Unit.PARAMETERS && choice.budget == null) {
+            throw new UsageException("--budget-unit without a budget", "that is for --budget");
+        }
         var selection = new TensorSelection(include, exclude);
         return new LowRankRequest(chosen, rankChoice(), aim(scheme, selection), aim(residual, selection), selection);
     }

@@ -3,6 +3,7 @@ package dev.gust.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import dev.gust.formats.model.TensorFiles;
 import dev.gust.runtime.Catalog;
@@ -85,7 +86,19 @@ final class OpCommand implements Callable<Integer> {
         TensorFiles.requireKind(out);
         try (Models model = Models.open(in);
                 Device device = Devices.open(id)) {
-            OpRun.Result result = switch (operator.name()) {
+            OpRun.Result result = run(operator, model, device);
+            try (result) {
+                TensorFiles.write(out, result.outputs());
+            }
+            report(operator, device, result);
+        }
+        return ExitCodes.DONE;
+    }
+
+    /** Operators name themselves and the tensor, not knowing of files. */
+    private OpRun.Result run(OperatorEntry operator, Models model, Device device) {
+        try {
+            return switch (operator.name()) {
                 case "matmul" -> MatmulRun.run(model, device, attributes, common.threads);
                 case "lowrank-matmul" -> LowRankRun.run(model, device, attributes, common.threads);
                 case "sparse-matmul" -> SparseRun.run(model, device, attributes, common.threads);
@@ -109,12 +122,13 @@ final class OpCommand implements Callable<Integer> {
                 case "memory-layer" -> MemoryLayerRun.run(model, device, attributes, common.threads);
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
-            try (result) {
-                TensorFiles.write(out, result.outputs());
+        } catch (InputException e) {
+            String message = String.valueOf(e.getMessage());
+            if (message.startsWith(operator.name() + ": ")) {
+                throw InputException.of(model.input().source().location(), message, "", e);
             }
-            report(operator, device, result);
+            throw e;
         }
-        return ExitCodes.DONE;
     }
 
     private void requireKnown(OperatorEntry operator) {

@@ -9,7 +9,9 @@ import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
 import dev.gust.formats.tensor.TensorInfo;
+import dev.gust.formats.vqhead.HeadMethod;
 import dev.gust.runtime.device.Device;
+import dev.gust.runtime.featuremap.FiniteValues;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.logits.HeadOptions;
@@ -55,6 +57,13 @@ final class VqLogitsRun {
                     "attribute top is " + top + " and the vocabulary has " + head.v() + " tokens",
                     "set top to 1 to " + head.v());
         }
+        boolean clusters = head.method() == HeadMethod.KMEANS || head.method() == HeadMethod.SPHERICAL;
+        if (clusters ? options.rerank() > 0 : options.probes() > 0) {
+            throw new UsageException(
+                    "a head of method '" + head.method().label() + "' has no use for "
+                            + (clusters ? "rerank" : "probes"),
+                    "set " + (clusters ? "probes" : "rerank"));
+        }
         if (hidden.shape().dim(0) > Integer.MAX_VALUE / Math.max(top, head.d())) {
             throw InputException.ofTensor(
                     source.location(),
@@ -65,11 +74,13 @@ final class VqLogitsRun {
         int m = (int) hidden.shape().dim(0);
         Arena memory = Arena.ofShared();
         try (HeadPlan plan = VqLogits.prepare(device, head, options)) {
+            MemorySegment h = OpRun.floats(source, hidden, memory);
+            FiniteValues.require(source.location(), hidden.name(), h); // a head would name its own file
             var idInfo = new TensorInfo("ids", DType.I32, Shape.of(m, top));
             var logitInfo = new TensorInfo("logits", DType.F32, Shape.of(m, top));
             MemorySegment ids = OpRun.room(idInfo, memory);
             MemorySegment logits = OpRun.room(logitInfo, memory);
-            KernelTimes times = plan.top(OpRun.floats(source, hidden, memory), m, top, ids, logits);
+            KernelTimes times = plan.top(h, m, top, ids, logits);
             return new OpRun.Result(
                     VqLogits.variantOf(head, options),
                     m + " hidden states by a head [" + head.v() + ", " + head.d() + "]",

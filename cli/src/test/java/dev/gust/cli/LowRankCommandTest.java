@@ -112,6 +112,8 @@ class LowRankCommandTest {
         Gust.run("lowrank", in, out, "--rank", 4, "--energy", "0.5").failed(ExitCodes.USAGE, "exclusive");
         Gust.run("lowrank", in, out, "--rank", 4, "--method", "pca").failed(ExitCodes.USAGE, "pca", "whitened");
         Gust.run("lowrank", in, out, "--rank", 4, "--method", "lord").failed(ExitCodes.USAGE, "--calibration");
+        Gust.run("lowrank", in, out, "--rank", 4, "--alpha", "0.7").failed(ExitCodes.USAGE, "--alpha", "asvd");
+        Gust.run("lowrank", in, out, "--rank", 4, "--budget-unit", "bytes").failed(ExitCodes.USAGE, "--budget");
         Gust.run("lowrank", in, out, "--rank", 4, "--scheme", "fp7").failed(ExitCodes.USAGE, "fp7");
         Gust.run(
                         "lowrank",
@@ -205,6 +207,12 @@ class LowRankCommandTest {
                 .write(folder.resolve("wrong.safetensors"));
         Gust.run("op", "svd", "--in", wrong, "--out", out, "--set", "rank=1")
                 .failed(ExitCodes.INPUT, "'gram'", "[4, 4]", "[3, 3]");
+        Path indefinite = new SampleModel(5)
+                .weight("w", DType.F32, 4, 3)
+                .values("gram", DType.F32, new float[] {1, 40, 0, 40, 1, 0, 0, 0, 1}, 3, 3)
+                .write(folder.resolve("indefinite.safetensors"));
+        Gust.run("op", "svd", "--in", indefinite, "--out", out, "--set", "rank=1")
+                .failed(ExitCodes.INPUT, "indefinite.safetensors", "'gram'", "negative eigenvalues");
         Path vector = new SampleModel(5).weight("w", DType.F32, 4).write(folder.resolve("vector.safetensors"));
         Gust.run("op", "svd", "--in", vector, "--out", out, "--set", "rank=1").failed(ExitCodes.INPUT, "'w'", "[4]");
         assertThat(out).doesNotExist();

@@ -265,7 +265,11 @@ class VqHeadCommandTest {
                 "--outliers -1",
                 "--score-weight -1",
                 "--score-weight NaN",
-                "--method kmeans --score-weight 2"
+                "--method kmeans --score-weight 2",
+                "--method lowrank --outliers 3",
+                "--method int4 --sample 30",
+                "--method kmeans --simvq --batch 30",
+                "--method rvq --parts 257"
             })
     void whatMakesNoSenseIsWrongUsage(String options) {
         Gust.Result result = Gust.run("vqhead", in, out, Arrays.asList(options.split(" ")));

@@ -83,6 +83,7 @@ class VqLogitsRunTest {
         run(in, out, "jvm", "special=70").failed(ExitCodes.USAGE, "special token 70");
         run(in, out, "jvm", "special=x").failed(ExitCodes.USAGE, "'x'");
         run(in, out, "jvm", "codebook=true").failed(ExitCodes.USAGE, "no clusters");
+        run(in, out, "jvm", "probes=3").failed(ExitCodes.USAGE, "no use for probes");
         run(in, out, "jvm", "head=" + folder.resolve("none.safetensors")).failed(ExitCodes.INPUT, "none.safetensors");
         Path narrow = head().weight("h", DType.F32, 3, 4).write(folder.resolve("narrow.safetensors"));
         run(narrow, out, "jvm").failed(ExitCodes.INPUT, "'h'", "[M, 5]");
@@ -94,12 +95,18 @@ class VqLogitsRunTest {
                 .tensor("assignments", DType.I32, Shape.of(3), ints(0, 2, 1))
                 .weight("h", DType.F32, 1, 4)
                 .write(folder.resolve("outside.safetensors"));
+        run(outside, out, "scalar", "top=1", "rerank=3").failed(ExitCodes.INPUT, "'assignments'");
         run(outside, out, "scalar", "top=1").failed(ExitCodes.INPUT, "'assignments'", "token 1", "cluster 2 of 2");
         Path nan = new SampleModel(3)
                 .weight("weight", DType.F32, 3, 2)
                 .values("h", DType.F32, new float[] {1, Float.NaN}, 1, 2)
                 .write(folder.resolve("nan.safetensors"));
-        run(nan, out, "scalar", "top=1").failed(ExitCodes.INPUT, "'h'", "NaN at element 1");
+        run(nan, out, "scalar", "top=1").failed(ExitCodes.INPUT, "nan.safetensors", "'h'", "NaN at element 1");
+        Path apart = new SampleModel(3)
+                .values("h", DType.F32, new float[] {0, 0, 0, Float.NaN, 0}, 1, 5)
+                .write(folder.resolve("apart.safetensors"));
+        run(apart, out, "jvm", "head=" + head().write(folder.resolve("head.safetensors")))
+                .failed(ExitCodes.INPUT, "apart.safetensors", "'h'", "NaN at element 3");
         Gust.assertNothingLeft(out);
     }
 

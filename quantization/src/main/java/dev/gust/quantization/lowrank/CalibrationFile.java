@@ -63,15 +63,20 @@ public final class CalibrationFile implements AutoCloseable {
      *
      * @param layer its name
      * @param inputs N
-     * @throws InputException if what is there is of another size, or not finite, or nothing but zeros
+     * @throws InputException if what is there is of another size, or not finite, or nothing but zeros, or negative where it
+     *     cannot be
      */
     public LayerInputs layer(String layer, int inputs) {
         Optional<Matrix> gram = find(layer, "gram").map(info -> read(info, Shape.of(inputs, inputs)));
         gram.flatMap(GramMatrix::problem).ifPresent(problem -> {
             throw bad(layer + ".gram", problem);
         });
-        Optional<Matrix> amax = find(layer, "amax").map(info -> read(info, Shape.of(inputs)));
-        return new LayerInputs(gram, amax, find(layer, "count").map(this::count).orElse(0L));
+        Optional<Matrix> amax = find(layer, "amax").map(info -> maxima(info, Shape.of(inputs)));
+        return new LayerInputs(
+                gram,
+                amax,
+                find(layer, "count").map(this::count).orElse(0L),
+                new LayerInputs.Origin(location(), layer + "."));
     }
 
     private Optional<TensorInfo> find(String layer, String what) {
@@ -95,6 +100,21 @@ public final class CalibrationFile implements AutoCloseable {
             }
             return matrix;
         }
+    }
+
+    private Matrix maxima(TensorInfo info, Shape shape) {
+        Matrix maxima = read(info, shape);
+        double sum = 0;
+        for (double v : maxima.values()) {
+            if (v < 0) {
+                throw bad(info.name(), "holds " + v + ", which no magnitude is");
+            }
+            sum += v;
+        }
+        if (sum == 0) {
+            throw bad(info.name(), "is all zeros: no input was seen");
+        }
+        return maxima;
     }
 
     private long count(TensorInfo info) {

@@ -49,7 +49,7 @@ public final class Decomposer {
 
     /**
      * The k largest singular values of a matrix and what belongs to them. A matrix of lower rank has zeros among them;
-     * its U and Vᵀ are orthonormal nevertheless.
+     * its U and Vᵀ are orthonormal nevertheless. The largest element of each column of U is positive.
      *
      * @param matrix finite numbers
      * @param k from 1 to min(M, N)
@@ -68,9 +68,8 @@ public final class Decomposer {
             case RANDOMIZED -> false;
             case AUTO -> most <= SMALL || sketch > most / 2;
         };
-        return exact
-                ? algebra.svd(matrix.small()).truncated(k)
-                : randomized(matrix, sketch).truncated(k);
+        Svd svd = exact ? algebra.svd(matrix.small()) : randomized(matrix, sketch);
+        return svd.truncated(k).withSigns();
     }
 
     /** left · right [m, n] of [m, k] and [k, n], on the device. */

@@ -1,5 +1,6 @@
 package dev.gust.quantization.lowrank;
 
+import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -25,7 +26,8 @@ public record Factorization(LowRankMethod method, double alpha, Decomposer decom
      * @param w W [M, N], finite
      * @param rank r, from 1 to min(M, N)
      * @param inputs what is known of the layer's inputs
-     * @throws UsageException if the rank is larger than the matrix, or the method needs more to be known
+     * @throws UsageException if the rank is larger than the matrix, or the method needs inputs that are known
+     * @throws InputException if what is known of them is not what the method needs, or is no Gram matrix
      */
     public Factors of(FloatMatrix w, int rank, LayerInputs inputs) {
         try (Arena memory = Arena.ofShared()) {
@@ -67,7 +69,8 @@ public record Factorization(LowRankMethod method, double alpha, Decomposer decom
     /**
      * All singular values of what the method decomposes: what each further rank is worth.
      *
-     * @throws UsageException if the method needs more to be known
+     * @throws UsageException if the method needs inputs that are known
+     * @throws InputException if what is known of them is not what the method needs, or is no Gram matrix
      */
     public double[] spectrum(FloatMatrix w, LayerInputs inputs) {
         try (Arena memory = Arena.ofShared()) {
@@ -104,7 +107,7 @@ public record Factorization(LowRankMethod method, double alpha, Decomposer decom
         double[] sizes = inputs.channelSizes().orElseThrow(() -> unknown("a Gram matrix or channel maxima"));
         double largest = Arrays.stream(sizes).max().orElse(0);
         if (!(largest > 0)) {
-            throw unknown("inputs that are not all zero");
+            throw inputs.bad("amax", "is all zeros: no input was seen");
         }
         return Arrays.stream(sizes)
                 .map(s -> Math.pow(s / largest, alpha) + LEAST_SCALE)
@@ -112,7 +115,12 @@ public record Factorization(LowRankMethod method, double alpha, Decomposer decom
     }
 
     private Whitening whitening(LayerInputs inputs) {
-        return Whitening.of(inputs.gram().orElseThrow(() -> unknown("a Gram matrix")), decomposer.algebra());
+        Matrix gram = inputs.gram()
+                .orElseThrow(() -> inputs.amax().isPresent()
+                        ? inputs.bad("gram", "is missing, and the method " + method.label() + " needs it")
+                        : unknown("a Gram matrix"));
+        return Whitening.of(gram, decomposer.algebra())
+                .orElseThrow(() -> inputs.bad("gram", "has large negative eigenvalues, which no sum of x·xᵀ has"));
     }
 
     private UsageException unknown(String what) {

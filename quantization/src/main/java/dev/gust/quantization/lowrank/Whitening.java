@@ -22,9 +22,10 @@ record Whitening(Matrix lower, double damping) {
     /**
      * Factors a Gram matrix.
      *
-     * @param gram symmetric and finite, with a positive element on its diagonal
+     * @param gram symmetric and finite, with a positive element on its diagonal; empty if as much as the diagonal's mean
+     *     does not make it positive definite, so that it is no sum of x·xᵀ
      */
-    static Whitening of(Matrix gram, DenseAlgebra algebra) {
+    static Optional<Whitening> of(Matrix gram, DenseAlgebra algebra) {
         int n = gram.rows();
         double mean = 0;
         for (int i = 0; i < n; i++) {
@@ -39,10 +40,10 @@ record Whitening(Matrix lower, double damping) {
             }
             Optional<Matrix> lower = algebra.cholesky(damped);
             if (lower.isPresent() && leastPivot(lower.get()) >= LEAST_PIVOT * mean) {
-                return new Whitening(lower.get(), damping);
+                return Optional.of(new Whitening(lower.get(), damping));
             }
             if (damping > 1) {
-                throw new IllegalStateException("a Gram matrix that no damping makes positive definite");
+                return Optional.empty();
             }
         }
     }

@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Decides which weights of a model become factors, and of which rank. A number for all layers is decided from headers
@@ -120,14 +121,7 @@ public final class LowRankPlanner {
             }
         }
         if (ranks.isEmpty()) {
-            String why = candidates.stream()
-                    .findFirst()
-                    .flatMap(t -> Optional.ofNullable(decisions.get(t)).map(d -> t.name() + ": " + d.reason()))
-                    .orElse("no weight was chosen");
-            throw InputException.of(
-                    model.source().location(),
-                    "no layer would become factors (" + why + ")",
-                    "choose a smaller rank, energy or budget, or name layers with --include");
+            throw nothingChosen(candidates);
         }
         var config = new LowRankConfig(
                 request.method().label(),
@@ -141,6 +135,22 @@ public final class LowRankPlanner {
         String options = request + " " + factorization.alpha()
                 + calibration.map(c -> " " + c.identity()).orElse("");
         return new OutputAssembly(input, model, target).assembleLowRank(tasks, config, names, options);
+    }
+
+    /** Names the reason of one tensor: of a candidate, or else of a matrix that was selected and cannot be one. */
+    private InputException nothingChosen(List<LogicalTensor> candidates) {
+        String why = Stream.concat(
+                        candidates.stream(),
+                        model.tensors().stream()
+                                .filter(t -> request.selection().exemption(t).isEmpty()))
+                .findFirst()
+                .flatMap(t -> Optional.ofNullable(decisions.get(t)).map(d -> t.name() + ": " + d.reason()))
+                .orElse("no weight was chosen");
+        String remedy = candidates.isEmpty()
+                ? "name layers with --include, or choose another scheme or calibration"
+                : "choose a smaller rank, energy or budget, or name layers with --include";
+        return InputException.of(
+                model.source().location(), "no layer would become factors (" + why + ")", remedy);
     }
 
     private static String fileName(String location) {

@@ -76,8 +76,16 @@ public record HeadRequest(
         require(method, "clusters of equal size", !training.balanced() || (clusters && !simVq), "kmeans and spherical");
         require(method, "a score weight", scoreWeight == SCORE_WEIGHT || method == HeadMethod.PQ, "pq");
         require(method, "exact rows to rerank", rerank == 0 || !clusters, "pq, rvq, int4 and lowrank");
+        boolean outlying = bytes || method == HeadMethod.INT4;
+        require(method, "outliers", outliers == OUTLIERS || outliers == 0 || outlying, "pq, rvq and int4");
+        boolean means = bytes || (clusters && !simVq);
+        require(method, "batches", training.batch() == 0 || means, "codebooks that k-means trains");
+        require(method, "a sample", training.sample() == 0 || means, "codebooks that k-means trains");
         if (bytes && codes > ProductQuantizer.MOST_ENTRIES) {
             throw new UsageException(codes + " codes", "a code is a byte: ask for 256 at most");
+        }
+        if (method == HeadMethod.RVQ && parts > ProductQuantizer.MOST_LEVELS) {
+            throw new UsageException(parts + " levels", "ask for " + ProductQuantizer.MOST_LEVELS + " at most");
         }
     }
 

@@ -11,6 +11,9 @@ public final class ProductQuantizer {
     /** A code is a byte. */
     public static final int MOST_ENTRIES = 256;
 
+    /** Residual codebooks beyond which nothing is left of rows in float32. */
+    public static final int MOST_LEVELS = 256;
+
     private ProductQuantizer() {}
 
     /**
@@ -59,12 +62,13 @@ public final class ProductQuantizer {
     /**
      * Trains codebooks one after another, each on what those before leave of the rows.
      *
-     * @param levels L, at least 1
+     * @param levels L, 1 to {@link #MOST_LEVELS}
      */
     public static Codes residual(TrainingRun run, Vectors x, int levels, KMeansOptions options) {
         requireEntries(x.requireFinite(), options);
-        if (levels < 1) {
-            throw InputException.of("residual codebooks", "cannot be " + levels + " levels", "ask for 1 at least");
+        if (levels < 1 || levels > MOST_LEVELS) {
+            throw InputException.of(
+                    "residual codebooks", "cannot be " + levels + " levels", "ask for 1 to " + MOST_LEVELS);
         }
         Codes codes = Codes.room(run.memory(), x.count(), levels, options.codes(), x.length());
         double error = 0;

@@ -121,6 +121,31 @@ class DecomposerTest {
         }
     }
 
+    /** Rounding must not choose signs, or factors would differ from run to run and from device to device. */
+    @Test
+    void theLargestElementOfALeftSingularVectorIsPositive() {
+        Matrix values = Spectra.withSpectrum(9, 44, 60, i -> Math.pow(0.7, i));
+        FloatMatrix w = Spectra.floats(values, memory);
+        FloatMatrix opposite = w.scaled(-1, memory);
+        for (SvdOptions.Form form : SvdOptions.Form.values()) {
+            Svd svd = decomposer(jvm, form).svd(w, 6);
+            Svd other = decomposer(jvm, form).svd(opposite, 6);
+            assertThat(Spectra.norm(Spectra.minus(svd.u(), other.u()))).as("%s", form).isLessThan(1e-4);
+            for (int k = 0; k < 6; k++) {
+                double[] column = new double[44];
+                for (int i = 0; i < column.length; i++) {
+                    column[i] = svd.u().at(i, k);
+                }
+                double least = java.util.Arrays.stream(column).min().orElseThrow();
+                assertThat(java.util.Arrays.stream(column).max().orElseThrow()).isGreaterThanOrEqualTo(-least);
+            }
+            assertThat(Spectra.norm(Spectra.minus(values, svd.product())))
+                    .isCloseTo(
+                            Spectra.tail(i -> Math.pow(0.7, i), 6, 44),
+                            org.assertj.core.data.Percentage.withPercentage(1));
+        }
+    }
+
     @Test
     void aMatrixOfZerosHasSingularValuesOfZero() {
         FloatMatrix w = Spectra.floats(Matrix.zeros(30, 20), memory);

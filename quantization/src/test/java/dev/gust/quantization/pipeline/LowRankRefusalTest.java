@@ -133,6 +133,35 @@ class LowRankRefusalTest {
         }
     }
 
+    private void refusesMaxima(LowRankMethod method, float[] maxima, String tensor, String reason) {
+        Path out = folder.resolve("out");
+        LowRankRequest request = models.request(method, new RankChoice.Rank(4), "", "", out);
+        Path file = new SafetensorsFixture().floats(Q + ".amax", maxima, 128).write(folder.resolve("maxima.safetensors"));
+        try (CalibrationFile calibration = CalibrationFile.open(file.toString())) {
+            assertThatThrownBy(() -> models.run(models.model(), out, request, Optional.of(calibration)))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContainingAll("maxima.safetensors", tensor, reason);
+        }
+        assertThat(folder.resolve("out.partial")).doesNotExist();
+    }
+
+    /** What is wrong is said of a matrix, even if none could be chosen. */
+    @Test
+    void saysWhyNothingWasChosen() {
+        Path in = models.model();
+        Path out = folder.resolve("out");
+        Path file = new SafetensorsFixture()
+                .floats("other.amax", new float[] {1}, 1)
+                .write(folder.resolve("other.safetensors"));
+        try (CalibrationFile calibration = CalibrationFile.open(file.toString())) {
+            LowRankRequest request = models.request(LowRankMethod.ASVD, new RankChoice.Rank(4), "", "", out);
+            assertThatThrownBy(() -> models.run(in, out, request, Optional.of(calibration)))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContainingAll("the calibration does not know its inputs", "another scheme or calibration");
+        }
+        assertThat(out).doesNotExist();
+    }
+
     @Test
     void calibrationsAreLookedAt() {
         Path in = models.model();
@@ -145,12 +174,17 @@ class LowRankRefusalTest {
         skew[0] = 1;
         float[] negative = new float[128 * 128];
         negative[0] = -1;
+        float[] indefinite = new float[128 * 128];
+        indefinite[0] = 1;
+        indefinite[1] = 40;
+        indefinite[128] = 40;
         Object[][] cases = {
             {new float[64 * 64], 64, "F32 [128, 128]"},
             {new float[128 * 128], 128, "all zeros"},
             {nan, 128, "NaN"},
             {skew, 128, "not symmetric"},
-            {negative, 128, "negative diagonal"}
+            {negative, 128, "negative diagonal"},
+            {indefinite, 128, "large negative eigenvalues"}
         };
         for (Object[] one : cases) {
             int n = (int) one[1];
@@ -166,6 +200,13 @@ class LowRankRefusalTest {
             }
         }
         assertThat(folder.resolve("out.partial")).doesNotExist();
+        float[] mixed = new float[128];
+        mixed[3] = 2;
+        mixed[4] = -1;
+        refusesMaxima(LowRankMethod.ASVD, mixed, Q + ".amax", "-1.0, which no magnitude is");
+        refusesMaxima(LowRankMethod.ASVD, new float[128], Q + ".amax", "all zeros");
+        mixed[4] = 1;
+        refusesMaxima(LowRankMethod.WHITENED, mixed, Q + ".gram", "is missing, and the method whitened needs it");
         assertThatThrownBy(() ->
                         CalibrationFile.open(in.resolve("model.safetensors").toString()))
                 .isInstanceOf(InputException.class)

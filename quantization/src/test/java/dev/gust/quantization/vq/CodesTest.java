@@ -187,5 +187,8 @@ class CodesTest {
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("16 rows");
         assertThatThrownBy(() -> ProductQuantizer.residual(run, x, 0, options)).isInstanceOf(InputException.class);
+        assertThatThrownBy(() -> ProductQuantizer.residual(run, x, 257, options))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("1 to 256");
     }
 }
