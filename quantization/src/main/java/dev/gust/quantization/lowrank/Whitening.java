@@ -22,8 +22,8 @@ record Whitening(Matrix lower, double damping) {
     /**
      * Factors a Gram matrix.
      *
-     * @param gram symmetric and finite, with a positive element on its diagonal; empty if as much as the diagonal's mean
-     *     does not make it positive definite, so that it is no sum of x·xᵀ
+     * @param gram symmetric and finite, with a positive element on its diagonal
+     * @return empty if ten times the diagonal's mean does not make it positive definite, so that it is no sum of x·xᵀ
      */
     static Optional<Whitening> of(Matrix gram, DenseAlgebra algebra) {
         int n = gram.rows();
