@@ -72,7 +72,7 @@ final class EvaluateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         EncoderOptions options = text.encoder(common, kind());
-        if ((worst != null && worst < 0) || (minCosine != null && minCosine.isNaN())) {
+        if ((worst != null && worst < 0) || (minCosine != null && !(minCosine >= -1 && minCosine <= 1))) {
             throw new ParameterException(
                     common.spec.commandLine(),
                     "--worst takes a number of 0 or more, and --min-cosine a number of -1 to 1");

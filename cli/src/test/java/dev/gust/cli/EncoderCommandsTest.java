@@ -174,6 +174,14 @@ class EncoderCommandsTest {
     }
 
     @Test
+    void aFloorThatNothingHoldsIsWrongUsage() {
+        for (String floor : List.of("1.5", "-2", "NaN")) {
+            Gust.run("evaluate", model, model, "--text", text, "--min-cosine", floor)
+                    .failed(ExitCodes.USAGE, "--min-cosine", "-1 to 1");
+        }
+    }
+
+    @Test
     void aFloorThatIsNotHeldIsACheck() {
         Path quantized = folder.resolve("mxfp4");
         Gust.run("quantize", model, quantized, "--scheme", "mxfp4", "--quiet").isDone();

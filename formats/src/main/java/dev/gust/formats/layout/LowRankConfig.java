@@ -49,7 +49,12 @@ public record LowRankConfig(
     public ObjectNode json() {
         ObjectNode node = JsonNodeFactory.instance.objectNode();
         node.put("method", method);
-        node.putObject("chosen_by").put(chosenBy, amount);
+        ObjectNode choice = node.putObject("chosen_by");
+        if (amount == Math.rint(amount)) {
+            choice.put(chosenBy, (long) amount); // a rank is no 8.0
+        } else {
+            choice.put(chosenBy, amount);
+        }
         putOrNull(node, "calibration", calibration);
         putOrNull(node, "factor_scheme", factorScheme);
         putOrNull(node, "residual_scheme", residualScheme);
