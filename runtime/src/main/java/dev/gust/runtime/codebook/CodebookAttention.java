@@ -34,7 +34,7 @@ import java.util.stream.Stream;
  * @param width D, of queries and keys
  * @param values V, of a value
  * @param codes S, entries of a head's codebook
- * @param window tokens nearer than this have a bias; 0 for none
+ * @param window tokens nearer than this have a bias, all of them if there are no more; 0 for none
  * @param causal whether later tokens are hidden
  * @param scale what q · c is multiplied by
  */
@@ -59,11 +59,12 @@ public record CodebookAttention(
         double rows = (double) batch * tokens * heads;
         double largest =
                 Math.max(rows * Math.max(width, Math.max(values, codes)), (double) batch * heads * values * codes);
-        if (Math.max(largest, (double) heads * codes * width) > NativeArrays.MAX_WORDS || window > tokens + 1) {
+        double tables = Math.max((double) heads * codes * width, (double) heads * window);
+        if (Math.max(largest, tables) > NativeArrays.MAX_WORDS || (double) tokens + window > Integer.MAX_VALUE) {
             throw new UsageException(
                     "B " + batch + ", T " + tokens + ", H " + heads + ", S " + codes + ", window " + window
                             + " in one call",
-                    "give fewer sequences at a time, and a window of T at most");
+                    "give fewer sequences at a time");
         }
         if (!((float) scale > 0 && scale < Float.MAX_VALUE)) {
             throw new UsageException("a scale of " + scale, "give a positive number, such as 1/sqrt(D)");

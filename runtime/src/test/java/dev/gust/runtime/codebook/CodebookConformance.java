@@ -23,6 +23,9 @@ final class CodebookConformance {
                 new CodebookAttention(1, 33, 3, 8, 16, 20, 5, false, 2),
                 new CodebookAttention(1, 6, 1, 4, 2, 3, 6, false, 1),
                 new CodebookAttention(1, 6, 1, 4, 2, 3, 1, true, 30),
+                new CodebookAttention(1, 6, 2, 4, 2, 3, 40, true, 1),
+                new CodebookAttention(1, 6, 2, 4, 2, 3, 9, false, 1),
+                new CodebookAttention(2, 0, 2, 4, 2, 3, 9, false, 1),
                 new CodebookAttention(0, 6, 1, 4, 2, 3, 1, true, 1));
     }
 

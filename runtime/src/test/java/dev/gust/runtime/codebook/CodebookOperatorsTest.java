@@ -58,6 +58,8 @@ class CodebookOperatorsTest {
                 .isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new CodebookAttention(1 << 10, 1 << 10, 1 << 10, 8, 1, 1, 0, true, 1))
                 .isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> new CodebookAttention(1, 8, 4, 8, 1, 1, Integer.MAX_VALUE, true, 1))
+                .isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new MemoryLayer(1, 17, 1, true, 1)).isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new MemoryLayer(1, 0, 1, true, 1)).isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new MemoryLayer(1, 1, 1, true, 0)).isInstanceOf(UsageException.class);
