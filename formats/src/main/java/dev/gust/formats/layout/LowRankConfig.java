@@ -37,8 +37,14 @@ public record LowRankConfig(
     /** The key under which containers without a config.json keep it, as text. */
     public static final String METADATA_KEY = "gust.lowrank_config";
 
+    /** In it, the scheme of the factors; null if they are plain. */
+    public static final String FACTOR_SCHEME = "factor_scheme";
+
+    /** In it, the scheme of the residual; null if there is none. */
+    public static final String RESIDUAL_SCHEME = "residual_scheme";
+
     private static final String ENGINE = "gust";
-    private static final String FORMAT = "lowrank";
+    static final String FORMAT = "lowrank";
 
     public LowRankConfig {
         ranks = new LinkedHashMap<>(ranks);
@@ -56,8 +62,8 @@ public record LowRankConfig(
             choice.put(chosenBy, amount);
         }
         putOrNull(node, "calibration", calibration);
-        putOrNull(node, "factor_scheme", factorScheme);
-        putOrNull(node, "residual_scheme", residualScheme);
+        putOrNull(node, FACTOR_SCHEME, factorScheme);
+        putOrNull(node, RESIDUAL_SCHEME, residualScheme);
         ObjectNode layers = node.putObject("layers");
         ranks.forEach((layer, rank) -> layers.putObject(layer).put("rank", rank));
         var stays = node.putArray("dense");

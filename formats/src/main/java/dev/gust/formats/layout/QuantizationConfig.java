@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.gust.formats.scheme.Scheme;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The {@code quantization_config} by which an engine that loads a Hugging Face folder knows how its weights are stored.
@@ -40,14 +41,25 @@ public final class QuantizationConfig {
         };
     }
 
-    /** The scheme that a configuration declares, where its tensors alone would not tell. */
+    /** The scheme that a configuration declares, where its tensors alone may not tell; of factors, if there are some. */
     public static Optional<Scheme> declaredScheme(ObjectNode config) {
         String format = config.path("quantization_config").path("format").asText("");
         return switch (format) {
             case "mxfp6-e2m3-pack-quantized" -> Optional.of(Scheme.MXFP6_E2M3);
             case "mxfp6-e3m2-pack-quantized" -> Optional.of(Scheme.MXFP6_E3M2);
+            case LowRankConfig.FORMAT -> declaredScheme(config.path(LowRankConfig.KEY));
             default -> Optional.empty();
         };
+    }
+
+    /** Of factors and residual, if not both are of one that has to be declared: then only the file's metadata tells. */
+    private static Optional<Scheme> declaredScheme(JsonNode lowRank) {
+        List<Scheme> found = Stream.of(LowRankConfig.FACTOR_SCHEME, LowRankConfig.RESIDUAL_SCHEME)
+                .flatMap(key -> Scheme.byLabel(lowRank.path(key).asText("")).stream())
+                .filter(scheme -> scheme == Scheme.MXFP6_E2M3 || scheme == Scheme.MXFP6_E3M2)
+                .distinct()
+                .toList();
+        return found.size() == 1 ? Optional.of(found.getFirst()) : Optional.empty();
     }
 
     /**

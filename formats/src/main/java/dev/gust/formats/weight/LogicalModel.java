@@ -49,13 +49,11 @@ public final class LogicalModel implements AutoCloseable {
      */
     public static LogicalModel of(TensorSource source, Optional<Scheme> declared) {
         Map<String, String> metadata = source.metadata();
-        Optional<Scheme> hint =
-                declared.or(() -> Optional.ofNullable(metadata.get(SCHEME_KEY)).flatMap(Scheme::byLabel));
         var stored = new LinkedHashMap<String, TensorInfo>();
         source.tensors().forEach(t -> stored.put(t.name(), t));
         var recognition = new WeightRecognition(
                 stored,
-                hint,
+                DeclaredSchemes.of(metadata, declared),
                 (weight, scale) ->
                         tensorScale(source, scale, Optional.ofNullable(metadata.get(GLOBAL_SCALE_KEY + weight))));
 

@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  */
 final class WeightRecognition {
     private final Map<String, TensorInfo> stored;
-    private final Optional<Scheme> hint;
+    private final DeclaredSchemes declared;
     private final BiFunction<String, TensorInfo, GlobalScale> tensorScale;
 
     /**
@@ -33,10 +33,10 @@ final class WeightRecognition {
      */
     WeightRecognition(
             Map<String, TensorInfo> stored,
-            Optional<Scheme> hint,
+            DeclaredSchemes declared,
             BiFunction<String, TensorInfo, GlobalScale> tensorScale) {
         this.stored = stored;
-        this.hint = hint;
+        this.declared = declared;
         this.tensorScale = tensorScale;
     }
 
@@ -49,7 +49,7 @@ final class WeightRecognition {
             return Optional.empty(); // nothing to restore, and its other dimensions may be of any size
         }
         // A small weight's scales fit several schemes: first the one declared, then the shape that fits to the letter.
-        return Stream.concat(hint.stream(), Arrays.stream(Scheme.values()))
+        return Stream.concat(declared.of(lead.name()).stream(), Arrays.stream(Scheme.values()))
                 .flatMap(scheme -> firstMatch(lead, scheme, Shape::equals).stream())
                 .findFirst()
                 .or(() -> Arrays.stream(Scheme.values())
@@ -83,7 +83,7 @@ final class WeightRecognition {
     private Optional<LogicalTensor> match(
             TensorInfo lead, Layout layout, Scheme scheme, BiPredicate<Shape, Shape> fits) {
         boolean eitherFp6 = scheme == Scheme.MXFP6_E2M3 || scheme == Scheme.MXFP6_E3M2;
-        if (eitherFp6 && !hint.equals(Optional.of(scheme))) {
+        if (eitherFp6 && !declared.of(lead.name()).equals(Optional.of(scheme))) {
             return Optional.empty(); // same types and shapes for both: only the metadata tells
         }
         Optional<String> name = weightName(lead.name(), layout, scheme);

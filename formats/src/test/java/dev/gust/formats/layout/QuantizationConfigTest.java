@@ -187,5 +187,11 @@ class QuantizationConfigTest {
                     .isEqualTo(fp6);
         }
         assertThat(QuantizationConfig.declaredScheme(JSON.createObjectNode())).isEmpty();
+        ObjectNode factors = JSON.createObjectNode();
+        factors.set("quantization_config", LowRankConfig.quantizationConfig());
+        factors.putObject(LowRankConfig.KEY).putNull("factor_scheme").put("residual_scheme", "mxfp6-e3m2");
+        assertThat(QuantizationConfig.declaredScheme(factors)).contains(Scheme.MXFP6_E3M2);
+        factors.putObject(LowRankConfig.KEY).put("factor_scheme", "mxfp6-e2m3").put("residual_scheme", "mxfp6-e3m2");
+        assertThat(QuantizationConfig.declaredScheme(factors)).isEmpty();
     }
 }

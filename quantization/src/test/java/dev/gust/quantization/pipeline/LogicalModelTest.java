@@ -13,6 +13,7 @@ import dev.gust.formats.file.SafetensorsFixture;
 import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.layout.Layout;
 import dev.gust.formats.scheme.Scheme;
+import dev.gust.formats.layout.LowRankConfig;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
 import dev.gust.formats.tensor.Tensor;
@@ -180,6 +181,25 @@ class LogicalModelTest {
         }
         assertThat(fake(Map.of(LogicalModel.SCHEME_KEY, "nonsense"), parts).quantizations())
                 .isEmpty();
+    }
+
+    @Test
+    void factorsAndWhatTheyLeaveMayHaveDifferentFp6Types() {
+        TensorInfo[] parts = {
+            tensor("w.lowrank_a.weight_packed", DType.U8, 4, 24),
+            tensor("w.lowrank_a.weight_scale", DType.U8, 4, 1),
+            tensor("w.lowrank_b.weight_packed", DType.U8, 32, 96),
+            tensor("w.lowrank_b.weight_scale", DType.U8, 32, 4),
+            tensor("w.weight_packed", DType.U8, 4, 96),
+            tensor("w.weight_scale", DType.U8, 4, 4)
+        };
+        String config = "{\"factor_scheme\":\"mxfp6-e3m2\",\"residual_scheme\":\"mxfp6-e2m3\"}";
+        assertThat(fake(Map.of(LowRankConfig.METADATA_KEY, config), parts).quantizations())
+                .containsExactly("lowrank/mxfp6-e3m2+mxfp6-e2m3");
+        for (String nothing : List.of("", "{", "[]", "{\"factor_scheme\":3}")) {
+            assertThat(fake(Map.of(LowRankConfig.METADATA_KEY, nothing), parts).quantizations())
+                    .isEmpty();
+        }
     }
 
     @Test

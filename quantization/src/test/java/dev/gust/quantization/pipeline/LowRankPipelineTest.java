@@ -110,6 +110,8 @@ class LowRankPipelineTest {
         "int4,int8,",
         "'',mxfp4,",
         "mxfp8,nvfp4,",
+        "mxfp6-e3m2,mxfp6-e2m3,",
+        "mxfp6-e2m3,,",
         "fp8-block,fp8-block,"
     })
     void factorsAndResidualTakeSchemes(String scheme, String residual) {
@@ -128,7 +130,7 @@ class LowRankPipelineTest {
         assertThat(q.rank())
                 .isEqualTo(
                         switch (scheme) {
-                            case "nvfp4", "mxfp4", "mxfp8" -> 32;
+                            case "nvfp4", "mxfp4", "mxfp8", "mxfp6-e3m2", "mxfp6-e2m3" -> 32;
                             case "int4", "fp8-block" -> 128;
                             default -> 20;
                         });
