@@ -202,8 +202,7 @@ final class LowRankCommand implements Callable<Integer> {
             throw new UsageException("--alpha is " + alpha, "choose an exponent from 0 to 4");
         }
         if (alpha != Factorization.USUAL_ALPHA && chosen != LowRankMethod.ASVD) {
-            throw new UsageException(
-                    "the method " + chosen.label() + " has no use for --alpha", "that is for asvd");
+            throw new UsageException("the method " + chosen.label() + " has no use for --alpha", "that is for asvd");
         }
         if (unit != RankChoice.Budget.Unit.PARAMETERS && choice.budget == null) {
             throw new UsageException("--budget-unit without a budget", "that is for --budget");

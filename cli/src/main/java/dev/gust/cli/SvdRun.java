@@ -51,8 +51,7 @@ final class SvdRun {
             var w = new FloatMatrix(m, n, OpRun.floats(source, info, memory));
             requireFinite(source, info, w);
             Optional<Matrix> gram = gram(model, n, memory);
-            var inputs = new LayerInputs(
-                    gram, Optional.empty(), 0, new LayerInputs.Origin(source.location(), ""));
+            var inputs = new LayerInputs(gram, Optional.empty(), 0, new LayerInputs.Origin(source.location(), ""));
             long start = System.nanoTime();
             var factorization = new Factorization(
                     gram.isPresent() ? LowRankMethod.WHITENED : LowRankMethod.SVD,

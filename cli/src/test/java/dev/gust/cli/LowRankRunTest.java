@@ -175,7 +175,11 @@ class LowRankRunTest {
                 .weight("b", DType.F32, 2, 4, 20)
                 .tensor("ids", DType.I32, Shape.of(3), ints(0, 2, 1))
                 .write(folder.resolve("ids.safetensors"));
-        refuse(ids, ExitCodes.INPUT, "ids.safetensors: lora: tensor 'ids': is 2 at token 1 and there are 2 adapters", "lora");
+        refuse(
+                ids,
+                ExitCodes.INPUT,
+                "ids.safetensors: lora: tensor 'ids': is 2 at token 1 and there are 2 adapters",
+                "lora");
         Path wide = new SampleModel(7)
                 .weight("x", DType.F32, 3, 21)
                 .weight("a", DType.F32, 9, 4)

@@ -149,8 +149,7 @@ public final class LowRankPlanner {
         String remedy = candidates.isEmpty()
                 ? "name layers with --include, or choose another scheme or calibration"
                 : "choose a smaller rank, energy or budget, or name layers with --include";
-        return InputException.of(
-                model.source().location(), "no layer would become factors (" + why + ")", remedy);
+        return InputException.of(model.source().location(), "no layer would become factors (" + why + ")", remedy);
     }
 
     private static String fileName(String location) {

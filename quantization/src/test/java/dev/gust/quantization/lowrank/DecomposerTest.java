@@ -130,7 +130,9 @@ class DecomposerTest {
         for (SvdOptions.Form form : SvdOptions.Form.values()) {
             Svd svd = decomposer(jvm, form).svd(w, 6);
             Svd other = decomposer(jvm, form).svd(opposite, 6);
-            assertThat(Spectra.norm(Spectra.minus(svd.u(), other.u()))).as("%s", form).isLessThan(1e-4);
+            assertThat(Spectra.norm(Spectra.minus(svd.u(), other.u())))
+                    .as("%s", form)
+                    .isLessThan(1e-4);
             for (int k = 0; k < 6; k++) {
                 double[] column = new double[44];
                 for (int i = 0; i < column.length; i++) {

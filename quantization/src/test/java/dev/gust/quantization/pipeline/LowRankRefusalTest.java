@@ -136,7 +136,8 @@ class LowRankRefusalTest {
     private void refusesMaxima(LowRankMethod method, float[] maxima, String tensor, String reason) {
         Path out = folder.resolve("out");
         LowRankRequest request = models.request(method, new RankChoice.Rank(4), "", "", out);
-        Path file = new SafetensorsFixture().floats(Q + ".amax", maxima, 128).write(folder.resolve("maxima.safetensors"));
+        Path file =
+                new SafetensorsFixture().floats(Q + ".amax", maxima, 128).write(folder.resolve("maxima.safetensors"));
         try (CalibrationFile calibration = CalibrationFile.open(file.toString())) {
             assertThatThrownBy(() -> models.run(models.model(), out, request, Optional.of(calibration)))
                     .isInstanceOf(InputException.class)
@@ -157,7 +158,8 @@ class LowRankRefusalTest {
             LowRankRequest request = models.request(LowRankMethod.ASVD, new RankChoice.Rank(4), "", "", out);
             assertThatThrownBy(() -> models.run(in, out, request, Optional.of(calibration)))
                     .isInstanceOf(InputException.class)
-                    .hasMessageContainingAll("the calibration does not know its inputs", "another scheme or calibration");
+                    .hasMessageContainingAll(
+                            "the calibration does not know its inputs", "another scheme or calibration");
         }
         assertThat(out).doesNotExist();
     }
