@@ -26,7 +26,7 @@ record HeadReport(String in, Path out, HeadRequest request, HeadSource source, T
 
     private ObjectNode json() {
         ObjectNode root = JsonNodeFactory.instance.objectNode();
-        root.put("command", "vqhead");
+        root.put("verb", "vqhead");
         root.put("input", in);
         root.put("output", out.toString());
         root.put("tensor", source.name());

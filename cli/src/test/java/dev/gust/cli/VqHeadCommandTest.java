@@ -95,7 +95,7 @@ class VqHeadCommandTest {
                 .isDone()
                 .json();
         assertThat(Gust.keys(json))
-                .contains("command", "input", "output", "tensor", "screen_bytes", "relative_error", "clusters");
+                .contains("verb", "input", "output", "tensor", "screen_bytes", "relative_error", "clusters");
         assertThat(json.path("tensor").asText()).isEqualTo("lm_head.weight");
         assertThat(json.path("clusters").path("count").asInt()).isEqualTo(10);
         assertThat(json.path("head").path("seed").asInt()).isEqualTo(5);
