@@ -1,6 +1,7 @@
 package dev.gust.runtime.matmul;
 
 import dev.gust.kernels.matmul.sdk.FloatBitsMatmul;
+import dev.gust.kernels.matmul.sdk.FloatPairsMatmul;
 import dev.gust.kernels.matmul.sdk.HalfArrayMatmul;
 import dev.gust.kernels.matmul.sdk.HalfPairMatmul;
 import dev.gust.runtime.kernel.Kernel;
@@ -95,6 +96,58 @@ final class NarrowKernels {
                     w.scale(),
                     w.scaleRows(),
                     w.scaleColumns(),
+                    w.k(),
+                    local);
+        }
+    }
+
+    /** {@link FloatPairsMatmul}. */
+    record FloatPairs(FloatBitArrays w, IntArray shape, FloatArray x, FloatArray y, int local) implements Kernel {
+        @Override
+        public long localMemoryBytes() {
+            int floats = 256
+                    + 512 * FloatPairsMatmul.COPIES
+                    + (FloatPairsMatmul.BATCH - 1 + FloatPairsMatmul.ROWS) * (local + FloatPairsMatmul.GAP)
+                    + 2 * FloatPairsMatmul.ROWS * FloatPairsMatmul.SHARERS;
+            return (long) floats * Float.BYTES;
+        }
+
+        @Override
+        public void run(KernelContext c) {
+            FloatPairsMatmul.matmulFloatPairs(
+                    c,
+                    w.words(),
+                    w.scaleBytes(),
+                    w.scales(),
+                    w.tables(),
+                    shape,
+                    x,
+                    y,
+                    w.scale(),
+                    w.scaleRows(),
+                    w.scaleColumns(),
+                    w.n(),
+                    w.k(),
+                    local);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext c) {
+            return graph.task(
+                    task,
+                    FloatPairsMatmul::matmulFloatPairs,
+                    c,
+                    w.words(),
+                    w.scaleBytes(),
+                    w.scales(),
+                    w.tables(),
+                    shape,
+                    x,
+                    y,
+                    w.scale(),
+                    w.scaleRows(),
+                    w.scaleColumns(),
+                    w.n(),
                     w.k(),
                     local);
         }
