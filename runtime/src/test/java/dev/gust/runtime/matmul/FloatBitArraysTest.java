@@ -118,18 +118,11 @@ class FloatBitArraysTest {
         for (int i = 0; i < k; i++) {
             x.set(i, (float) random.nextGaussian() * size);
         }
-        FloatArray y = product(sample.weight(), x, local, groups);
-        double squaredError = 0;
-        double squares = 0;
-        for (int row = 0; row < n; row++) {
-            double sum = 0;
-            for (int c = 0; c < k; c++) {
-                sum += (double) x.get(c) * sample.values()[row * k + c];
-            }
-            squaredError += (sum - y.get(row)) * (sum - y.get(row));
-            squares += sum * sum;
-        }
-        return Math.sqrt(squaredError / squares);
+        return MatmulConformance.error(
+                sample,
+                1,
+                x.getSegment(),
+                product(sample.weight(), x, local, groups).getSegment());
     }
 
     private static FloatArray product(LinearWeight weight, FloatArray x, int local, int groups) {

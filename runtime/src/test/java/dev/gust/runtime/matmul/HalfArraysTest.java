@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelProgram;
+import dev.gust.runtime.weight.LinearWeight;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
@@ -32,18 +36,8 @@ class HalfArraysTest {
                     for (int i = 0; i < k; i++) {
                         x.set(i, (float) random.nextGaussian());
                     }
-                    FloatArray y = product(sample, x, groups);
-                    double squaredError = 0;
-                    double squares = 0;
-                    for (int row = 0; row < n; row++) {
-                        double sum = 0;
-                        for (int c = 0; c < k; c++) {
-                            sum += (double) x.get(c) * sample.values()[row * k + c];
-                        }
-                        squaredError += (sum - y.get(row)) * (sum - y.get(row));
-                        squares += sum * sum;
-                    }
-                    assertThat(Math.sqrt(squaredError / squares))
+                    FloatArray y = product(sample.weight(), x, groups);
+                    assertThat(MatmulConformance.error(sample, 1, x.getSegment(), y.getSegment()))
                             .as("N %d, K %d, %d groups", n, k, groups)
                             .isLessThan(QuantizedMatmul.TOLERANCE);
                 }
@@ -58,7 +52,7 @@ class HalfArraysTest {
             var x = new FloatArray(130);
             x.init(1);
             x.set(77, odd);
-            FloatArray y = product(sample, x, 2);
+            FloatArray y = product(sample.weight(), x, 2);
             for (int row = 0; row < 9; row++) {
                 Float expected = odd * sample.values()[row * 130 + 77];
                 assertThat(y.get(row)).as("x %f, row %d", odd, row).isEqualTo(expected);
@@ -66,12 +60,35 @@ class HalfArraysTest {
         }
     }
 
-    private static FloatArray product(SampleWeights.Sample sample, FloatArray x, int groups) {
-        IntArray shape = PackedArrays.shape(sample.weight());
+    @Test
+    void weightsThatAreNoNumbersComeOut() {
+        for (short odd : new short[] {0x7C00, (short) 0xFC00, 0x7E00}) {
+            LinearWeight weight = SampleWeights.of("F16", 9, 130, 7).weight();
+            MemorySegment codes = Arena.ofAuto().allocate(weight.codes().byteSize(), 64);
+            codes.copyFrom(weight.codes());
+            codes.setAtIndex(ValueLayout.JAVA_SHORT, 5 * 130 + 3, odd);
+            var x = new FloatArray(130);
+            x.init(1);
+            FloatArray y = product(
+                    new LinearWeight(weight.name(), 9, 130, weight.format(), codes, weight.scales(), weight.factor()),
+                    x,
+                    2);
+            for (int row = 0; row < 9; row++) {
+                if (row == 5) {
+                    assertThat(y.get(row)).isEqualTo((Float) Float.float16ToFloat(odd));
+                } else {
+                    assertThat(Float.isFinite(y.get(row))).as("row %d", row).isTrue();
+                }
+            }
+        }
+    }
+
+    private static FloatArray product(LinearWeight weight, FloatArray x, int groups) {
+        IntArray shape = PackedArrays.shape(weight);
         shape.set(0, 1);
-        var y = new FloatArray((int) sample.weight().n());
+        var y = new FloatArray((int) weight.n());
         y.init(Float.NaN);
-        HalfArrays arrays = HalfArrays.of(sample.weight(), DEVICE);
+        HalfArrays arrays = HalfArrays.of(weight, DEVICE);
         KernelCall call = arrays.call("pairs", shape, x, y, 32, groups);
         var program = new KernelProgram("pairs", List.of(call), arrays.constants(), List.of(shape, x), List.of(y));
         try (var plan = DEVICE.prepare(program)) {
