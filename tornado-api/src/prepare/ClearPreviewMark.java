@@ -7,9 +7,9 @@ import java.util.List;
  * Copies class files and clears the mark by which a compiler says that it used preview features (minor version 65535; the
  * Java Virtual Machine Specification, 4.1). TornadoVM's API was compiled by a JDK 21 with preview features on, for the
  * foreign-memory API, which has been final since 22: the code runs on any later JDK, but only the very JDK of the mark
- * would load it.
+ * would load it. Classes that have a source here are left out: these take their place.
  *
- * <p>Run by the build: {@code java ClearPreviewMark.java FROM TO}.
+ * <p>Run by the build: {@code java ClearPreviewMark.java FROM TO SOURCES}.
  */
 final class ClearPreviewMark {
     private static final int MAGIC = 0xCAFEBABE;
@@ -20,6 +20,7 @@ final class ClearPreviewMark {
     public static void main(String[] args) throws IOException {
         Path from = Path.of(args[0]);
         Path to = Path.of(args[1]);
+        Path sources = Path.of(args[2]);
         List<Path> files;
         try (var walk = Files.walk(from)) {
             files = walk.filter(Files::isRegularFile).toList();
@@ -28,11 +29,15 @@ final class ClearPreviewMark {
             throw new IOException("no class files in " + from + ": has the artifact that brings them changed?");
         }
         for (Path file : files) {
+            String name = from.relativize(file).toString();
+            if (Files.exists(sources.resolve(name.replace(".class", ".java")))) {
+                continue;
+            }
             byte[] bytes = Files.readAllBytes(file);
             if (file.toString().endsWith(".class")) {
                 clear(file, bytes);
             }
-            Path copy = to.resolve(from.relativize(file));
+            Path copy = to.resolve(name);
             Files.createDirectories(copy.getParent());
             Files.write(copy, bytes);
         }

@@ -178,6 +178,11 @@ public final class EmulatorDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesHalfPairs() {
+        return true;
+    }
+
+    @Override
     public boolean takesFloatBits() {
         return true;
     }

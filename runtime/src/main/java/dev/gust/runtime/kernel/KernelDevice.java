@@ -18,6 +18,9 @@ public interface KernelDevice extends Device {
     /** Whether kernels over arrays of 16-bit floats run and are its faster ones. */
     boolean takesHalves();
 
+    /** Whether kernels that read two 16-bit floats at once run and are its faster ones. */
+    boolean takesHalfPairs();
+
     /** Whether kernels that reinterpret computed bits as floats run and are its faster ones. */
     boolean takesFloatBits();
 

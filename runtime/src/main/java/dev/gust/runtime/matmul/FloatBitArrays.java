@@ -4,6 +4,7 @@ import dev.gust.formats.tensor.DType;
 import dev.gust.kernels.matmul.ScaleCode;
 import dev.gust.kernels.matmul.sdk.FloatBitsMatmul;
 import dev.gust.runtime.kernel.Grid;
+import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.NativeArrays;
 import dev.gust.runtime.weight.LinearWeight;
@@ -19,7 +20,8 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * A weight whose codes are floats of 4, 8 or 16 bits, or a block of its rows, for devices that reinterpret bits as floats.
+ * A weight whose codes are floats of 4, 8 or 16 bits or whole numbers of 4 or 8, or a block of its rows, for devices that
+ * reinterpret bits as floats.
  *
  * @param weight the weight on the memory of the others
  * @param words the codes
@@ -43,7 +45,7 @@ record FloatBitArrays(
     private static final int FEW_ROWS = 16;
 
     /**
-     * The bits of a code, and those of its exponent; 0 where codes are no floats.
+     * The bits of a code, and those of its exponent, of which whole numbers have none.
      *
      * @param special the smallest code without sign that is not a number or infinite, above all others where there is none
      */
@@ -58,6 +60,8 @@ record FloatBitArrays(
                         case F4 -> new Geometry(4, 2, 1 << 3);
                         case F8_E4M3 -> new Geometry(8, 4, 0x7F);
                         case F8_E5M2 -> new Geometry(8, 5, 0x7C);
+                        case I8 -> new Geometry(8, 0, 1 << 7);
+                        case OFFSET_I4 -> new Geometry(4, 0, 1 << 3);
                         default -> NONE;
                     };
                 default -> NONE;
@@ -86,7 +90,9 @@ record FloatBitArrays(
                 && (s.scaleColumns() % geometry.codes() != 0 || s.scaleRows() != 1 && s.scale() != ScaleType.F32)) {
             return false;
         }
-        return geometry.bits() != Byte.SIZE || !hasSpecial(weight.codes(), geometry.special());
+        return geometry.bits() != Byte.SIZE
+                || geometry.special() > 0x7F
+                || !hasSpecial(weight.codes(), geometry.special());
     }
 
     /** Whether one of the bytes, without its sign, is that one or above. */
@@ -133,6 +139,11 @@ record FloatBitArrays(
         return scale(weight.format());
     }
 
+    /** Rows. */
+    int n() {
+        return Math.toIntExact(weight.n());
+    }
+
     /** Columns. */
     int k() {
         return Math.toIntExact(weight.k());
@@ -173,8 +184,10 @@ record FloatBitArrays(
      */
     KernelCall call(String name, IntArray shape, FloatArray x, FloatArray y, int local, int most) {
         int groups = (int) Math.min(weight.n() / FloatBitsMatmul.BATCH, most);
-        return KernelCall.tuned(
-                name, new NarrowKernels.FloatBits(this, shape, x, y, local), Grid.ofGroups(groups, 1, local, 1));
+        Kernel kernel = geometry.exponent() == 2
+                ? new NarrowKernels.FloatPairs(this, shape, x, y, local)
+                : new NarrowKernels.FloatBits(this, shape, x, y, local);
+        return KernelCall.tuned(name, kernel, Grid.ofGroups(groups, 1, local, 1));
     }
 
     /** Work-items of a group: as many as leave the fewest without columns, unless groups are left with few rows. */

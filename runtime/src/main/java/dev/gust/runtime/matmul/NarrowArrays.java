@@ -26,7 +26,7 @@ sealed interface NarrowArrays permits HalfArrays, FloatBitArrays {
     /** Copies a weight into such arrays, if the device takes any that hold it. */
     static Optional<NarrowArrays> of(KernelDevice device, LinearWeight weight) {
         if (device.takesHalves() && HalfArrays.hold(weight)) {
-            return Optional.of(HalfArrays.of(weight, device.arrays()));
+            return Optional.of(HalfArrays.of(weight, device));
         }
         if (device.takesFloatBits() && FloatBitArrays.hold(weight)) {
             return Optional.of(FloatBitArrays.of(weight, device.arrays()));

@@ -60,6 +60,11 @@ public final class ScalarDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesHalfPairs() {
+        return true;
+    }
+
+    @Override
     public boolean takesFloatBits() {
         return true;
     }

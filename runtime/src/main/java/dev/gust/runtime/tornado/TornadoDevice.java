@@ -12,6 +12,7 @@ import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.util.Arrays;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
@@ -56,6 +57,21 @@ public final class TornadoDevice implements KernelDevice {
     @Override
     public boolean takesHalves() {
         return isThrough("CUDA") || isThrough("PTX");
+    }
+
+    /** The other backends take a pair apart before it is read, and TornadoVM before 5.2 has none. */
+    @Override
+    public boolean takesHalfPairs() {
+        return isThrough("CUDA") && hasHalfPairs();
+    }
+
+    private static boolean hasHalfPairs() {
+        try {
+            HalfFloatArray.class.getMethod("getHalf2", int.class);
+            return true;
+        } catch (NoSuchMethodException e) {
+            return false;
+        }
     }
 
     /** The other backends have no reinterpretation of a number that was computed, nor has TornadoVM before 5.2. */

@@ -37,6 +37,11 @@ public abstract class ForwardingDevice implements KernelDevice {
     }
 
     @Override
+    public boolean takesHalfPairs() {
+        return device.takesHalfPairs();
+    }
+
+    @Override
     public boolean takesFloatBits() {
         return device.takesFloatBits();
     }

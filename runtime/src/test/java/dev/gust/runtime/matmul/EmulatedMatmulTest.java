@@ -49,6 +49,11 @@ class EmulatedMatmulTest {
             }
 
             @Override
+            public boolean takesHalfPairs() {
+                return false;
+            }
+
+            @Override
             public boolean takesFloatBits() {
                 return false;
             }
@@ -58,13 +63,17 @@ class EmulatedMatmulTest {
         assertThat(error).as("%s: K %d", form, k).isLessThan(QuantizedMatmul.TOLERANCE);
     }
 
-    /** Eight loads at a time, and what they leave. */
+    /** Eight loads at a time, and what they leave; pairs for one row of x. */
     @Test
     void longRowsOfHalvesAreSummedUp() {
-        for (int k : new int[] {2048, 2 * 2048 + 777}) {
-            assertThat(MatmulConformance.check(DEVICE, "F16", 2, 3, k, 42, MatmulOptions.DEFAULT))
-                    .as("K %d", k)
-                    .isLessThan(QuantizedMatmul.TOLERANCE);
+        for (int m = 1; m <= 2; m++) {
+            for (int n : new int[] {3, 21}) {
+                for (int k : new int[] {2048, 2 * 2048 + 776, 2 * 2048 + 777}) {
+                    assertThat(MatmulConformance.check(DEVICE, "F16", m, n, k, 42, MatmulOptions.DEFAULT))
+                            .as("M %d, N %d, K %d", m, n, k)
+                            .isLessThan(QuantizedMatmul.TOLERANCE);
+                }
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ class FloatBitArraysTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"mxfp4", "nvfp4", "fp8", "fp8-e5m2", "fp8-block", "mxfp8", "BF16"})
+    @ValueSource(strings = {"mxfp4", "nvfp4", "fp8", "fp8-e5m2", "fp8-block", "mxfp8", "BF16", "int8", "int4"})
     void rowsOfSeveralRoundsAreSummedUp(String form) {
         for (int n : new int[] {4, 15, 71}) {
             for (int k : new int[] {128, 1408}) {
@@ -43,7 +43,7 @@ class FloatBitArraysTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"nvfp4", "fp8", "fp8-e5m2", "BF16"})
+    @ValueSource(strings = {"nvfp4", "fp8", "fp8-e5m2", "BF16", "int8", "int4"})
     void smallAndLargeInputsKeepTheirDigits(String form) {
         for (float size : new float[] {1e-15f, 1e18f}) {
             assertThat(error(form, 9, 128, 32, 2, size))
@@ -53,7 +53,7 @@ class FloatBitArraysTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"nvfp4", "fp8", "BF16"})
+    @ValueSource(strings = {"nvfp4", "fp8", "BF16", "int8", "int4"})
     void whatIsNoNumberInXComesOut(String form) {
         for (float odd : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
             SampleWeights.Sample sample = SampleWeights.of(form, 9, 128, 7);
@@ -107,7 +107,7 @@ class FloatBitArraysTest {
                 .isFalse();
         assertThat(FloatBitArrays.hold(SampleWeights.of("BF16", 4, 20, 7).weight()))
                 .isTrue();
-        assertThat(FloatBitArrays.hold(SampleWeights.of("int8", 4, 64, 7).weight()))
+        assertThat(FloatBitArrays.hold(SampleWeights.of("F32", 4, 64, 7).weight()))
                 .isFalse();
     }
 
@@ -118,18 +118,11 @@ class FloatBitArraysTest {
         for (int i = 0; i < k; i++) {
             x.set(i, (float) random.nextGaussian() * size);
         }
-        FloatArray y = product(sample.weight(), x, local, groups);
-        double squaredError = 0;
-        double squares = 0;
-        for (int row = 0; row < n; row++) {
-            double sum = 0;
-            for (int c = 0; c < k; c++) {
-                sum += (double) x.get(c) * sample.values()[row * k + c];
-            }
-            squaredError += (sum - y.get(row)) * (sum - y.get(row));
-            squares += sum * sum;
-        }
-        return Math.sqrt(squaredError / squares);
+        return MatmulConformance.error(
+                sample,
+                1,
+                x.getSegment(),
+                product(sample.weight(), x, local, groups).getSegment());
     }
 
     private static FloatArray product(LinearWeight weight, FloatArray x, int local, int groups) {

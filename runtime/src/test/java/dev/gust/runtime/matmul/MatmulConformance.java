@@ -28,22 +28,29 @@ final class MatmulConformance {
                 y.setAtIndex(ValueLayout.JAVA_FLOAT, i, Float.NaN);
             }
             plan.multiply(x, m, y);
-            double squaredError = 0;
-            double squares = 0;
-            for (int i = 0; i < m; i++) {
-                for (int row = 0; row < n; row++) {
-                    double sum = 0;
-                    for (int c = 0; c < k; c++) {
-                        sum += (double) x.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * k + c)
-                                * sample.values()[row * k + c];
-                    }
-                    float got = y.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * n + row);
-                    assertThat(got).as("y[%d, %d]", i, row).isNotNaN();
-                    squaredError += (sum - got) * (sum - got);
-                    squares += sum * sum;
-                }
-            }
-            return squares == 0 ? Math.sqrt(squaredError) : Math.sqrt(squaredError / squares);
+            return error(sample, m, x, y);
         }
+    }
+
+    /** The relative error of m rows, of which none may be left poisoned. */
+    static double error(SampleWeights.Sample sample, int m, MemorySegment x, MemorySegment y) {
+        int n = (int) sample.weight().n();
+        int k = (int) sample.weight().k();
+        double squaredError = 0;
+        double squares = 0;
+        for (int i = 0; i < m; i++) {
+            for (int row = 0; row < n; row++) {
+                double sum = 0;
+                for (int c = 0; c < k; c++) {
+                    sum += (double) x.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * k + c)
+                            * sample.values()[row * k + c];
+                }
+                float got = y.getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * n + row);
+                assertThat(got).as("y[%d, %d]", i, row).isNotNaN();
+                squaredError += (sum - got) * (sum - got);
+                squares += sum * sum;
+            }
+        }
+        return squares == 0 ? Math.sqrt(squaredError) : Math.sqrt(squaredError / squares);
     }
 }

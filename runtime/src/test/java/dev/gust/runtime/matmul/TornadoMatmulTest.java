@@ -45,7 +45,7 @@ class TornadoMatmulTest {
 
     /** Kernels that go down the rows, some of them one device's only, over more than one round of work. */
     @ParameterizedTest
-    @ValueSource(strings = {"F16", "BF16", "fp8", "mxfp4"})
+    @ValueSource(strings = {"F16", "BF16", "fp8", "mxfp4", "nvfp4", "int8", "int4"})
     void manyRowsAgreeWithFloat64(String form) {
         try (Device device =
                 TornadoDevices.open(TornadoDevices.list().getFirst().id(), DeviceOptions.defaults())) {

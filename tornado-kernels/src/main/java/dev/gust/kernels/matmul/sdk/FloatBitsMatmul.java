@@ -12,13 +12,15 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /**
- * y = x · Wᵀ for codes that are floats of 4, 8 or 16 bits, one row of x, on devices that reinterpret computed bits: a code's
- * bits, put where a float32 has its own, are the code's value times a power of two, subnormal values included. Two shifts
- * and a mask do it, where integer operations are what limits GPUs; a table in local memory takes as many and a load.
+ * y = x · Wᵀ for codes that are floats of 8 or 16 bits or whole numbers of 4 or 8, one row of x, on devices that reinterpret
+ * computed bits: a code's bits, put where a float32 has its own, are the code's value times a power of two, subnormal values
+ * included. Two shifts and a mask do it, where integer operations are what limits GPUs; a table in local memory takes as many
+ * and a load. Whole numbers without sign are the last bits of a subnormal; what makes them so is taken off again.
  *
- * <p>E2M1 (4 bits, 2 of exponent) is restored as value · 2^−126, E4M3 · 2^−120, E5M2 · 2^−112, BF16 as itself. About half
- * of that factor is made up for in x, which is read times 2^64, 2^60 or 2^56, the rest in y. So results are those of float32
- * as long as x is below 10^19 (E5M2: 10^21) and products are not below 10^−18; infinite and NaN x give what they ought to.
+ * <p>E4M3 is restored as value · 2^−120, E5M2 · 2^−112, BF16 as itself, whole numbers · 2^−133 or 2^−129 (and E2M1 by
+ * {@link FloatPairsMatmul} · 2^−126). About half of that factor is made up for in x, which is read times 2^56 to 2^64, the
+ * rest in y. So results are those of float32 as long as x is below 10^19 (E5M2: 10^21) and products are not below 10^−18;
+ * infinite and NaN x give what they ought to.
  * Not a number and infinity among codes of 8 bits are restored as numbers: weights that have any need another kernel.
  *
  * <p>Work-items keep their part of x in registers and go down the rows of W with it, {@link #BATCH} at a time, while the
@@ -48,7 +50,7 @@ public final class FloatBitsMatmul {
      * @param words W, rows beginning with a word
      * @param scaleBytes scales of one byte; otherwise unused
      * @param bits bits of a code: 4, 8 or 16
-     * @param exponent bits of its exponent
+     * @param exponent bits of its exponent; 0 for whole numbers, which are 4 bits that say 8 more or 8 with a sign
      * @param scaleRows rows that share a scale, where scales change along a row
      * @param scaleColumns columns that share a scale, a multiple of a word's codes; 0 if there is one scale for each row, or none
      * @param k K, as a number that the compiler knows: rows are then a constant apart
@@ -81,6 +83,7 @@ public final class FloatBitsMatmul {
         int codes = 64 / bits;
         int step = k / codes;
         int scaleStep = scaleColumns > 0 ? (k + scaleColumns - 1) / Math.max(scaleColumns, 1) : 1;
+        long flip = bits == 8 && exponent == 0 ? 0x8080808080808080L : 0L;
         float lift = lift(exponent);
         int n = shape.get(MatmulShape.N);
         int rowWords = shape.get(MatmulShape.K) / codes;
@@ -153,7 +156,8 @@ public final class FloatBitsMatmul {
                 int at = start + c * groupSize + lane;
                 if (at < rowWords) {
                     for (int j = 0; j < codes; j++) {
-                        xs[c * codes + j] = x.get(at * codes + j) * lift;
+                        xs[c * codes + j] =
+                                x.get(at * codes + j) * (exponent == 0 && bits == 4 && j % 2 == 1 ? 0x1p60f : lift);
                     }
                 }
             }
@@ -182,10 +186,12 @@ public final class FloatBitsMatmul {
                         float rowSum = 0.0f;
                         for (int c = 0; c < COLUMNS; c++) {
                             float some = 0.0f;
-                            long codesOfWord = word[i * COLUMNS + c];
+                            long codesOfWord = word[i * COLUMNS + c] ^ flip;
                             for (int j = 0; j < codes; j++) {
                                 int half = (int) (codesOfWord >> (j * bits / 32 * 32));
-                                some += xs[c * codes + j] * value(half << (32 - bits - j * bits % 32), bits, exponent);
+                                int top = half << (32 - bits - j * bits % 32);
+                                some += xs[c * codes + j]
+                                        * (exponent == 0 ? whole(top, bits, j) : value(top, bits, exponent));
                             }
                             if (scaleColumns > 0 && scale == ScaleCode.BYTES) {
                                 some *= scaleValues[scaleByte[i * COLUMNS + c] & 0xff];
@@ -238,14 +244,30 @@ public final class FloatBitsMatmul {
         }
     }
 
-    /** What x is multiplied by. */
-    private static float lift(int exponent) {
-        return exponent == 2 ? 0x1p64f : exponent == 4 ? 0x1p60f : exponent == 5 ? 0x1p56f : 1.0f;
+    /** What x is multiplied by, but for whole numbers of 4 bits at odd places. */
+    static float lift(int exponent) {
+        return exponent == 0 || exponent == 2 ? 0x1p64f : exponent == 4 ? 0x1p60f : exponent == 5 ? 0x1p56f : 1.0f;
     }
 
     /** What then is missing. */
-    private static float drop(int exponent) {
-        return exponent == 2 ? 0x1p62f : exponent == 4 ? 0x1p60f : exponent == 5 ? 0x1p56f : 1.0f;
+    static float drop(int exponent) {
+        return exponent == 0
+                ? 0x1p69f
+                : exponent == 2 ? 0x1p62f : exponent == 4 ? 0x1p60f : exponent == 5 ? 0x1p56f : 1.0f;
+    }
+
+    /**
+     * A whole number, too small by 2^133, or by 2^129 if it is one of 4 bits at an odd place: as the last bits of a
+     * float32's subnormals and the first of its normal numbers count on evenly, a code without sign is its own value there.
+     * Neighbours of 4 bits are shifted as one byte.
+     *
+     * @param top the number plus half of what its bits hold, in the upper bits; below it may be others
+     */
+    private static float whole(int top, int bits, int place) {
+        boolean low = bits == 4 && place % 2 == 0;
+        int shift = low ? 12 : 8;
+        int mask = bits == 8 ? 0x00FF0000 : low ? 0x000F0000 : 0x00F00000;
+        return BFloat16.bf16ToFloat((short) (((top >> shift) & mask) >> 16)) - (low ? 0x1p-130f : 0x1p-126f);
     }
 
     /**
@@ -253,7 +275,7 @@ public final class FloatBitsMatmul {
      *
      * @param top the code in the upper bits; below it may be others
      */
-    private static float value(int top, int bits, int exponent) {
+    static float value(int top, int bits, int exponent) {
         int mask = ((1 << (bits - 1)) - 1) << (24 + exponent - bits);
         return BFloat16.bf16ToFloat((short) (((top >> (8 - exponent)) & (mask | 0x80000000)) >> 16));
     }
@@ -263,7 +285,7 @@ public final class FloatBitsMatmul {
      * of the rows below fit into an int, so that it adds constants to one long, which NVIDIA's compiler makes a part of its
      * loads.
      */
-    private static long home(int row, int column, int step) {
+    static long home(int row, int column, int step) {
         int rows = (Integer.MAX_VALUE - MOST_WORDS) / step - BATCH;
         return (long) (row % rows) * step + (column & (MOST_WORDS - 1));
     }
