@@ -103,7 +103,6 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
         }
         int teams = GroupSelect.LOCAL / lanes;
         int groups = s.exact() ? Math.clamp(6L * s.wanted() / teams, 1, MOST_GROUPS) : 1;
-        IntArray sizes = HeadArrays.sizes(s.head().v(), d, 0);
         var select = new BestKernels.Select(
                 s.y(),
                 s.maxima(),
@@ -112,7 +111,8 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
                 s.h(),
                 s.listed(),
                 s.values(),
-                sizes,
+                s.head().v(),
+                d,
                 s.flags(),
                 heap(s.head().v(), s.wanted()),
                 s.wanted(),
@@ -121,7 +121,7 @@ record BestCalls(List<KernelCall> calls, List<TornadoNativeArray> kept, List<Tor
         return new BestCalls(
                 List.of(KernelCall.tuned("select", select, Grid.ofGroups(groups, s.capacity(), GroupSelect.LOCAL, 1))),
                 List.of(),
-                List.of(sizes));
+                List.of());
     }
 
     private static BestCalls bounded(KernelDevice device, Search s) {

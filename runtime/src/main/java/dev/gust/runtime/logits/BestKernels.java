@@ -51,7 +51,8 @@ final class BestKernels {
             FloatArray h,
             IntArray listed,
             FloatArray values,
-            IntArray sizes,
+            int n,
+            int d,
             int flags,
             int heap,
             int piles,
@@ -61,7 +62,7 @@ final class BestKernels {
         @Override
         public void run(KernelContext context) {
             GroupSelect.selectGroups(
-                    context, y, maxima, w, bias, h, listed, values, sizes, flags, heap, piles, slots, lanes);
+                    context, y, maxima, w, bias, h, listed, values, n, d, flags, heap, piles, slots, lanes);
         }
 
         @Override
@@ -77,7 +78,8 @@ final class BestKernels {
                     h,
                     listed,
                     values,
-                    sizes,
+                    n,
+                    d,
                     flags,
                     heap,
                     piles,

@@ -5,7 +5,7 @@ import dev.gust.formats.codec.Codecs;
 import dev.gust.formats.tensor.DType;
 import dev.gust.kernels.logits.GroupCodes;
 import dev.gust.kernels.logits.HeadSizes;
-import dev.gust.kernels.logits.OctetScores;
+import dev.gust.kernels.logits.QuartetScores;
 import dev.gust.runtime.kernel.KernelDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -156,38 +156,39 @@ final class HeadArrays {
     }
 
     /**
-     * Words of eight tokens' codes in one column, those of two columns to a long, [panels, width / 2, octets of a panel]; what is
+     * Words of four tokens' codes in two columns, those of four columns to a long, [panels, width / 4, quartets of a panel]; what is
      * behind the last token is 0.
      */
-    LongArray octets(Screen.Int4 screen) {
+    LongArray quartets(Screen.Int4 screen) {
         int panels = panels();
         int width = screen.width();
-        require("codes", 4L * width * panels * OctetScores.OCTETS);
-        var pairs = new LongArray(width / 2 * panels * OctetScores.OCTETS);
-        IntStream.range(0, panels * OctetScores.OCTETS).parallel().forEach(octet -> {
+        int lanes = QuartetScores.QUARTETS;
+        require("codes", 2L * width * panels * lanes);
+        var words = new LongArray(width / 4 * panels * lanes);
+        IntStream.range(0, panels * lanes).parallel().forEach(quartet -> {
             byte[] row = new byte[width / 2];
-            int[] eight = new int[width];
-            Arrays.fill(eight, 0x88888888);
-            for (int t = 0; t < Math.clamp(head.v() - 8L * octet, 0, 8); t++) {
+            long[] four = new long[width / 4];
+            Arrays.fill(four, 0x8888888888888888L);
+            for (int t = 0; t < Math.clamp(head.v() - 4L * quartet, 0, 4); t++) {
                 MemorySegment.copy(
-                        screen.codes(), ValueLayout.JAVA_BYTE, (8L * octet + t) * row.length, row, 0, row.length);
+                        screen.codes(), ValueLayout.JAVA_BYTE, (4L * quartet + t) * row.length, row, 0, row.length);
                 for (int i = 0; i < width; i++) {
-                    int code = (row[i / 2] >> (4 * (i & 1))) & 15;
-                    eight[i] = (eight[i] & ~(15 << (4 * t))) | (code << (4 * t));
+                    long code = (row[i / 2] >> (4 * (i & 1))) & 15;
+                    int shift = 32 * (i / 2 % 2) + 16 * (t / 2) + 8 * (i % 2) + 4 * (t % 2);
+                    four[i / 4] ^= (code ^ 8) << shift;
                 }
             }
-            int at = octet / OctetScores.OCTETS * width / 2 * OctetScores.OCTETS + octet % OctetScores.OCTETS;
-            for (int i = 0; i < width; i += 2) {
-                long pair = eight[i] & 0xFFFFFFFFL | (long) eight[i + 1] << 32;
-                pairs.set(at + i / 2 * OctetScores.OCTETS, pair);
+            int at = quartet / lanes * (width / 4) * lanes + quartet % lanes;
+            for (int i = 0; i < four.length; i++) {
+                words.set(at + i * lanes, four[i]);
             }
         });
-        device.copies().add(8L * pairs.getSize());
-        return pairs;
+        device.copies().add(8L * words.getSize());
+        return words;
     }
 
     private int panels() {
-        return Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
+        return Math.ceilDiv(head.v(), QuartetScores.TOKENS * QuartetScores.QUARTETS);
     }
 
     private short scale(Screen.Int4 screen, int token, int block) {
@@ -197,31 +198,32 @@ final class HeadArrays {
                 : 0;
     }
 
-    /** Scales as float32 [blocks, octets, 8]. */
-    FloatArray octetScales(Screen.Int4 screen) {
-        int octets = Math.ceilDiv(head.v(), 8);
+    /** Scales as float32 [blocks, quartets, 4]. */
+    FloatArray quartetScales(Screen.Int4 screen) {
+        int quartets = Math.ceilDiv(head.v(), QuartetScores.TOKENS);
         int blocks = screen.width() / Screen.Int4.BLOCK;
-        FloatArray scales = device.arrays().floats(8L * blocks * octets);
+        int row = QuartetScores.TOKENS * quartets;
+        FloatArray scales = device.arrays().floats((long) row * blocks);
         for (int block = 0; block < blocks; block++) {
-            for (int token = 0; token < 8 * octets; token++) {
-                scales.set(block * 8 * octets + token, Float.float16ToFloat(scale(screen, token, block)));
+            for (int token = 0; token < row; token++) {
+                scales.set(block * row + token, Float.float16ToFloat(scale(screen, token, block)));
             }
         }
         return scales;
     }
 
-    /** Scales as float16, two to a word, [panels, blocks, 4, octets of a panel]. */
-    IntArray octetScaleWords(Screen.Int4 screen) {
+    /** Scales as float16, two to a word, [panels, blocks, 2, quartets of a panel]. */
+    IntArray quartetScaleWords(Screen.Int4 screen) {
         int blocks = screen.width() / Screen.Int4.BLOCK;
-        var words = new IntArray(4 * blocks * panels() * OctetScores.OCTETS);
-        IntStream.range(0, panels() * OctetScores.OCTETS).parallel().forEach(octet -> {
-            int panel = octet / OctetScores.OCTETS;
+        int lanes = QuartetScores.QUARTETS;
+        var words = new IntArray(2 * blocks * panels() * lanes);
+        IntStream.range(0, panels() * lanes).parallel().forEach(quartet -> {
+            int panel = quartet / lanes;
             for (int block = 0; block < blocks; block++) {
-                for (int i = 0; i < 4; i++) {
-                    int token = 8 * octet + 2 * i;
+                for (int i = 0; i < 2; i++) {
+                    int token = QuartetScores.TOKENS * quartet + 2 * i;
                     int word = (scale(screen, token, block) & 0xFFFF) | (scale(screen, token + 1, block) << 16);
-                    int at = ((panel * blocks + block) * 4 + i) * OctetScores.OCTETS + octet % OctetScores.OCTETS;
-                    words.set(at, word);
+                    words.set(((panel * blocks + block) * 2 + i) * lanes + quartet % lanes, word);
                 }
             }
         });
@@ -235,6 +237,14 @@ final class HeadArrays {
         sizes.set(HeadSizes.COLUMNS, columns);
         sizes.set(HeadSizes.STEPS, steps);
         sizes.set(HeadSizes.BLOCK, Screen.Int4.BLOCK);
+        sizes.set(HeadSizes.PANELS, 0);
+        return sizes;
+    }
+
+    /** The numbers for codes that are looked up in blocks, by groups that each have so many panels of 32 tokens. */
+    static IntArray codeSizes(int rows, int columns, int books, int panels) {
+        IntArray sizes = sizes(rows, columns, Math.ceilDiv(books, GroupCodes.BLOCK));
+        sizes.set(HeadSizes.PANELS, panels);
         return sizes;
     }
 

@@ -2,8 +2,7 @@ package dev.gust.runtime.logits;
 
 import dev.gust.kernels.logits.GroupCodes;
 import dev.gust.kernels.logits.GroupScores;
-import dev.gust.kernels.logits.GroupSelect;
-import dev.gust.kernels.logits.OctetScores;
+import dev.gust.kernels.logits.QuartetScores;
 import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
@@ -22,7 +21,7 @@ final class ScoreCalls {
     /** Local memory that is enough for any kernel of heads. */
     private static final long ROOMY = 40 << 10;
 
-    /** Groups among which a code screen's tokens are shared, at least: two to each multiprocessor of a large GPU. */
+    /** Groups among which a code screen's tokens are shared, or a multiple: two to each multiprocessor of a large GPU. */
     private static final int CODE_GROUPS = 264;
 
     private final KernelDevice device;
@@ -73,7 +72,7 @@ final class ScoreCalls {
                 floats.add(arrays.columns(c));
                 if (tuned) {
                     floats.add(arrays.radii(c));
-                    ints.add(HeadArrays.sizes(v, d, Math.ceilDiv(c.s(), GroupCodes.BLOCK)));
+                    ints.add(HeadArrays.codeSizes(v, d, c.s(), panels(v)));
                     longs.add(arrays.codeBlocks(c));
                 } else {
                     ints.add(HeadArrays.sizes(v, d, Math.ceilDiv(c.s(), 4)));
@@ -82,11 +81,11 @@ final class ScoreCalls {
             }
             case Screen.Int4 i -> {
                 ints.add(HeadArrays.sizes(v, d, i.width() / Screen.Int4.BLOCK));
-                longs.add(arrays.octets(i));
+                longs.add(arrays.quartets(i));
                 if (tuned) {
-                    ints.add(arrays.octetScaleWords(i));
+                    ints.add(arrays.quartetScaleWords(i));
                 } else {
-                    floats.add(arrays.octetScales(i));
+                    floats.add(arrays.quartetScales(i));
                 }
             }
             case Screen.LowRank l -> {
@@ -134,7 +133,7 @@ final class ScoreCalls {
             case Screen.None() -> new Scores(List.of(rows(dense.orElseThrow(), h, into, capacity)), List.of());
             case Screen.Clusters c -> clusters(c, h, into, capacity);
             case Screen.Codes c -> codes(c, h, into, capacity);
-            case Screen.Int4 i -> octets(i, h, into, capacity);
+            case Screen.Int4 i -> quartets(i, h, into, capacity);
             case Screen.LowRank l -> {
                 FloatArray inner = device.arrays().floats((long) capacity * l.r());
                 yield new Scores(
@@ -278,18 +277,25 @@ final class ScoreCalls {
                     List.of(KernelCall.portable("tables", fill), KernelCall.portable("codes", sum)), List.of(tables));
         }
         int slices = Math.ceilDiv(c.s(), 2 * GroupCodes.BLOCK);
-        var tables = new IntArray((capacity * slices + 1) * GroupCodes.TABLE);
+        var tables = new IntArray(capacity * slices * GroupCodes.TABLE);
         FloatArray steps = device.arrays().floats(2L * capacity * slices);
-        var fill = new ScoreKernels.TableGroups(floats.getFirst(), floats.get(1), h, tables, steps, sizes, step, c.w());
+        var fill = new ScoreKernels.TableGroups(
+                floats.getFirst(), floats.get(1), h, tables, steps, sizes, head.d(), c.s(), step, c.w());
         Grid grid = Grid.ofGroups(slices * GroupCodes.BLOCK, capacity, GroupCodes.TABLE_LOCAL, 1);
         return new Scores(
                 List.of(KernelCall.tuned("tables", fill, grid), lookups(tables, steps, into, capacity)),
                 List.of(tables, steps));
     }
 
+    /** Panels of 32 tokens to a group that looks up codes: each reads all tables, so there are few groups, of about as many. */
+    private static int panels(int v) {
+        int panels = Math.ceilDiv(v, 32);
+        return Math.ceilDiv(panels, CODE_GROUPS * Math.ceilDiv(panels, CODE_GROUPS * GroupCodes.MOST_PANELS));
+    }
+
     private KernelCall lookups(IntArray tables, FloatArray steps, Into into, int capacity) {
-        int share = Math.ceilDiv(head.v(), CODE_GROUPS);
-        int parts = 2 * share <= GroupCodes.LOCAL ? 2 : 1;
+        int share = panels(head.v());
+        int parts = 2 * 32 * share <= GroupCodes.LOCAL ? 2 : 1;
         var sum = new ScoreKernels.CodeGroups(
                 longs.getFirst(),
                 tables,
@@ -301,13 +307,13 @@ final class ScoreCalls {
                 biased,
                 parts,
                 into.heap());
-        int groups = Math.ceilDiv(head.v(), GroupCodes.LOCAL / parts);
+        int groups = Math.ceilDiv(head.v(), 32 * share);
         return KernelCall.tuned("codes", sum, Grid.ofGroups(groups, capacity, GroupCodes.LOCAL, 1));
     }
 
-    private Scores octets(Screen.Int4 i, FloatArray h, Into into, int capacity) {
+    private Scores quartets(Screen.Int4 i, FloatArray h, Into into, int capacity) {
         if (!tuned) {
-            var plain = new ScoreKernels.Octets(
+            var plain = new ScoreKernels.Quartets(
                     longs.getFirst(),
                     floats.getFirst(),
                     bias,
@@ -317,28 +323,31 @@ final class ScoreCalls {
                     biased,
                     head.v(),
                     capacity);
-            return new Scores(List.of(KernelCall.portable("octets", plain)), List.of());
+            return new Scores(List.of(KernelCall.portable("quartets", plain)), List.of());
         }
         int blocks = i.width() / Screen.Int4.BLOCK;
         // Rounds of as many blocks each, so that no work-item waits in the last one.
-        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, OctetScores.MOST_BLOCKS));
-        int slice = Math.min(blocks, OctetScores.MOST_SLICE);
-        int heap = into.heap();
-        FloatArray maxima = into.maxima();
-        var kept = new ArrayList<TornadoNativeArray>();
-        if (heap == 0) {
-            // Without maxima NVIDIA's compiler gives the kernel 80 registers instead of 64, room for three groups
-            // instead of four: 126 instead of 91 us.
-            heap = GroupSelect.MOST_HEAP;
-            maxima = device.arrays().floats((long) capacity * Math.ceilDiv(head.v(), heap));
-            kept.add(maxima);
-        }
-        var sum = new ScoreKernels.OctetGroups(
-                longs.getFirst(), ints.get(1), bias, h, into.y(), maxima, ints.getFirst(), biased, side, slice, heap);
-        int groups = Math.ceilDiv(head.v(), 8 * OctetScores.OCTETS);
+        int side = Math.ceilDiv(blocks, Math.ceilDiv(blocks, QuartetScores.MOST_BLOCKS));
+        int slice = Math.min(blocks, QuartetScores.MOST_SLICE);
+        var sum = new ScoreKernels.QuartetGroups(
+                longs.getFirst(),
+                ints.get(1),
+                bias,
+                h,
+                into.y(),
+                into.maxima(),
+                ints.getFirst(),
+                biased,
+                side,
+                slice,
+                head.d(),
+                blocks,
+                into.heap());
+        int groups = Math.ceilDiv(head.v(), QuartetScores.TOKENS * QuartetScores.QUARTETS);
         return new Scores(
-                List.of(KernelCall.tuned("octets", sum, Grid.ofGroups(groups, capacity, OctetScores.OCTETS, side))),
-                kept);
+                List.of(KernelCall.tuned(
+                        "quartets", sum, Grid.ofGroups(groups, capacity, QuartetScores.QUARTETS, side))),
+                List.of());
     }
 
     private KernelCall call(String name, Kernel kernel, int groups, int capacity) {

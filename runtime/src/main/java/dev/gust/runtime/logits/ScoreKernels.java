@@ -2,8 +2,8 @@ package dev.gust.runtime.logits;
 
 import dev.gust.kernels.logits.GroupCodes;
 import dev.gust.kernels.logits.GroupScores;
-import dev.gust.kernels.logits.OctetScores;
 import dev.gust.kernels.logits.PortableScores;
+import dev.gust.kernels.logits.QuartetScores;
 import dev.gust.runtime.kernel.Kernel;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -58,8 +58,8 @@ final class ScoreKernels {
         }
     }
 
-    record Octets(
-            LongArray pairs,
+    record Quartets(
+            LongArray words,
             FloatArray scales,
             FloatArray bias,
             FloatArray h,
@@ -71,18 +71,18 @@ final class ScoreKernels {
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            PortableScores.octetsPortable(pairs, scales, bias, h, y, sizes, biased, n, capacity);
+            PortableScores.quartetsPortable(words, scales, bias, h, y, sizes, biased, n, capacity);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task, PortableScores::octetsPortable, pairs, scales, bias, h, y, sizes, biased, n, capacity);
+                    task, PortableScores::quartetsPortable, words, scales, bias, h, y, sizes, biased, n, capacity);
         }
     }
 
-    record OctetGroups(
-            LongArray pairs,
+    record QuartetGroups(
+            LongArray words,
             IntArray scaleWords,
             FloatArray bias,
             FloatArray h,
@@ -92,20 +92,23 @@ final class ScoreKernels {
             int biased,
             int side,
             int slice,
+            int d,
+            int blocks,
             int heap)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            OctetScores.octetsGroups(context, pairs, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, heap);
+            QuartetScores.quartetsGroups(
+                    context, words, scaleWords, bias, h, y, maxima, sizes, biased, side, slice, d, blocks, heap);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
                     task,
-                    OctetScores::octetsGroups,
+                    QuartetScores::quartetsGroups,
                     context,
-                    pairs,
+                    words,
                     scaleWords,
                     bias,
                     h,
@@ -115,12 +118,14 @@ final class ScoreKernels {
                     biased,
                     side,
                     slice,
+                    d,
+                    blocks,
                     heap);
         }
 
         @Override
         public long localMemoryBytes() {
-            return 4L * (37 * slice + 9 * OctetScores.OCTETS * side + 160 + 8 * OctetScores.OCTETS);
+            return 4L * (37 * slice + 10 * QuartetScores.QUARTETS * side + 128 + 4 * QuartetScores.QUARTETS);
         }
     }
 
@@ -153,18 +158,32 @@ final class ScoreKernels {
             IntArray tables,
             FloatArray steps,
             IntArray sizes,
+            int d,
+            int books,
             int step,
             int width)
             implements Kernel {
         @Override
         public void run(KernelContext context) {
-            GroupCodes.tablesGroups(context, columns, radii, h, tables, steps, sizes, step, width);
+            GroupCodes.tablesGroups(context, columns, radii, h, tables, steps, sizes, d, books, step, width);
         }
 
         @Override
         public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
             return graph.task(
-                    task, GroupCodes::tablesGroups, context, columns, radii, h, tables, steps, sizes, step, width);
+                    task,
+                    GroupCodes::tablesGroups,
+                    context,
+                    columns,
+                    radii,
+                    h,
+                    tables,
+                    steps,
+                    sizes,
+                    d,
+                    books,
+                    step,
+                    width);
         }
 
         @Override
@@ -206,8 +225,8 @@ final class ScoreKernels {
             int parts,
             int heap)
             implements Kernel {
-        /** Bytes of local memory, about 34 KB. */
-        static final long LOCAL_BYTES = 4L * (GroupCodes.WORDS + GroupCodes.LOCAL);
+        /** Bytes of local memory, 38.1 KiB. */
+        static final long LOCAL_BYTES = 4L * (GroupCodes.WORDS + 32 * GroupCodes.MOST_PANELS);
 
         @Override
         public void run(KernelContext context) {

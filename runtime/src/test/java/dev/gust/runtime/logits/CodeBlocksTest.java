@@ -28,18 +28,21 @@ class CodeBlocksTest {
 
     @ParameterizedTest
     @CsvSource({
-        "PQ, 1, 1, 1, 1", // one codebook
-        "PQ, 33, 95, 1, 1", // one block, and one token more than a panel
-        "PQ, 600, 99, 1, 1", // a block and one codebook; more than a group
-        "PQ, 33, 190, 1, 1", // two blocks: no room for a codebook more
-        "PQ, 40, 195, 1, 1e-25", // squares of h are 0
-        "PQ, 300, 290, 2, 1", // three and a half blocks
-        "PQ, 40, 390, 2, 1e25", // squares of h are infinite
-        "RVQ, 77, 50, 2, 1"
+        "PQ, 1, 1, 1, 1, 1", // one codebook
+        "PQ, 33, 95, 1, 1, 1", // one block, and one token more than a panel
+        "PQ, 600, 99, 1, 16, 1", // a block and one codebook; more than a group
+        "PQ, 1100, 99, 1, 48, 1", // a work-item with several tokens, and none behind the last panel
+        "PQ, 700, 99, 1, 19, 1", // most have one token, some two
+        "PQ, 33, 190, 1, 2, 1", // two blocks: no room for a codebook more
+        "PQ, 40, 195, 1, 1, 1e-25", // squares of h are 0
+        "PQ, 300, 290, 2, 8, 1", // three and a half blocks
+        "PQ, 500, 290, 2, 11, 1", // two work-items to a token, and more than one token for some
+        "PQ, 40, 390, 2, 1, 1e25", // squares of h are infinite
+        "RVQ, 77, 50, 2, 3, 1"
     })
-    void everyScoreIsWithinItsSteps(HeadMethod method, int v, int d, int parts, float size) {
+    void everyScoreIsWithinItsSteps(HeadMethod method, int v, int d, int parts, int panels, float size) {
         try (var device = new EmulatorDevice()) {
-            check(device, SampleHeads.of(method, v, d, v + d), parts, size);
+            check(device, SampleHeads.of(method, v, d, v + d), parts, panels, size);
         }
     }
 
@@ -58,12 +61,12 @@ class CodeBlocksTest {
         }
     }
 
-    static void check(KernelDevice device, VqHead head, int parts, float size) {
+    static void check(KernelDevice device, VqHead head, int parts, int panels, float size) {
         var screen = (Screen.Codes) head.screen();
         var arrays = new HeadArrays(device, head);
         int v = head.v();
         int slices = Math.ceilDiv(screen.s(), 2 * GroupCodes.BLOCK);
-        IntArray sizes = HeadArrays.sizes(v, head.d(), Math.ceilDiv(screen.s(), GroupCodes.BLOCK));
+        IntArray sizes = HeadArrays.codeSizes(v, head.d(), screen.s(), panels);
         LongArray codes = arrays.codeBlocks(screen);
         FloatArray columns = arrays.columns(screen);
         FloatArray radii = arrays.radii(screen);
@@ -74,16 +77,17 @@ class CodeBlocksTest {
             values[i] *= size;
             h.set(i, values[i]);
         }
-        var tables = new IntArray((M * slices + 1) * GroupCodes.TABLE);
+        var tables = new IntArray(M * slices * GroupCodes.TABLE);
         FloatArray steps = device.arrays().floats(2L * M * slices);
         FloatArray y = device.arrays().floats((long) M * v);
         FloatArray maxima = device.arrays().floats((long) M * Math.ceilDiv(v, 8));
         y.init(Float.NaN);
         int biased = head.bias().isPresent() ? 1 : 0;
         int step = screen.residual() ? 0 : screen.w();
-        var fill = new ScoreKernels.TableGroups(columns, radii, h, tables, steps, sizes, step, screen.w());
+        var fill = new ScoreKernels.TableGroups(
+                columns, radii, h, tables, steps, sizes, head.d(), screen.s(), step, screen.w());
         var sum = new ScoreKernels.CodeGroups(codes, tables, steps, bias, y, maxima, sizes, biased, parts, 8);
-        int groups = Math.ceilDiv(v, GroupCodes.LOCAL / parts);
+        int groups = Math.ceilDiv(v, 32 * panels);
         var program = new KernelProgram(
                 "lookups",
                 List.of(

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.vqhead.HeadMethod;
-import dev.gust.kernels.logits.OctetScores;
+import dev.gust.kernels.logits.QuartetScores;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import java.util.stream.Stream;
@@ -51,7 +51,7 @@ class EmulatedHeadTest {
     /** A hidden state of more blocks than are rounded at a time. */
     @Test
     void roundsLongHiddenStatesInParts() {
-        int d = (OctetScores.MOST_SLICE + 3) * Screen.Int4.BLOCK - 5;
+        int d = (QuartetScores.MOST_SLICE + 3) * Screen.Int4.BLOCK - 5;
         try (Device device = new EmulatorDevice()) {
             VqHead head = SampleHeads.of(HeadMethod.INT4, 150, d, 4);
             HeadConformance.check(device, head, HeadOptions.DEFAULT.withRerank(9), 1, 3, 7);

@@ -2,6 +2,7 @@ package dev.gust.runtime.logits;
 
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.vqhead.HeadMethod;
+import dev.gust.kernels.logits.QuartetScores;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceId;
 import dev.gust.runtime.device.DeviceInfo;
@@ -65,12 +66,23 @@ class TornadoHeadTest {
         }
     }
 
-    /** As many work-items to a token as a large vocabulary has. */
+    /** More columns than are rounded at a time. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void roundsLongHiddenStatesInParts(DeviceId id) {
+        int d = (QuartetScores.MOST_SLICE + 3) * Screen.Int4.BLOCK - 5;
+        check(
+                id,
+                SampleHeads.of(HeadMethod.INT4, 150, d, 4),
+                HeadOptions.DEFAULT.withRerank(9).withStyle(KernelStyle.TUNED));
+    }
+
+    /** A work-item to a token, and to two for some, as for a large vocabulary. */
     @ParameterizedTest
     @MethodSource("devices")
     void looksUpCodes(DeviceId id) {
         try (Device device = TornadoDevices.open(id, DeviceOptions.defaults())) {
-            CodeBlocksTest.check((KernelDevice) device, SampleHeads.of(HeadMethod.PQ, 1111, 200, 3), 1, 1);
+            CodeBlocksTest.check((KernelDevice) device, SampleHeads.of(HeadMethod.PQ, 1111, 200, 3), 1, 20, 1);
         }
     }
 

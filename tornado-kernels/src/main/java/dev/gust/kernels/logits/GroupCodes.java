@@ -54,7 +54,13 @@ public final class GroupCodes {
     private static final float GREATEST = 3.4028235e38f;
 
     /** Blocks of codes that are read behind the last one, and not used. */
-    public static final int BEHIND = 2;
+    public static final int BEHIND = 3;
+
+    /** Panels of 32 tokens of a group, at most: half if there are two work-items to a token. */
+    public static final int MOST_PANELS = 48;
+
+    /** A mask that changes no place: it tells compilers that constants may be added to it. */
+    static final int PLACES = 0x3FFFFFFF;
 
     private static final int FILL = TABLE / LOCAL;
 
@@ -68,6 +74,8 @@ public final class GroupCodes {
      * @param radii [2 BLOCK · slices]: the length of each codebook's longest entry, 0 behind the last codebook
      * @param tables receives [M, slices, 256, BLOCK]: an entry of the lower codebook, and above it that of the other
      * @param steps receives [M, slices, 2]
+     * @param d D: places that are made of constants are known before anything is read
+     * @param books S
      * @param step columns from a codebook to the next: W, or 0 if entries are whole rows
      * @param width W
      */
@@ -79,6 +87,8 @@ public final class GroupCodes {
             IntArray tables,
             FloatArray steps,
             IntArray sizes,
+            int d,
+            int books,
             int step,
             int width) {
         float[] squares = context.allocateFloatLocalArray(TABLE_LOCAL);
@@ -88,38 +98,48 @@ public final class GroupCodes {
         int slice = context.groupIdx / BLOCK;
         int column = context.groupIdx % BLOCK;
         int slices = context.globalGroupSizeX / (TABLE_LOCAL * BLOCK);
-        int d = sizes.get(HeadSizes.COLUMNS);
         int hidden = context.groupIdy * d;
+        float radius = radii.get(slice * 2 * BLOCK + local % (2 * BLOCK));
         // Two work-items to the part of h that a codebook is multiplied with.
-        int book = slice * 2 * BLOCK + local / 2;
-        int from = book * step;
-        int count = radii.get(book) > 0.0f ? Math.max(0, Math.min(width, d - from)) : 0;
-        float square = 0.0f;
-        float absolute = 0.0f;
-        for (int i = local % 2; i < count; i += 2) {
-            float x = h.get(hidden + from + i);
-            square += x * x;
-            absolute += Math.max(x, -x);
-        }
+        int from = (slice * 2 * BLOCK + local / 2) * step;
+        int count = Math.max(0, Math.min(width, d - from));
         int low = slice * 2 * BLOCK + column;
         int high = low + BLOCK;
-        int lowCount = radii.get(low) > 0.0f ? Math.max(0, Math.min(width, d - low * step)) : 0;
-        int highCount = radii.get(high) > 0.0f ? Math.max(0, Math.min(width, d - high * step)) : 0;
+        int lowCount = low < books ? Math.max(0, Math.min(width, d - low * step)) : 0;
+        int highCount = high < books ? Math.max(0, Math.min(width, d - high * step)) : 0;
+        int lowAt = Math.min(low, books - 1) * width;
+        int highAt = Math.min(high, books - 1) * width;
+        float square = 0.0f;
+        float absolute = 0.0f;
         float s00 = 0.0f;
         float s01 = 0.0f;
-        for (int i = 0; i < lowCount; i++) {
-            int at = (low * width + i) * ENTRIES + local;
-            float x = h.get(hidden + low * step + i);
-            s00 += x * columns.get(at);
-            s01 += x * columns.get(at + TABLE_LOCAL);
-        }
         float s10 = 0.0f;
         float s11 = 0.0f;
-        for (int i = 0; i < highCount; i++) {
-            int at = (high * width + i) * ENTRIES + local;
-            float x = h.get(hidden + high * step + i);
-            s10 += x * columns.get(at);
-            s11 += x * columns.get(at + TABLE_LOCAL);
+        // All that a codebook of four columns takes is read at once; behind its last column, that one once more. Whole
+        // rows
+        // as entries are a loop whose bound compilers do not know.
+        int end = width <= 4 ? width : Math.min(width, sizes.get(HeadSizes.COLUMNS));
+        for (int i = 0; i < end; i += 4) {
+            for (int j = 0; j < 4; j++) {
+                int c = Math.min(i + j, width - 1);
+                float a = h.get(hidden + Math.min(low * step + c, d - 1));
+                float b = h.get(hidden + Math.min(high * step + c, d - 1));
+                float x = i + j < lowCount ? a : 0.0f;
+                float z = i + j < highCount ? b : 0.0f;
+                int lowPlace = (lowAt + c) * ENTRIES + local;
+                int highPlace = (highAt + c) * ENTRIES + local;
+                s00 += x * columns.get(lowPlace);
+                s01 += x * columns.get(lowPlace + TABLE_LOCAL);
+                s10 += z * columns.get(highPlace);
+                s11 += z * columns.get(highPlace + TABLE_LOCAL);
+            }
+            for (int j = 0; j < 4; j += 2) {
+                int c = i + j + local % 2;
+                float a = h.get(hidden + Math.min(from + c, d - 1));
+                float x = c < count ? a : 0.0f;
+                square += x * x;
+                absolute += Math.max(x, -x);
+            }
         }
         squares[local] = square;
         absolutes[local] = absolute;
@@ -130,7 +150,7 @@ public final class GroupCodes {
             float length = sum > 1e-30f && sum < 1e38f
                     ? TornadoMath.sqrt(sum)
                     : absolutes[2 * local] + absolutes[2 * local + 1];
-            bounds[local] = Math.min(length * radii.get(slice * 2 * BLOCK + local), GREATEST);
+            bounds[local] = radius > 0.0f ? Math.min(length * radius, GREATEST) : 0.0f;
         }
         context.localBarrier();
         float lowBound = bounds[0];
@@ -155,14 +175,15 @@ public final class GroupCodes {
     }
 
     /**
-     * The sum of what a token's codes name in the tables, two blocks at a time while the tables of the next two are on their way:
-     * ceil(V / (LOCAL / parts)) groups of {@link #LOCAL} along x, one along y for each hidden state. Other arguments
-     * as in {@link GroupScores#rowsGroups}.
+     * The sum of what a token's codes name in the tables. A group fills local memory with the tables of two blocks, goes through all
+     * of its tokens, and takes up the next two: ceil(V / (32 · panels)) groups of {@link #LOCAL} along x, one along y for
+     * each hidden state. Other arguments as in {@link GroupScores#rowsGroups}.
      *
-     * @param codes [ceil(V / 32), blocks, LONGS, 32]: eight codes of a token to a long
-     * @param tables [M, slices, 256, BLOCK]: that of one more slice is read behind them, and not used
+     * @param codes [ceil(V / 32), blocks, LONGS, 32]: eight codes of a token to a long; {@link #BEHIND} blocks are read behind
+     *     them, and not used
+     * @param tables [M, slices, 256, BLOCK]
      * @param steps [M, slices, 2]
-     * @param sizes its steps are the blocks
+     * @param sizes its steps are the blocks, its panels those of a group: {@link #MOST_PANELS} at most
      * @param parts work-items to a token: 2 if each has one of the two blocks
      */
     public static void codesGroups(
@@ -178,17 +199,22 @@ public final class GroupCodes {
             int parts,
             int heap) {
         int[] slice = context.allocateIntLocalArray(WORDS);
-        float[] scores = context.allocateFloatLocalArray(LOCAL);
+        float[] scores = context.allocateFloatLocalArray(32 * MOST_PANELS);
         int local = context.localIdx;
         int lane = local % 32;
         int width = LOCAL / parts;
+        int warps = width / 32;
+        int warp = local % width / 32;
         int part = parts == 1 ? 0 : local / width;
         int n = sizes.get(HeadSizes.ROWS);
         int blocks = sizes.get(HeadSizes.STEPS);
+        int share = sizes.get(HeadSizes.PANELS);
         int slices = (blocks + 1) / 2;
-        int panels = (n + 31) / 32;
-        int panel = context.groupIdx * (width / 32) + local % width / 32;
-        int row = (Math.min(panel, panels - 1) * blocks + part) * (LONGS * 32) + lane;
+        int begin = context.groupIdx * share;
+        int last = Math.min(begin + share, (n + 31) / 32) - 1;
+        int panel = begin + warp;
+        // None for warps that are left over: they fill tables only.
+        int rounds = (last - panel + warps) / warps;
         int fill = context.groupIdy * slices * TABLE + local;
         int unit = context.groupIdy * slices * 2 + part;
         int[] next = new int[FILL];
@@ -200,14 +226,18 @@ public final class GroupCodes {
         for (int i = 0; i < LONGS; i++) {
             under[i] = 0;
         }
-        for (int i = 0; i < FILL; i++) {
-            next[i] = tables.get(fill + i * LOCAL);
-        }
+        long from = ((Math.min(panel, last) * blocks + part) * (LONGS * 32) + lane) & PLACES;
         for (int i = 0; i < LONGS; i++) {
-            under[i] = codes.get(row + i * 32);
+            under[i] = codes.get((int) (from + i * 32));
         }
-        float score = 0.0f;
+        for (int round = 0; round < rounds; round++) {
+            scores[round * LOCAL + local] = 0.0f;
+        }
         for (int k = 0; k < slices; k++) {
+            long table = (fill + k * TABLE) & PLACES;
+            for (int i = 0; i < FILL; i++) {
+                next[i] = tables.get((int) (table + i * LOCAL));
+            }
             context.localBarrier();
             for (int i = 0; i < FILL; i++) {
                 slice[i * LOCAL + local] = next[i];
@@ -216,39 +246,44 @@ public final class GroupCodes {
                 slice[TABLE + local] = next[0];
             }
             context.localBarrier();
-            int ahead = fill + (k + 1) * TABLE;
-            for (int i = 0; i < FILL; i++) {
-                next[i] = tables.get(ahead + i * LOCAL);
-            }
-            for (int j = 0; j < 2 / parts; j++) {
-                if (2 * k + j + part < blocks) {
-                    int following = row + (2 * k + j + parts) * (LONGS * 32);
+            for (int round = 0; round < rounds; round++) {
+                // The same blocks of the next tokens, or the next blocks of the first ones.
+                int more = round + 1 < rounds ? round + 1 : 0;
+                int block = round + 1 < rounds ? 2 * k : 2 * k + 2;
+                from = ((Math.min(panel + more * warps, last) * blocks + block + part) * (LONGS * 32) + lane) & PLACES;
+                long here =
+                        ((Math.min(panel + round * warps, last) * blocks + 2 * k + 1) * (LONGS * 32) + lane) & PLACES;
+                float score = 0.0f;
+                for (int j = 0; j < 2 / parts; j++) {
                     int sum = 0;
                     for (int i = 0; i < LONGS; i++) {
                         long eight = under[i];
-                        under[i] = codes.get(following + i * 32);
+                        under[i] = codes.get((int) ((parts == 1 && j == 0 ? here : from) + i * 32));
                         int low = (int) eight;
                         int high = (int) (eight >> 32);
                         int at = 8 * i;
-                        sum += slice[((low << 5) & 0x1FE0) + lane + at];
-                        sum += slice[((low >> 3) & 0x1FE0) + lane + (at + 1)];
-                        sum += slice[((low >> 11) & 0x1FE0) + lane + (at + 2)];
-                        sum += slice[((low >> 19) & 0x1FE0) + lane + (at + 3)];
-                        sum += slice[((high << 5) & 0x1FE0) + lane + (at + 4)];
-                        sum += slice[((high >> 3) & 0x1FE0) + lane + (at + 5)];
-                        sum += slice[((high >> 11) & 0x1FE0) + lane + (at + 6)];
-                        sum += slice[((high >> 19) & 0x1FE0) + lane + (at + 7)];
+                        sum += slice[(((low << 5) & 0x1FE0) | lane) + at];
+                        sum += slice[(((low >> 3) & 0x1FE0) | lane) + (at + 1)];
+                        sum += slice[(((low >> 11) & 0x1FE0) | lane) + (at + 2)];
+                        sum += slice[(((low >> 19) & 0x1FE0) | lane) + (at + 3)];
+                        sum += slice[(((high << 5) & 0x1FE0) | lane) + (at + 4)];
+                        sum += slice[(((high >> 3) & 0x1FE0) | lane) + (at + 5)];
+                        sum += slice[(((high >> 11) & 0x1FE0) | lane) + (at + 6)];
+                        sum += slice[(((high >> 19) & 0x1FE0) | lane) + (at + 7)];
                     }
+                    // Behind the last block tables are 0 throughout, whatever the codes.
                     float worth = steps.get(unit + 2 * k + j);
                     score += ((float) ((sum >> (16 * (j + part))) & 0xFFFF) - NOTHING) * worth;
                 }
+                scores[round * LOCAL + local] += score;
             }
         }
-        scores[local] = score;
         context.localBarrier();
-        int token = context.groupIdx * width + local;
-        if (local < width) {
-            score = parts == 1 ? score : score + scores[LOCAL / 2 + local % (LOCAL / 2)];
+        int tokens = 32 * (last + 1 - begin);
+        for (int i = local; i < tokens; i += LOCAL) {
+            int token = 32 * begin + i;
+            int place = i / width * LOCAL + i % width;
+            float score = parts == 1 ? scores[place] : scores[place] + scores[place + LOCAL / 2];
             if (token < n) {
                 if (biased != 0) {
                     score += bias.get(token);
@@ -257,16 +292,21 @@ public final class GroupCodes {
             } else {
                 score = -3.4028235e38f;
             }
-            scores[local] = score;
+            scores[place] = score;
         }
         context.localBarrier();
-        int place = context.groupIdx * width + local * heap;
-        if (local * heap < width && place < n && heap > 0) {
-            float most = scores[local * heap];
-            for (int i = 1; i < heap; i++) {
-                most = Math.max(most, scores[local * heap + i]);
+        int heaps = heap > 0 ? tokens / Math.max(heap, 1) : 0;
+        for (int i = local; i < heaps; i += LOCAL) {
+            int place = i * heap / width * LOCAL + i * heap % width;
+            int token = 32 * begin + i * heap;
+            if (token < n) {
+                float most = scores[place];
+                for (int j = 0; j < heap; j++) {
+                    // Each begins elsewhere: one after the other, all would wait for the same bank.
+                    most = Math.max(most, scores[place + (i + j) % Math.max(heap, 1)]);
+                }
+                maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + token / Math.max(heap, 1), most);
             }
-            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + place / Math.max(heap, 1), most);
         }
     }
 }

@@ -41,6 +41,8 @@ public final class GroupSelect {
      * @param listed receives [M, 1 + slots]: how many tokens reach the bound, whether or not they fit; their ids; −1 for an
      *     empty slot
      * @param values receives [M, 2, slots]: the scores; exact logits, or the scores once more
+     * @param n V: places that are made of constants are known before anything is read
+     * @param d D
      * @param flags 1 for a bias, 4 for exact logits, added up
      * @param heap tokens of a heap, a power of two
      * @param piles R, a power of two
@@ -56,7 +58,8 @@ public final class GroupSelect {
             FloatArray h,
             IntArray listed,
             FloatArray values,
-            IntArray sizes,
+            int n,
+            int d,
             int flags,
             int heap,
             int piles,
@@ -70,8 +73,6 @@ public final class GroupSelect {
         int[] tokens = context.allocateIntLocalArray(slots);
         int local = context.localIdx;
         int groups = context.globalGroupSizeX / LOCAL;
-        int n = sizes.get(HeadSizes.ROWS);
-        int d = sizes.get(HeadSizes.COLUMNS);
         int from = context.groupIdy * n;
         int all = (n + heap - 1) / heap;
         int first = context.groupIdy * all;

@@ -42,12 +42,12 @@ public final class PortableScores {
     }
 
     /**
-     * Codes of 4 bits with a scale for each 32 columns, by columns: pairs of words as in {@link OctetScores}.
+     * Codes of 4 bits with a scale for each 32 columns, by columns: longs of two words as in {@link QuartetScores}.
      *
      * @param h [M, D], with zeros behind
      */
-    public static void octetsPortable(
-            LongArray pairs,
+    public static void quartetsPortable(
+            LongArray words,
             FloatArray scales,
             FloatArray bias,
             FloatArray h,
@@ -59,15 +59,16 @@ public final class PortableScores {
         for (@Parallel int m = 0; m < capacity; m++) {
             for (@Parallel int token = 0; token < n; token++) {
                 int d = sizes.get(HeadSizes.COLUMNS);
-                int octets = (n + 7) / 8;
-                int octet = token / 8;
-                int place = token % 8;
-                int panel = octet / OctetScores.OCTETS * 16 * sizes.get(HeadSizes.STEPS);
+                int quartets = (n + 3) / 4;
+                int quartet = token / 4;
+                int place = token % 4;
+                int panel = quartet / QuartetScores.QUARTETS * 8 * sizes.get(HeadSizes.STEPS);
+                int shift = 16 * (place / 2) + 4 * (place % 2);
                 float sum = 0.0f;
                 for (int i = 0; i < d; i++) {
-                    long pair = pairs.get((panel + i / 2) * OctetScores.OCTETS + octet % OctetScores.OCTETS);
-                    int code = (int) (pair >> (32 * (i & 1) + 4 * place)) & 15;
-                    float scale = scales.get(((i / 32) * octets + octet) * 8 + place);
+                    long four = words.get((panel + i / 4) * QuartetScores.QUARTETS + quartet % QuartetScores.QUARTETS);
+                    int code = (int) (four >> (32 * (i / 2 % 2) + 8 * (i % 2) + shift)) & 15;
+                    float scale = scales.get(((i / 32) * quartets + quartet) * 4 + place);
                     sum += h.get(m * d + i) * ((float) code - 8.0f) * scale;
                 }
                 if (biased != 0) {
