@@ -95,7 +95,7 @@ final class OpCommand implements Callable<Integer> {
         return ExitCodes.DONE;
     }
 
-    /** Operators name themselves and the tensor, not knowing of files. */
+    /** Runs it; what it finds wrong is said of the file: operators name themselves and the tensor, not knowing of files. */
     private OpRun.Result run(OperatorEntry operator, Models model, Device device) {
         try {
             return switch (operator.name()) {
@@ -123,11 +123,9 @@ final class OpCommand implements Callable<Integer> {
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
         } catch (InputException e) {
+            String location = model.input().source().location();
             String message = String.valueOf(e.getMessage());
-            if (message.startsWith(operator.name() + ": ")) {
-                throw InputException.of(model.input().source().location(), message, "", e);
-            }
-            throw e;
+            throw message.contains(location) ? e : InputException.of(location, message, "", e);
         }
     }
 

@@ -149,7 +149,8 @@ class LayerRunTest {
         refuse(in, ExitCodes.USAGE, "set a number", "norm", "gate=silu", "eps=tiny");
         refuse(in, ExitCodes.USAGE, "gate needs a kind", "gate");
         refuse(in, ExitCodes.USAGE, "no gate of kind 'swish'", "gate", "kind=swish");
-        refuse(in, ExitCodes.INPUT, "3 elements where 8", "gate", "kind=decay");
+        refuse(in, ExitCodes.INPUT, "in.safetensors: gate: tensor 'a_log': has 3 elements where 8", "gate", "kind=decay");
+        refuse(in, ExitCodes.USAGE, "beta has no attribute 'bound'", "gate", "kind=beta", "bound=-5");
         refuse(in, ExitCodes.USAGE, "positive number", "gate", "kind=log-sigmoid", "normalizer=-16");
         Path falling = new SampleModel(7)
                 .weight("x", DType.F32, 1, 3, 8)
@@ -162,6 +163,21 @@ class LayerRunTest {
                 .weight("w", DType.F32, 8, 4)
                 .write(folder.resolve("flat.safetensors"));
         refuse(flat, ExitCodes.INPUT, "[B, T, D]", "causal-conv");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"scalar", "jvm", "emulator"})
+    void noTokensHaveNoGates(String device) throws Exception {
+        Path in = new SampleModel(7)
+                .weight("x", DType.F32, 1, 0, 4)
+                .weight("a_log", DType.F32, 4)
+                .write(folder.resolve("in.safetensors"));
+        Path out = folder.resolve("out.safetensors");
+        Gust.run("op", "gate", "--in", in, "--out", out, "--set", "kind=decay", "--device", device)
+                .isDone();
+        assertThat(SampleModel.stored(out).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactly(Shape.of(1, 0, 4));
     }
 
     @ParameterizedTest

@@ -55,10 +55,13 @@ public record LinearAttention(
 
     /**
      * @throws InputException if there is no such rule
-     * @throws UsageException if the rule does not have an attribute
+     * @throws UsageException if the rule does not have an attribute, or the scale is no float32
      */
     public LinearAttention {
         attributes = Map.copyOf(attributes);
+        if (!Float.isFinite((float) scale.orElse(1))) {
+            throw new UsageException("scale is " + scale.getAsDouble(), "set a number that float32 has");
+        }
         RuleEntry entry = entry(rule);
         for (String key : attributes.keySet()) {
             if (!entry.attributes().contains(key)) {
