@@ -115,6 +115,7 @@ final class OpCommand implements Callable<Integer> {
                 case "norm" -> NormRun.run(model, device, attributes);
                 case "embedding", "activation", "pooling" -> TokenRuns.run(operator.name(), model, device, attributes);
                 case "gate" -> GateRun.run(model, device, attributes);
+                case "gated-delta-layer" -> LayerRun.run(model, device, attributes);
                 case "svd" -> SvdRun.run(model, device, attributes, common.threads);
                 case "vq-logits" -> VqLogitsRun.run(model, device, attributes, common.threads);
                 case "kmeans-assign" -> AssignRun.run(model, device, attributes, common.threads);

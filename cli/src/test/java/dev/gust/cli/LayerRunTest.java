@@ -114,6 +114,31 @@ class LayerRunTest {
         agree(in, "gate", kind, "kind=" + kind, "per=" + per);
     }
 
+    /** One step of the layer is its operators, one behind the other. */
+    @ParameterizedTest
+    @CsvSource({"gated-delta,silu,interleaved", "kda,sigmoid,tiled"})
+    void stepsThroughALayerAsThroughItsOperators(String rule, String gate, String headMap) throws Exception {
+        boolean kda = rule.equals("kda");
+        var model = new SampleModel(7)
+                .weight("qkv", DType.F32, 3, 44)
+                .weight("b", DType.BF16, 3, 4)
+                .weight("gate", DType.F32, 3, 4, 5)
+                .weight("w", DType.F32, 44, 1, 4)
+                .weight("a_log", DType.F32, 4)
+                .weight("norm_w", DType.F32, 5)
+                .weight("initial_state", DType.F32, 3, 4, 6, 5)
+                .weight("initial_conv", DType.F32, 3, 44, 3);
+        Path in = (kda ? model.weight("a", DType.F32, 3, 4, 6) : model.weight("a", DType.F32, 3, 4))
+                .write(folder.resolve("in.safetensors"));
+        Path out = agree(
+                in, "gated-delta-layer", rule, "heads=2", "gate=" + gate, "head-map=" + headMap, "factor=2");
+        assertThat(SampleModel.stored(out).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactlyInAnyOrder(Shape.of(3, 4, 5), Shape.of(3, 4, 6, 5), Shape.of(3, 44, 3));
+        refuse(in, ExitCodes.INPUT, "'qkv': is [3, 44]", "gated-delta-layer", "heads=5");
+        refuse(in, ExitCodes.INPUT, "3 key heads", "gated-delta-layer", "heads=3", "eps=1e-5");
+    }
+
     /** Runs it on all devices, and returns what the scalar one gave. */
     private Path agree(Path in, String operator, String variant, String... attributes) throws Exception {
         Path expected = folder.resolve("scalar.safetensors");
