@@ -50,7 +50,8 @@ final class GateRun {
         TensorInfo x = OpRun.input(model, "x");
         Shape shape = x.shape();
         int rank = shape.rank();
-        if (rank < (perChannel ? 2 : 1) || shape.dim(rank - 1) < 1
+        if (rank < (perChannel ? 2 : 1)
+                || shape.dim(rank - 1) < 1
                 || (perChannel && shape.dim(rank - 2) < 1)
                 || shape.elements() > Integer.MAX_VALUE) {
             throw InputException.ofTensor(

@@ -99,7 +99,8 @@ final class LayerRun {
             MemorySegment lastConv = initial("initial_conv", conv);
             plan.load(lastState, lastConv, rows);
             MemorySegment out = OpRun.room(o, memory);
-            KernelTimes times = plan.step(new LayerInputs(floats("qkv"), floats("a"), floats("b"), floats("gate")), out);
+            KernelTimes times =
+                    plan.step(new LayerInputs(floats("qkv"), floats("a"), floats("b"), floats("gate")), out);
             plan.save(lastState, lastConv, rows);
             return new OpRun.Result(
                     layer.decay().channels() == 1 ? "gated-delta" : "kda",

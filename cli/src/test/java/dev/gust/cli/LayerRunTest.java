@@ -130,8 +130,7 @@ class LayerRunTest {
                 .weight("initial_conv", DType.F32, 3, 44, 3);
         Path in = (kda ? model.weight("a", DType.F32, 3, 4, 6) : model.weight("a", DType.F32, 3, 4))
                 .write(folder.resolve("in.safetensors"));
-        Path out = agree(
-                in, "gated-delta-layer", rule, "heads=2", "gate=" + gate, "head-map=" + headMap, "factor=2");
+        Path out = agree(in, "gated-delta-layer", rule, "heads=2", "gate=" + gate, "head-map=" + headMap, "factor=2");
         assertThat(SampleModel.stored(out).values())
                 .extracting(SampleModel.Stored::shape)
                 .containsExactlyInAnyOrder(Shape.of(3, 4, 5), Shape.of(3, 4, 6, 5), Shape.of(3, 44, 3));
@@ -174,7 +173,12 @@ class LayerRunTest {
         refuse(in, ExitCodes.USAGE, "set a number", "norm", "gate=silu", "eps=tiny");
         refuse(in, ExitCodes.USAGE, "gate needs a kind", "gate");
         refuse(in, ExitCodes.USAGE, "no gate of kind 'swish'", "gate", "kind=swish");
-        refuse(in, ExitCodes.INPUT, "in.safetensors: gate: tensor 'a_log': has 3 elements where 8", "gate", "kind=decay");
+        refuse(
+                in,
+                ExitCodes.INPUT,
+                "in.safetensors: gate: tensor 'a_log': has 3 elements where 8",
+                "gate",
+                "kind=decay");
         refuse(in, ExitCodes.USAGE, "beta has no attribute 'bound'", "gate", "kind=beta", "bound=-5");
         refuse(in, ExitCodes.USAGE, "positive number", "gate", "kind=log-sigmoid", "normalizer=-16");
         Path falling = new SampleModel(7)

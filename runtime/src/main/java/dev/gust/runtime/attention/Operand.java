@@ -21,7 +21,8 @@ record Operand(String name, Extent extent, boolean optional, Range range) {
         LOGARITHM;
 
         boolean holds(float value) {
-            return this == ANY || value < Float.POSITIVE_INFINITY && (this == LOGARITHM || value > Float.NEGATIVE_INFINITY);
+            return this == ANY
+                    || value < Float.POSITIVE_INFINITY && (this == LOGARITHM || value > Float.NEGATIVE_INFINITY);
         }
     }
 

@@ -64,7 +64,9 @@ final class GgmlConformance {
             int written = call.v().length + Math.min(snapshots, call.tokens()) * call.state().length;
             close(device, Arrays.copyOf(expected, written), buffer.asSlice(0, 4L * written));
             for (float left : buffer.asSlice(4L * written).toArray(ValueLayout.JAVA_FLOAT)) {
-                assertThat(left).as("behind the last snapshot on %s", device.id()).isNaN();
+                assertThat(left)
+                        .as("behind the last snapshot on %s", device.id())
+                        .isNaN();
             }
         }
     }

@@ -115,8 +115,7 @@ class InterchangeTest {
             var calls = new OnnxLinearAttention.Inputs(
                     v, v, v, Optional.of(states.asSlice(4)), Optional.empty(), Optional.empty());
             refused("past_state", () -> onnx.run(DEVICES.getFirst(), 2, 13, calls, o, states));
-            var fresh =
-                    new OnnxLinearAttention.Inputs(v, v, v, Optional.empty(), Optional.empty(), Optional.empty());
+            var fresh = new OnnxLinearAttention.Inputs(v, v, v, Optional.empty(), Optional.empty(), Optional.empty());
             refused("present_state", () -> onnx.run(DEVICES.getFirst(), 2, 13, fresh, o, states.asSlice(4)));
             assertThat(o.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
         }

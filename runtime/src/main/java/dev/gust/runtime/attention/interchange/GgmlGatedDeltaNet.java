@@ -89,7 +89,11 @@ public record GgmlGatedDeltaNet(int heads, int valueHeads, int size, int snapsho
                 "[sequences, tokens, valueHeads, 1], or [.., size]");
         HeadRows.require(NAME, "state", in.state(), states, "[sequences, valueHeads, size, size]");
         HeadRows.require(
-                NAME, "buffer", buffer, outputs + snapshots * states, "room for outputs and " + snapshots + " times states");
+                NAME,
+                "buffer",
+                buffer,
+                outputs + snapshots * states,
+                "room for outputs and " + snapshots + " times states");
         // Sequences go together where nothing is wanted of before their ends.
         int together = snapshots == 1 ? sequences : Math.min(1, sequences);
         LinearAttention attention = LinearAttention.of(channels ? "kda" : "gated-delta")

@@ -41,9 +41,7 @@ public record OnnxLinearAttention(
     public OnnxLinearAttention {
         if (!List.of("linear", "gated", "delta", "gated_delta").contains(updateRule)) {
             throw InputException.of(
-                    NAME,
-                    "update_rule is '" + updateRule + "'",
-                    "give linear, gated, delta or gated_delta");
+                    NAME, "update_rule is '" + updateRule + "'", "give linear, gated, delta or gated_delta");
         }
         if (stateHeads < 1 || queryHeads < 1 || queryHeads % stateHeads != 0) {
             throw InputException.of(
@@ -134,7 +132,6 @@ public record OnnxLinearAttention(
     }
 
     private InputException missing(String tensor) {
-        return InputException.ofTensor(
-                NAME, tensor, "is missing", "update_rule " + updateRule + " needs it");
+        return InputException.ofTensor(NAME, tensor, "is missing", "update_rule " + updateRule + " needs it");
     }
 }
