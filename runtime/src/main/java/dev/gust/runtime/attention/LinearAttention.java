@@ -257,7 +257,7 @@ public record LinearAttention(
      * @param sizes the most of a call
      * @param where what errors name
      * @param o where [tokens, HV, V] shall go
-     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN or +∞
+     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is not what a gate may be
      */
     public void check(
             AttentionSizes sizes,
