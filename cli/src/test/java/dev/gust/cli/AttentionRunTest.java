@@ -26,6 +26,13 @@ class AttentionRunTest {
                 .weight("g", DType.F32, 1, 20, 4);
     }
 
+    private static SampleModel queriesKeysAndValues() {
+        return new SampleModel(7)
+                .weight("q", DType.F32, 1, 20, 1, 4)
+                .weight("k", DType.F32, 1, 20, 1, 4)
+                .weight("v", DType.F32, 1, 20, 1, 4);
+    }
+
     private static byte[] ints(int... values) {
         ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
         for (int value : values) {
@@ -156,12 +163,8 @@ class AttentionRunTest {
         refused(shorter, out, "rule=gated-delta", "ends at token 19 of 20");
         float[] gates = new float[20];
         gates[13] = Float.NaN;
-        Path nan = new SampleModel(7)
-                .weight("q", DType.F32, 1, 20, 1, 4)
-                .weight("k", DType.F32, 1, 20, 1, 4)
-                .weight("v", DType.F32, 1, 20, 1, 4)
-                .values("g", DType.F32, gates, 1, 20, 1)
-                .write(folder.resolve("nan.safetensors"));
+        Path nan =
+                queriesKeysAndValues().values("g", DType.F32, gates, 1, 20, 1).write(folder.resolve("nan.safetensors"));
         refused(nan, out, "rule=simple-gla", "NaN at element 13");
         Path heads = new SampleModel(7)
                 .weight("q", DType.F32, 1, 2, 2, 4)
@@ -185,19 +188,12 @@ class AttentionRunTest {
         Path out = folder.resolve("out.safetensors");
         float[] gates = new float[20];
         gates[13] = Float.NEGATIVE_INFINITY;
-        SampleModel model = new SampleModel(7)
-                .weight("q", DType.F32, 1, 20, 1, 4)
-                .weight("k", DType.F32, 1, 20, 1, 4)
-                .weight("v", DType.F32, 1, 20, 1, 4)
-                .values("g", DType.F32, gates, 1, 20, 1);
+        SampleModel model = queriesKeysAndValues().values("g", DType.F32, gates, 1, 20, 1);
         Path log = model.weight("beta", DType.F32, 1, 20, 1).write(folder.resolve("log.safetensors"));
         Gust.run("op", "linear-attention", "--in", log, "--out", out, "--set", "rule=gated-delta")
                 .isDone();
         Files.delete(out);
-        Path factor = new SampleModel(7)
-                .weight("q", DType.F32, 1, 20, 1, 4)
-                .weight("k", DType.F32, 1, 20, 1, 4)
-                .weight("v", DType.F32, 1, 20, 1, 4)
+        Path factor = queriesKeysAndValues()
                 .values("beta", DType.F32, gates, 1, 20, 1)
                 .write(folder.resolve("factor.safetensors"));
         refused(factor, out, "rule=delta", "'beta': is -Infinity at element 13");
