@@ -147,7 +147,7 @@ final class AttentionRun {
 
     /** The form that form and chunk name, if they do. */
     static Optional<Form> form(Map<String, String> attributes) {
-        int chunk = (int) OpRun.number(attributes, "chunk", 64);
+        int chunk = OpRun.whole(attributes, "chunk", 64);
         return switch (OpRun.choice(attributes, "form", "auto", "recurrent", "chunk")) {
             case "recurrent" -> Optional.of(Form.RECURRENT);
             case "chunk" -> Optional.of(new Form.Chunked(chunk));

@@ -30,24 +30,12 @@ final class CausalConvRun {
                     source.location(), x.name(), "is " + shape, "make it [B, T, D], of fewer than 2^31 elements");
         }
         long channels = shape.dim(2);
-        TensorInfo w = OpRun.input(model, "w");
-        long width = w.shape().elements() / channels;
-        // Models store [D, W], and [D, 1, W] where the convolution is torch's.
-        boolean fits = OpRun.is(w, channels, width) || OpRun.is(w, channels, 1, width);
-        if (!fits || width < 1 || width > 1 << 16) {
-            throw InputException.ofTensor(
-                    source.location(), w.name(), "is " + w.shape(), "make it [" + channels + ", W]");
-        }
         Sequences sequences = PackedSequences.of(model, shape.dim(0), shape.dim(1));
         int n = sequences.count();
         Arena memory = Arena.ofShared();
         try {
-            var conv = new CausalConv(
-                    (int) channels,
-                    (int) width,
-                    OpRun.floats(source, w, memory),
-                    OpRun.optional(model, "bias", memory, channels),
-                    activation.equals("silu"));
+            CausalConv conv = convolution(model, channels, activation.equals("silu"), memory);
+            long width = conv.width();
             try (ConvPlan plan = conv.prepare(device, sequences.tokens(), n)) {
                 MemorySegment initial = OpRun.optional(model, "initial_state", memory, n, channels, width - 1);
                 if (initial.byteSize() > 0) {
@@ -70,5 +58,24 @@ final class CausalConvRun {
             memory.close();
             throw e;
         }
+    }
+
+    /** The convolution of a file's w and bias. */
+    static CausalConv convolution(Models model, long channels, boolean silu, Arena memory) {
+        TensorSource source = model.input().source();
+        TensorInfo w = OpRun.input(model, "w");
+        long width = w.shape().elements() / channels;
+        // Models store [D, W], and [D, 1, W] where the convolution is torch's.
+        boolean fits = OpRun.is(w, channels, width) || OpRun.is(w, channels, 1, width);
+        if (!fits || width < 1 || width > 1 << 16) {
+            throw InputException.ofTensor(
+                    source.location(), w.name(), "is " + w.shape(), "make it [" + channels + ", W]");
+        }
+        return new CausalConv(
+                (int) channels,
+                (int) width,
+                OpRun.floats(source, w, memory),
+                OpRun.optional(model, "bias", memory, channels),
+                silu);
     }
 }

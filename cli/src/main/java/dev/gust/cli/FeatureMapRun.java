@@ -1,6 +1,5 @@
 package dev.gust.cli;
 
-import dev.gust.formats.UsageException;
 import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
@@ -26,7 +25,7 @@ final class FeatureMapRun {
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes, int threads) {
         MapName name = MapName.byLabel(attributes.getOrDefault("map", ""));
-        MapOptions options = options(attributes);
+        MapOptions options = options(name, attributes);
         TensorSource source = model.input().source();
         TensorInfo x = OpRun.input(model, "x");
         Arena memory = Arena.ofShared();
@@ -58,15 +57,16 @@ final class FeatureMapRun {
                         name, info.shape(), OpRun.floats(model.input().source(), info, memory)));
     }
 
-    private static MapOptions options(Map<String, String> attributes) {
+    private static MapOptions options(MapName name, Map<String, String> attributes) {
+        if (name != MapName.DPFP) {
+            OpRun.refuse(attributes, "map " + name.label(), "nu", "sign");
+        }
+        if (name != MapName.REBASED) {
+            OpRun.refuse(attributes, "map " + name.label(), "layer-norm");
+        }
         boolean negated = OpRun.choice(attributes, "sign", "paper", "negated").equals("negated");
         boolean layerNorm =
                 OpRun.choice(attributes, "layer-norm", "true", "false").equals("true");
-        String nu = attributes.getOrDefault("nu", String.valueOf(MapOptions.DEFAULT.nu()));
-        try {
-            return new MapOptions(Integer.parseInt(nu), negated, layerNorm);
-        } catch (NumberFormatException e) {
-            throw new UsageException("nu is '" + nu + "'", "set a whole number");
-        }
+        return new MapOptions(OpRun.whole(attributes, "nu", MapOptions.DEFAULT.nu()), negated, layerNorm);
     }
 }

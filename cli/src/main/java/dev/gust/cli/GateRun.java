@@ -25,11 +25,24 @@ final class GateRun {
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes) {
         Gate.Kind kind = kind(attributes);
+        String what = "a gate of kind " + kind.label();
         double setting = switch (kind) {
-            case DECAY -> 1;
-            case BOUNDED_DECAY -> OpRun.number(attributes, "bound", -5);
-            case BETA -> OpRun.number(attributes, "factor", 1);
-            case LOG_SIGMOID -> OpRun.number(attributes, "normalizer", 16);
+            case DECAY -> {
+                OpRun.refuse(attributes, what, "bound", "factor", "normalizer");
+                yield 1;
+            }
+            case BOUNDED_DECAY -> {
+                OpRun.refuse(attributes, what, "factor", "normalizer");
+                yield OpRun.number(attributes, "bound", -5);
+            }
+            case BETA -> {
+                OpRun.refuse(attributes, what, "bound", "normalizer");
+                yield OpRun.number(attributes, "factor", 1);
+            }
+            case LOG_SIGMOID -> {
+                OpRun.refuse(attributes, what, "bound", "factor");
+                yield OpRun.number(attributes, "normalizer", 16);
+            }
         };
         boolean decays = kind == Gate.Kind.DECAY || kind == Gate.Kind.BOUNDED_DECAY;
         boolean perChannel = OpRun.choice(attributes, "per", "head", "channel").equals("channel");
@@ -37,7 +50,10 @@ final class GateRun {
         TensorInfo x = OpRun.input(model, "x");
         Shape shape = x.shape();
         int rank = shape.rank();
-        if (rank < (perChannel ? 2 : 1) || shape.elements() < 1 || shape.elements() > Integer.MAX_VALUE) {
+        if (rank < (perChannel ? 2 : 1)
+                || shape.dim(rank - 1) < 1
+                || (perChannel && shape.dim(rank - 2) < 1)
+                || shape.elements() > Integer.MAX_VALUE) {
             throw InputException.ofTensor(
                     source.location(),
                     x.name(),

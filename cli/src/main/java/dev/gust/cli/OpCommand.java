@@ -95,7 +95,7 @@ final class OpCommand implements Callable<Integer> {
         return ExitCodes.DONE;
     }
 
-    /** Operators name themselves and the tensor, not knowing of files. */
+    /** Runs it; what it finds wrong is said of the file: operators name themselves and the tensor, not knowing of files. */
     private OpRun.Result run(OperatorEntry operator, Models model, Device device) {
         try {
             return switch (operator.name()) {
@@ -115,6 +115,7 @@ final class OpCommand implements Callable<Integer> {
                 case "norm" -> NormRun.run(model, device, attributes);
                 case "embedding", "activation", "pooling" -> TokenRuns.run(operator.name(), model, device, attributes);
                 case "gate" -> GateRun.run(model, device, attributes);
+                case "gated-delta-layer" -> LayerRun.run(model, device, attributes);
                 case "svd" -> SvdRun.run(model, device, attributes, common.threads);
                 case "vq-logits" -> VqLogitsRun.run(model, device, attributes, common.threads);
                 case "kmeans-assign" -> AssignRun.run(model, device, attributes, common.threads);
@@ -123,11 +124,9 @@ final class OpCommand implements Callable<Integer> {
                 default -> throw new IllegalStateException("no way to run " + operator.name());
             };
         } catch (InputException e) {
+            String location = model.input().source().location();
             String message = String.valueOf(e.getMessage());
-            if (message.startsWith(operator.name() + ": ")) {
-                throw InputException.of(model.input().source().location(), message, "", e);
-            }
-            throw e;
+            throw message.contains(location) ? e : InputException.of(location, message, "", e);
         }
     }
 

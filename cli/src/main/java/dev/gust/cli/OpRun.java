@@ -148,6 +148,25 @@ final class OpRun {
         return value;
     }
 
+    /** An attribute that is a whole number; its range is for others to look at. */
+    static int whole(Map<String, String> attributes, String key, int otherwise) {
+        String value = attributes.getOrDefault(key, String.valueOf(otherwise));
+        try {
+            return Integer.parseInt(value);
+        } catch (NumberFormatException e) {
+            throw new UsageException("attribute " + key + " is '" + value + "'", "set a whole number");
+        }
+    }
+
+    /** Refuses attributes that say nothing to what is run. */
+    static void refuse(Map<String, String> attributes, String what, String... keys) {
+        for (String key : keys) {
+            if (attributes.containsKey(key)) {
+                throw new UsageException(what + " has no attribute '" + key + "'", "leave it out");
+            }
+        }
+    }
+
     /** Which kernels the attribute {@code kernels} asks for. */
     static Optional<KernelStyle> style(Map<String, String> attributes) {
         return switch (choice(attributes, "kernels", "auto", "portable", "tuned")) {

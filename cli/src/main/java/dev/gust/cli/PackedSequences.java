@@ -35,9 +35,6 @@ final class PackedSequences {
         Sequences sequences;
         try (Tensor tensor = source.open(info.name())) {
             sequences = new Sequences(tensor.data().toArray(ValueLayout.JAVA_INT_UNALIGNED));
-        } catch (InputException e) {
-            throw InputException.ofTensor(
-                    source.location(), info.name(), String.valueOf(e.getMessage()), "give offsets that do not fall");
         }
         if (sequences.tokens() != tokens) {
             throw InputException.ofTensor(

@@ -1,7 +1,6 @@
 package dev.gust.cli;
 
 import dev.gust.formats.InputException;
-import dev.gust.formats.UsageException;
 import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
@@ -117,7 +116,7 @@ final class SoftmaxRun {
     private static SoftmaxAttention operator(Map<String, String> attributes) {
         boolean causal = OpRun.choice(attributes, "mask", "causal", "none").equals("causal");
         var attention = SoftmaxAttention.of(
-                        new KeyMask(causal, count(attributes, "window"), count(attributes, "block")))
+                        new KeyMask(causal, OpRun.whole(attributes, "window", 0), OpRun.whole(attributes, "block", 0)))
                 .withHeadMap(HeadMap.parse(OpRun.choice(attributes, "head-map", "interleaved", "tiled")));
         if (OpRun.choice(attributes, "weights", "softmax", "relu").equals("relu")) {
             attention = attention.withWeights(Weights.RELU);
@@ -130,14 +129,5 @@ final class SoftmaxRun {
             case "tuned" -> attention.withKernels(KernelStyle.TUNED);
             default -> attention;
         };
-    }
-
-    private static int count(Map<String, String> attributes, String key) {
-        String value = attributes.getOrDefault(key, "0");
-        try {
-            return Integer.parseInt(value);
-        } catch (NumberFormatException e) {
-            throw new UsageException("attribute " + key + " is '" + value + "'", "set a whole number");
-        }
     }
 }

@@ -1,7 +1,6 @@
 package dev.gust.cli;
 
 import dev.gust.formats.InputException;
-import dev.gust.formats.UsageException;
 import dev.gust.formats.file.TensorSource;
 import dev.gust.formats.tensor.DType;
 import dev.gust.formats.tensor.Shape;
@@ -35,7 +34,10 @@ final class VisionRun {
 
     static OpRun.Result run(Models model, Device device, Map<String, String> attributes, int threads) {
         VisionRule rule = VisionRule.byLabel(attributes.getOrDefault("rule", ""));
-        int landmarks = landmarks(attributes);
+        if (rule != VisionRule.SOFT) {
+            OpRun.refuse(attributes, "rule " + rule.label(), "landmarks");
+        }
+        int landmarks = OpRun.whole(attributes, "landmarks", VisionShape.DEFAULT_LANDMARKS);
         Arena memory = Arena.ofShared();
         try {
             return new VisionRun(model, memory).run(device, rule, landmarks, threads);
@@ -87,14 +89,5 @@ final class VisionRun {
         MemorySegment floats = OpRun.floats(source, info, memory);
         FiniteValues.require(source.location(), info.name(), floats);
         return floats;
-    }
-
-    private static int landmarks(Map<String, String> attributes) {
-        String value = attributes.getOrDefault("landmarks", String.valueOf(VisionShape.DEFAULT_LANDMARKS));
-        try {
-            return Integer.parseInt(value);
-        } catch (NumberFormatException e) {
-            throw new UsageException("landmarks is '" + value + "'", "set a whole number");
-        }
     }
 }

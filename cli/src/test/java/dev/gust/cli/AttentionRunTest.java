@@ -26,6 +26,13 @@ class AttentionRunTest {
                 .weight("g", DType.F32, 1, 20, 4);
     }
 
+    private static SampleModel queriesKeysAndValues() {
+        return new SampleModel(7)
+                .weight("q", DType.F32, 1, 20, 1, 4)
+                .weight("k", DType.F32, 1, 20, 1, 4)
+                .weight("v", DType.F32, 1, 20, 1, 4);
+    }
+
     private static byte[] ints(int... values) {
         ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
         for (int value : values) {
@@ -145,30 +152,82 @@ class AttentionRunTest {
         Path falling = gatedDelta()
                 .tensor("cu_seqlens", DType.I32, Shape.of(4), ints(0, 9, 7, 20))
                 .write(folder.resolve("falling.safetensors"));
-        refused(falling, out, "rule=gated-delta", "cu_seqlens");
+        refused(
+                falling,
+                out,
+                "rule=gated-delta",
+                "falling.safetensors: sequences: tensor 'cu_seqlens': has sequence 1 end at token 7, before it begins at 9");
         Path shorter = gatedDelta()
                 .tensor("cu_seqlens", DType.I32, Shape.of(2), ints(0, 19))
                 .write(folder.resolve("shorter.safetensors"));
         refused(shorter, out, "rule=gated-delta", "ends at token 19 of 20");
         float[] gates = new float[20];
         gates[13] = Float.NaN;
-        Path nan = new SampleModel(7)
-                .weight("q", DType.F32, 1, 20, 1, 4)
-                .weight("k", DType.F32, 1, 20, 1, 4)
-                .weight("v", DType.F32, 1, 20, 1, 4)
-                .values("g", DType.F32, gates, 1, 20, 1)
-                .write(folder.resolve("nan.safetensors"));
+        Path nan =
+                queriesKeysAndValues().values("g", DType.F32, gates, 1, 20, 1).write(folder.resolve("nan.safetensors"));
         refused(nan, out, "rule=simple-gla", "NaN at element 13");
         Path heads = new SampleModel(7)
                 .weight("q", DType.F32, 1, 2, 2, 4)
                 .weight("k", DType.F32, 1, 2, 2, 4)
                 .weight("v", DType.F32, 1, 2, 3, 4)
                 .write(folder.resolve("heads.safetensors"));
-        refused(heads, out, "rule=linear", "multiple");
+        refused(heads, out, "rule=linear", "heads.safetensors: linear-attention: v has 3 heads, no multiple");
         Gust.run("op", "linear-attention", "--in", in, "--out", out).failed(ExitCodes.USAGE, "needs a rule");
         Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", "rule=delta", "--set", "steps=2")
                 .failed(ExitCodes.USAGE, "no attribute 'steps'");
+        for (String wrong : List.of("chunk=64.5", "chunk=1025", "scale=1e300", "scale=nan")) {
+            Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", "rule=gated-delta", "--set", wrong)
+                    .failed(ExitCodes.USAGE, wrong.substring(0, 5));
+        }
         assertThat(Files.exists(out)).isFalse();
+    }
+
+    /** A log of −∞ forgets; what multiplies must be a number. */
+    @Test
+    void minusInfinityIsAGateOnlyAsALogarithm() throws Exception {
+        Path out = folder.resolve("out.safetensors");
+        float[] gates = new float[20];
+        gates[13] = Float.NEGATIVE_INFINITY;
+        SampleModel model = queriesKeysAndValues().values("g", DType.F32, gates, 1, 20, 1);
+        Path log = model.weight("beta", DType.F32, 1, 20, 1).write(folder.resolve("log.safetensors"));
+        Gust.run("op", "linear-attention", "--in", log, "--out", out, "--set", "rule=gated-delta")
+                .isDone();
+        Files.delete(out);
+        Path factor = queriesKeysAndValues()
+                .values("beta", DType.F32, gates, 1, 20, 1)
+                .write(folder.resolve("factor.safetensors"));
+        refused(factor, out, "rule=delta", "'beta': is -Infinity at element 13");
+        float[] keys = new float[80];
+        keys[7] = Float.NaN;
+        Path logs = new SampleModel(7)
+                .weight("q", DType.F32, 1, 20, 1, 4)
+                .values("k", DType.F32, keys, 1, 20, 1, 4)
+                .weight("v", DType.F32, 1, 20, 1, 4)
+                .write(folder.resolve("logs.safetensors"));
+        refused(logs, out, "rule=lightnet", "'k': is NaN at element 7");
+        assertThat(Files.exists(out)).isFalse();
+    }
+
+    /** Their states are multiples of powers of e that start as nothing: alone, a state would be silently left out. */
+    @Test
+    void statesOfMlstmAndLightNetComeWithTheirWeights() throws Exception {
+        Path out = folder.resolve("out.safetensors");
+        SampleModel model = new SampleModel(7)
+                .weight("q", DType.F32, 1, 9, 1, 4)
+                .weight("k", DType.F32, 1, 9, 1, 4)
+                .weight("v", DType.F32, 1, 9, 1, 4)
+                .weight("i", DType.F32, 1, 9, 1)
+                .weight("f", DType.F32, 1, 9, 1)
+                .weight("initial_state", DType.F32, 1, 1, 4, 4);
+        Path in = model.write(folder.resolve("in.safetensors"));
+        refused(in, out, "rule=mlstm", "'initial_m': is missing beside initial_state");
+        refused(in, out, "rule=lightnet", "'initial_z': is missing beside initial_state");
+        Gust.run("op", "linear-attention", "--in", in, "--out", out, "--set", "rule=mlstm", "--set", "normalize=false")
+                .failed(ExitCodes.USAGE, "input-gate=sigmoid");
+        assertThat(Files.exists(out)).isFalse();
+        Path both = model.weight("initial_m", DType.F32, 1, 1).write(folder.resolve("both.safetensors"));
+        Gust.run("op", "linear-attention", "--in", both, "--out", out, "--set", "rule=mlstm")
+                .isDone();
     }
 
     /** flash-linear-attention's issues 842 and 844. */

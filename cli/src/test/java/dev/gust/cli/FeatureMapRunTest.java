@@ -52,6 +52,8 @@ class FeatureMapRunTest {
         refuse(in, out, ExitCodes.USAGE, "needs a map", "sign=paper");
         refuse(in, out, ExitCodes.USAGE, "no feature map 'cosine'", "map=cosine");
         refuse(in, out, ExitCodes.USAGE, "nu is 'few'", "map=dpfp", "nu=few");
+        refuse(in, out, ExitCodes.USAGE, "no attribute 'nu'", "map=relu", "nu=2");
+        refuse(in, out, ExitCodes.USAGE, "no attribute 'layer-norm'", "map=dpfp", "layer-norm=false");
         refuse(in, out, ExitCodes.USAGE, "nu = 99", "map=dpfp", "nu=99");
         refuse(in, out, ExitCodes.USAGE, "paper or negated", "map=dpfp", "sign=flipped");
         refuse(in, out, ExitCodes.INPUT, "[E, 8]", "map=t2r");

@@ -62,8 +62,9 @@ class HybridRunTest {
         Path out = folder.resolve("out.safetensors");
         Path in = model().write(folder.resolve("in.safetensors"));
         run(in, out, "scalar").failed(ExitCodes.USAGE, "needs a rule");
-        run(in, out, "scalar", "rule=dance").failed(ExitCodes.USAGE, "no rule 'dance'");
+        run(in, out, "scalar", "rule=dance").failed(ExitCodes.INPUT, "no rule 'dance'");
         run(in, out, "scalar", "rule=lolcats", "top=2").failed(ExitCodes.USAGE, "no attribute 'top'");
+        run(in, out, "scalar", "rule=liger", "normalizer=0").failed(ExitCodes.USAGE, "positive number");
         run(in, out, "scalar", "rule=lolcats", "window=0").failed(ExitCodes.USAGE, "'0'");
         run(in, out, "scalar", "rule=linear-infsa", "form=round").failed(ExitCodes.USAGE, "'round'");
         run(in, out, "scalar", "rule=mom").failed(ExitCodes.INPUT, "'router'", "is missing");

@@ -114,6 +114,30 @@ class LayerRunTest {
         agree(in, "gate", kind, "kind=" + kind, "per=" + per);
     }
 
+    /** One step of the layer is its operators, one behind the other. */
+    @ParameterizedTest
+    @CsvSource({"gated-delta,silu,interleaved", "kda,sigmoid,tiled"})
+    void stepsThroughALayerAsThroughItsOperators(String rule, String gate, String headMap) throws Exception {
+        boolean kda = rule.equals("kda");
+        var model = new SampleModel(7)
+                .weight("qkv", DType.F32, 3, 44)
+                .weight("b", DType.BF16, 3, 4)
+                .weight("gate", DType.F32, 3, 4, 5)
+                .weight("w", DType.F32, 44, 1, 4)
+                .weight("a_log", DType.F32, 4)
+                .weight("norm_w", DType.F32, 5)
+                .weight("initial_state", DType.F32, 3, 4, 6, 5)
+                .weight("initial_conv", DType.F32, 3, 44, 3);
+        Path in = (kda ? model.weight("a", DType.F32, 3, 4, 6) : model.weight("a", DType.F32, 3, 4))
+                .write(folder.resolve("in.safetensors"));
+        Path out = agree(in, "gated-delta-layer", rule, "heads=2", "gate=" + gate, "head-map=" + headMap, "factor=2");
+        assertThat(SampleModel.stored(out).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactlyInAnyOrder(Shape.of(3, 4, 5), Shape.of(3, 4, 6, 5), Shape.of(3, 44, 3));
+        refuse(in, ExitCodes.INPUT, "'qkv': is [3, 44]", "gated-delta-layer", "heads=5");
+        refuse(in, ExitCodes.INPUT, "3 key heads", "gated-delta-layer", "heads=3", "eps=1e-5");
+    }
+
     /** Runs it on all devices, and returns what the scalar one gave. */
     private Path agree(Path in, String operator, String variant, String... attributes) throws Exception {
         Path expected = folder.resolve("scalar.safetensors");
@@ -149,7 +173,13 @@ class LayerRunTest {
         refuse(in, ExitCodes.USAGE, "set a number", "norm", "gate=silu", "eps=tiny");
         refuse(in, ExitCodes.USAGE, "gate needs a kind", "gate");
         refuse(in, ExitCodes.USAGE, "no gate of kind 'swish'", "gate", "kind=swish");
-        refuse(in, ExitCodes.INPUT, "3 elements where 8", "gate", "kind=decay");
+        refuse(
+                in,
+                ExitCodes.INPUT,
+                "in.safetensors: gate: tensor 'a_log': has 3 elements where 8",
+                "gate",
+                "kind=decay");
+        refuse(in, ExitCodes.USAGE, "beta has no attribute 'bound'", "gate", "kind=beta", "bound=-5");
         refuse(in, ExitCodes.USAGE, "positive number", "gate", "kind=log-sigmoid", "normalizer=-16");
         Path falling = new SampleModel(7)
                 .weight("x", DType.F32, 1, 3, 8)
@@ -162,6 +192,21 @@ class LayerRunTest {
                 .weight("w", DType.F32, 8, 4)
                 .write(folder.resolve("flat.safetensors"));
         refuse(flat, ExitCodes.INPUT, "[B, T, D]", "causal-conv");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"scalar", "jvm", "emulator"})
+    void noTokensHaveNoGates(String device) throws Exception {
+        Path in = new SampleModel(7)
+                .weight("x", DType.F32, 1, 0, 4)
+                .weight("a_log", DType.F32, 4)
+                .write(folder.resolve("in.safetensors"));
+        Path out = folder.resolve("out.safetensors");
+        Gust.run("op", "gate", "--in", in, "--out", out, "--set", "kind=decay", "--device", device)
+                .isDone();
+        assertThat(SampleModel.stored(out).values())
+                .extracting(SampleModel.Stored::shape)
+                .containsExactly(Shape.of(1, 0, 4));
     }
 
     @ParameterizedTest

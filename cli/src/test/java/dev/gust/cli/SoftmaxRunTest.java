@@ -59,6 +59,7 @@ class SoftmaxRunTest {
         run(in, out, "scalar", "mask=dance").failed(ExitCodes.USAGE, "'dance'");
         run(in, out, "scalar", "window=x").failed(ExitCodes.USAGE, "'x'");
         run(in, out, "scalar", "window=3", "block=3").failed(ExitCodes.USAGE, "give one of them");
+        run(in, out, "scalar", "scale=1e300").failed(ExitCodes.USAGE, "float32");
         run(in, out, "scalar", "window=-1").failed(ExitCodes.USAGE, "-1");
         Path heads = new SampleModel(7)
                 .weight("q", DType.F32, 1, 2, 3, 4)

@@ -47,14 +47,16 @@ class VisionRunTest {
                 .weight("key_gate", DType.F32, 2, 9, 3)
                 .weight("value_gate", DType.F32, 2, 9, 3)
                 .write(folder.resolve("in.safetensors"));
+        String[] attributes =
+                rule.equals("soft") ? new String[] {"rule=soft", "landmarks=4"} : new String[] {"rule=" + rule};
         Path expected = folder.resolve("scalar.safetensors");
-        run(in, expected, "scalar", "rule=" + rule, "landmarks=4").isDone();
+        run(in, expected, "scalar", attributes).isDone();
         SampleModel.Stored o = SampleModel.stored(expected).values().iterator().next();
         assertThat(o.dtype()).isEqualTo(DType.F32);
         assertThat(o.shape()).isEqualTo(Shape.of(2, 9, 3, 8));
         for (String device : List.of("jvm", "emulator")) {
             Path out = folder.resolve(device + ".safetensors");
-            Gust.Result result = run(in, out, device, "rule=" + rule, "landmarks=4");
+            Gust.Result result = run(in, out, device, attributes);
             result.isDone();
             assertThat(result.out()).contains("vision-attention (" + rule + ") on " + device);
             Gust.run("compare", expected, out, "--min-sqnr", rule.equals("soft") ? 60 : 90)
@@ -81,7 +83,8 @@ class VisionRunTest {
         Path out = folder.resolve("out.safetensors");
         Path in = model(DType.F32).write(folder.resolve("in.safetensors"));
         run(in, out, "scalar", "landmarks=4").failed(ExitCodes.USAGE, "needs a rule");
-        run(in, out, "scalar", "rule=dance").failed(ExitCodes.USAGE, "no rule 'dance'");
+        run(in, out, "scalar", "rule=dance").failed(ExitCodes.INPUT, "no rule 'dance'");
+        run(in, out, "scalar", "rule=relu", "landmarks=4").failed(ExitCodes.USAGE, "no attribute 'landmarks'");
         run(in, out, "scalar", "rule=soft", "landmarks=65").failed(ExitCodes.USAGE, "65 landmarks");
         run(in, out, "scalar", "rule=soft", "landmarks=x").failed(ExitCodes.USAGE, "'x'");
         Path uneven = new SampleModel(7)

@@ -16,6 +16,7 @@ import dev.gust.runtime.layer.Activation;
 import dev.gust.runtime.layer.CausalConv;
 import dev.gust.runtime.layer.Embedding;
 import dev.gust.runtime.layer.Gate;
+import dev.gust.runtime.layer.GatedDeltaLayer;
 import dev.gust.runtime.layer.Norm;
 import dev.gust.runtime.layer.Pooling;
 import dev.gust.runtime.logits.VqLogits;
@@ -48,6 +49,7 @@ public final class Catalog {
             Activation.entry(),
             Pooling.entry(),
             Gate.entry(),
+            GatedDeltaLayer.entry(),
             FeatureMap.entry(),
             VisionAttention.entry(),
             SoftmaxAttention.entry(),

@@ -20,7 +20,8 @@ public interface AttentionPlan extends AutoCloseable {
      * @param sequences which tokens are whose; sequence i works on state i
      * @param o receives [tokens, HV, V] float32
      * @return where the time went
-     * @throws InputException if a tensor is missing, does not have its size, or a gate is NaN or +∞; nothing has run then
+     * @throws InputException if a tensor is missing, does not have its size, or a gate is NaN, +∞, or −∞ where it is no logarithm;
+     *     nothing has run then
      * @throws DeviceException if the device fails
      * @throws IllegalStateException after {@link #close()}
      */
@@ -33,10 +34,11 @@ public interface AttentionPlan extends AutoCloseable {
     List<StateTensor> stateTensors();
 
     /**
-     * Sets what is carried for sequences 0 to n − 1; names that are left out start anew.
+     * Sets what is carried for sequences 0 to n − 1; names that are left out start anew. A state of {@code mlstm} and
+     * {@code lightnet} goes with its m or z, without which it weighs nothing.
      *
      * @param states by {@link StateTensor#name()}, each [n, …] float32
-     * @throws InputException if a name is unknown or a tensor does not have its size
+     * @throws InputException if a name is unknown, a tensor does not have its size, or a state comes without its weight
      */
     void load(Map<String, MemorySegment> states, int n);
 
@@ -59,6 +61,15 @@ public interface AttentionPlan extends AutoCloseable {
     record StateTensor(String name, List<Long> shape) {
         public StateTensor {
             shape = List.copyOf(shape);
+        }
+
+        /** What is said of a state whose weight, the power of e that it is a multiple of, is not given with it. */
+        public static InputException weightless(String where, String weight) {
+            return InputException.ofTensor(
+                    where,
+                    AttentionBackwardPlan.INITIAL + weight,
+                    "is missing beside " + AttentionBackwardPlan.INITIAL + "state, which weighs nothing without it",
+                    "give both, or neither");
         }
 
         /** Elements of one sequence. */

@@ -28,7 +28,7 @@ final class CallCheck {
     }
 
     /**
-     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN or +∞
+     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN, +∞, or −∞ where it is no logarithm
      */
     void check(Map<String, MemorySegment> tensors, Sequences sequences, MemorySegment o) {
         int tokens = sequences.tokens();
@@ -66,7 +66,7 @@ final class CallCheck {
                                 + operand.extent().elements(sizes, tokens, multiple) + " are wanted",
                         "give it as " + operand.extent().shape());
             }
-            if (operand.gate()) {
+            if (operand.range() != Operand.Range.ANY) {
                 requireNumbers(operand, tensor);
             }
         }
@@ -77,12 +77,11 @@ final class CallCheck {
         }
     }
 
-    /** A gate of −∞ forgets all; NaN and +∞ spoil a state for ever. */
     private void requireNumbers(Operand operand, MemorySegment gate) {
         long elements = gate.byteSize() / Float.BYTES;
         for (long i = 0; i < elements; i++) {
             float value = RuleCall.at(gate, i);
-            if (!(value < Float.POSITIVE_INFINITY)) {
+            if (!operand.range().holds(value)) {
                 throw InputException.ofTensor(
                         where,
                         operand.name(),

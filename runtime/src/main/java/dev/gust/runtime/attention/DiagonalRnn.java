@@ -42,7 +42,7 @@ public record DiagonalRnn(String rule, Optional<Form> form, Optional<KernelStyle
     private static final long MOST_FLOATS = 1L << 28;
 
     private static final List<RuleEntry> RULES = List.of(
-            rule("hgrn", "2311.04823", (s, _) -> new HgrnRule(s.sizes()), gate("x", HEAD), gate("g", HEAD)),
+            rule("hgrn", "2311.04823", (s, _) -> new HgrnRule(s.sizes()), gate("x", HEAD), Operand.logGate("g", HEAD)),
             rule(
                     "dlr",
                     "2212.00768",

@@ -55,10 +55,13 @@ public record LinearAttention(
 
     /**
      * @throws InputException if there is no such rule
-     * @throws UsageException if the rule does not have an attribute
+     * @throws UsageException if the rule does not have an attribute, or the scale is no float32
      */
     public LinearAttention {
         attributes = Map.copyOf(attributes);
+        if (!Float.isFinite((float) scale.orElse(1))) {
+            throw new UsageException("scale is " + scale.getAsDouble(), "set a number that float32 has");
+        }
         RuleEntry entry = entry(rule);
         for (String key : attributes.keySet()) {
             if (!entry.attributes().contains(key)) {
@@ -254,7 +257,7 @@ public record LinearAttention(
      * @param sizes the most of a call
      * @param where what errors name
      * @param o where [tokens, HV, V] shall go
-     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is NaN or +∞
+     * @throws InputException if a tensor is missing or unknown, sizes do not fit, or a gate is not what a gate may be
      */
     public void check(
             AttentionSizes sizes,

@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.MemorySegment;
@@ -29,7 +30,11 @@ final class MlstmRule implements DifferentiableDeltaRule {
         this.settings = settings;
         this.scratch = scratch;
         this.exponential = settings.word("input-gate", "exp", "sigmoid").equals("exp");
-        this.normalizes = settings.flag("normalize", exponential) || exponential;
+        this.normalizes = settings.flag("normalize", exponential);
+        if (exponential && !normalizes) {
+            throw new UsageException(
+                    "exponential gates that are not normalised", "leave normalize out, or set input-gate=sigmoid");
+        }
         this.epsilon = settings.real("eps", 1e-6);
         this.carried = exponential ? List.of(Carried.of("m", settings.sizes(), 1, Float.NEGATIVE_INFINITY)) : List.of();
     }

@@ -8,9 +8,24 @@ import java.util.List;
  * @param name as the command line and the API call it
  * @param extent its shape
  * @param optional whether it may be left out
- * @param gate whether it is one: gates are looked through for what is no number before anything runs
+ * @param range what its numbers may be
  */
-record Operand(String name, Extent extent, boolean optional, boolean gate) {
+record Operand(String name, Extent extent, boolean optional, Range range) {
+    /** What numbers a tensor may have. Gates are looked through before anything runs: one bad number spoils a state for ever. */
+    enum Range {
+        /** Anything: it is not looked through. */
+        ANY,
+        /** Anything but NaN and ∞. */
+        FINITE,
+        /** Logarithms: −∞ too, which forgets all or writes nothing. */
+        LOGARITHM;
+
+        boolean holds(float value) {
+            return this == ANY
+                    || value < Float.POSITIVE_INFINITY && (this == LOGARITHM || value > Float.NEGATIVE_INFINITY);
+        }
+    }
+
     /** Shapes of operands, behind [B, T] where they have tokens. */
     enum Extent {
         /** [B,T,H,K]. */
@@ -106,14 +121,20 @@ record Operand(String name, Extent extent, boolean optional, boolean gate) {
     }
 
     static Operand of(String name, Extent extent) {
-        return new Operand(name, extent, false, false);
+        return new Operand(name, extent, false, Range.ANY);
     }
 
+    /** A factor, or a weight. */
     static Operand gate(String name, Extent extent) {
-        return new Operand(name, extent, false, true);
+        return new Operand(name, extent, false, Range.FINITE);
     }
 
-    static Operand optionalGate(String name, Extent extent) {
-        return new Operand(name, extent, true, true);
+    /** A gate that is given as its logarithm. */
+    static Operand logGate(String name, Extent extent) {
+        return new Operand(name, extent, false, Range.LOGARITHM);
+    }
+
+    static Operand optionalLogGate(String name, Extent extent) {
+        return new Operand(name, extent, true, Range.LOGARITHM);
     }
 }

@@ -70,15 +70,20 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         "2401.04658",
                         List.of("layer", "layers", "slopes", "state"),
                         (s, _) -> ConstantDecayRule.lightning(s)),
-                rule("simple-gla", "2405.21060", List.of(), plain(Decay.TOKEN, Erase.NONE, false), gate("g", HEAD)),
-                rule("gla", "2312.06635", List.of(), plain(Decay.CHANNEL, Erase.NONE, false), gate("g", CHANNEL)),
+                rule("simple-gla", "2405.21060", List.of(), plain(Decay.TOKEN, Erase.NONE, false), logGate("g", HEAD)),
+                rule("gla", "2312.06635", List.of(), plain(Decay.CHANNEL, Erase.NONE, false), logGate("g", CHANNEL)),
                 new RuleEntry(
                         "hgrn2",
                         "2404.07904",
-                        List.of(Operand.of("q", QUERY), Operand.of("v", VALUE), gate("g", CHANNEL)),
+                        List.of(Operand.of("q", QUERY), Operand.of("v", VALUE), logGate("g", CHANNEL)),
                         List.of(),
                         ForgetKeysRule::hgrn2),
-                rule("lightnet", "2405.21022", List.of(), ForgetKeysRule::lightNet),
+                new RuleEntry(
+                        "lightnet",
+                        "2405.21022",
+                        List.of(Operand.of("q", QUERY), logGate("k", QUERY), Operand.of("v", VALUE)),
+                        List.of(),
+                        ForgetKeysRule::lightNet),
                 rule("delta", "2406.06484", List.of(), plain(Decay.NONE, Erase.WRITE_KEY, true), gate("beta", HEAD)),
                 rule(
                         "delta-neg-eig",
@@ -91,21 +96,21 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         "2412.06464",
                         List.of(),
                         plain(Decay.TOKEN, Erase.WRITE_KEY, true),
-                        gate("g", HEAD),
+                        logGate("g", HEAD),
                         gate("beta", HEAD)),
                 rule(
                         "kda",
                         "2510.26692",
                         List.of(),
                         plain(Decay.CHANNEL, Erase.WRITE_KEY, true),
-                        gate("g", CHANNEL),
+                        logGate("g", CHANNEL),
                         gate("beta", HEAD)),
                 rule(
                         "gated-delta-2",
                         "2605.22791",
                         List.of(),
                         PreparedKeysRule::gatedDelta2,
-                        gate("g", CHANNEL),
+                        logGate("g", CHANNEL),
                         gate("erase", CHANNEL),
                         gate("write", VALUE)),
                 new RuleEntry(
@@ -115,24 +120,24 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                                 Operand.of("q", QUERY),
                                 Operand.of("k", KEY_STEPS),
                                 Operand.of("v", VALUE_STEPS),
-                                gate("g", HEAD),
+                                logGate("g", HEAD),
                                 gate("beta", HEAD_STEPS)),
                         List.of("steps"),
                         (s, scratch) -> new DeltaProductRule(s, scratch, steps(s))),
-                rule("kaczmarz", "2605.08587", List.of(), KaczmarzRule::new, gate("g", HEAD), gate("eta", HEAD)),
+                rule("kaczmarz", "2605.08587", List.of(), KaczmarzRule::new, logGate("g", HEAD), gate("eta", HEAD)),
                 rule(
                         "online-scaled-delta",
                         "2605.13473",
                         List.of("rate"),
                         OnlineScaledRule::new,
                         gate("beta", HEAD),
-                        Operand.optionalGate("g", HEAD_OR_CHANNEL)),
+                        Operand.optionalLogGate("g", HEAD_OR_CHANNEL)),
                 rule(
                         "comba",
                         "2506.02475",
                         List.of(),
                         plain(Decay.TOKEN, Erase.OWN_KEY, true),
-                        gate("g", HEAD),
+                        logGate("g", HEAD),
                         gate("beta", HEAD),
                         Operand.of("p", QUERY)),
                 rule(
@@ -142,8 +147,8 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         PreparedKeysRule::preconditioned,
                         gate("beta", HEAD),
                         gate("precond", CHANNEL),
-                        Operand.optionalGate("g", HEAD_OR_CHANNEL)),
-                rule("rwkv6", "2404.05892", List.of(), Rwkv6Rule::new, gate("g", CHANNEL), gate("u", HEAD_CHANNELS)),
+                        Operand.optionalLogGate("g", HEAD_OR_CHANNEL)),
+                rule("rwkv6", "2404.05892", List.of(), Rwkv6Rule::new, logGate("g", CHANNEL), gate("u", HEAD_CHANNELS)),
                 dplr("dplr"),
                 dplr("rwkv7"),
                 rule(
@@ -151,14 +156,14 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         "2405.04517",
                         List.of("input-gate", "normalize", "eps"),
                         MlstmRule::new,
-                        gate("i", HEAD),
-                        gate("f", HEAD)),
+                        logGate("i", HEAD),
+                        logGate("f", HEAD)),
                 rule(
                         "log-linear",
                         "2506.04761",
                         List.of("levels", "position"),
                         LogLinearRule::new,
-                        gate("g", HEAD),
+                        logGate("g", HEAD),
                         gate("level_scales", HEAD_LEVELS)));
     }
 
@@ -190,13 +195,17 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                 "2503.14456",
                 List.of(),
                 (settings, _) -> new DplrRule(settings),
-                gate("g", CHANNEL),
+                logGate("g", CHANNEL),
                 gate("a", CHANNEL),
                 gate("b", CHANNEL));
     }
 
     private static Operand gate(String name, Operand.Extent extent) {
         return Operand.gate(name, extent);
+    }
+
+    private static Operand logGate(String name, Operand.Extent extent) {
+        return Operand.logGate(name, extent);
     }
 
     /** A rule over q, k and v, and its gates. */

@@ -77,6 +77,7 @@ final class RulePlan<X> implements AttentionPlan {
     public synchronized void load(Map<String, MemorySegment> states, int n) {
         requireOpen();
         checkStates(states, n);
+        requireWeights(states);
         for (int i = 0; i < n; i++) {
             clear(i);
         }
@@ -144,6 +145,15 @@ final class RulePlan<X> implements AttentionPlan {
                         "give it as [" + n + ", …] " + known.shape());
             }
         });
+    }
+
+    /** A state that is carried as a multiple of a power of e is nothing without the power, which starts as −∞. */
+    private void requireWeights(Map<String, MemorySegment> states) {
+        for (Carried c : rule.carried()) {
+            if (c.fill() == Float.NEGATIVE_INFINITY && userStates.among(states) && !states.containsKey(c.name())) {
+                throw AttentionPlan.StateTensor.weightless(check.where(), c.name());
+            }
+        }
     }
 
     private void requireOpen() {

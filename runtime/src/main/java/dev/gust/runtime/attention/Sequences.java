@@ -10,17 +10,20 @@ import java.util.Arrays;
  *     leave their state as it is
  */
 public record Sequences(int... offsets) {
+    private static final String CU_SEQLENS = "cu_seqlens";
+
     public Sequences {
         offsets = offsets.clone();
         if (offsets.length < 1 || offsets[0] != 0) {
-            throw InputException.of(
-                    LinearAttention.NAME, "sequences do not begin at token 0", "give offsets 0, …, tokens");
+            throw InputException.ofTensor(
+                    "sequences", CU_SEQLENS, "does not begin at token 0", "give offsets 0, …, tokens");
         }
         for (int i = 1; i < offsets.length; i++) {
             if (offsets[i] < offsets[i - 1]) {
-                throw InputException.of(
-                        LinearAttention.NAME,
-                        "sequence " + (i - 1) + " ends at token " + offsets[i] + ", before it begins at "
+                throw InputException.ofTensor(
+                        "sequences",
+                        CU_SEQLENS,
+                        "has sequence " + (i - 1) + " end at token " + offsets[i] + ", before it begins at "
                                 + offsets[i - 1],
                         "give offsets that do not fall");
             }

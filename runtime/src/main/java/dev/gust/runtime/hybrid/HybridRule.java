@@ -5,6 +5,7 @@ import static dev.gust.runtime.hybrid.HybridTensor.optional;
 import static dev.gust.runtime.hybrid.HybridTensor.optionalWeight;
 import static dev.gust.runtime.hybrid.HybridTensor.weight;
 
+import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import java.util.Arrays;
 import java.util.List;
@@ -185,15 +186,18 @@ public enum HybridRule {
     /**
      * The rule of that name.
      *
-     * @throws UsageException if there is none
+     * @throws UsageException if the label is empty
+     * @throws InputException if there is no such rule
      */
     public static HybridRule byLabel(String label) {
+        String remedy = "set rule to one of " + labels(", ");
+        if (label.isEmpty()) {
+            throw new UsageException("hybrid-attention needs a rule", remedy);
+        }
         return Arrays.stream(values())
                 .filter(rule -> rule.label().equals(label))
                 .findFirst()
-                .orElseThrow(() -> new UsageException(
-                        label.isEmpty() ? "hybrid-attention needs a rule" : "there is no rule '" + label + "'",
-                        "set rule to one of " + labels(", ")));
+                .orElseThrow(() -> InputException.of(HybridAttention.NAME, "there is no rule '" + label + "'", remedy));
     }
 
     static String labels(String between) {

@@ -153,6 +153,14 @@ record HybridSetup(
         throw new UsageException("attribute " + key + " is '" + value + "'", "set a number");
     }
 
+    double positive(String key, double otherwise) {
+        double value = number(key, otherwise);
+        if (!(value > 0)) {
+            throw new UsageException("attribute " + key + " is '" + attributes.get(key) + "'", "set a positive number");
+        }
+        return value;
+    }
+
     /** One of two words, of which the first is the default. */
     boolean isSecond(String key, String first, String second) {
         String value = attributes.getOrDefault(key, first);

@@ -28,7 +28,7 @@ final class Liger implements HybridParts {
         this.sizes = setup.grouped();
         this.window = setup.window();
         this.mix = setup.number("mix", 0.5);
-        this.normalizer = setup.number("normalizer", 16);
+        this.normalizer = setup.positive("normalizer", 16);
         this.ownQueries = setup.has("window_q");
         this.ownKeys = setup.has("window_k");
         setup.requireIfThere("window_q", setup.shape("q", 4).dims());

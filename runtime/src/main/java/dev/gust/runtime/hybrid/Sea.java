@@ -93,8 +93,10 @@ final class Sea implements HybridParts {
                 boolean[] chosen = choice.columns(estimate.probabilities(), i - first, seen);
                 for (int h = 0; h < heads; h++) {
                     int from = gathered.count;
-                    for (int j = 0; j < seen; j++) {
-                        if (chosen[h * choice.columns() + choice.column(j, seen)]) {
+                    for (int c = 0; c < choice.columns(); c++) {
+                        // Going through columns, and not through keys, keeps the cost of a token the same.
+                        int end = chosen[h * choice.columns() + c] ? choice.firstUnder(c + 1, seen) : 0;
+                        for (int j = choice.firstUnder(c, seen); j < end; j++) {
                             gathered.add((first + j) * sizes.keyHeads() + h / (heads / sizes.keyHeads()));
                         }
                     }

@@ -23,6 +23,11 @@ record SeaChoice(int heads, int columns, int top) {
         return (int) (((2L * key + 1) * columns - 1) / (2L * seen));
     }
 
+    /** The first key under a column or one behind it: there may be fewer keys than columns. */
+    int firstUnder(int column, int seen) {
+        return (int) Math.max(0, Math.ceilDiv(2L * column * seen + 1 - columns, 2L * columns));
+    }
+
     /** Keys that the heads of a token see together at most. */
     long most(int seen) {
         long under = Math.ceilDiv(seen, columns);

@@ -2,6 +2,7 @@ package dev.gust.runtime.hybrid;
 
 import dev.gust.formats.DeviceException;
 import dev.gust.formats.InputException;
+import dev.gust.formats.UsageException;
 import dev.gust.kernels.hybrid.WeightKind;
 import dev.gust.runtime.attention.HeadMap;
 import dev.gust.runtime.catalog.OperatorEntry;
@@ -52,6 +53,15 @@ public record SoftmaxAttention(
 
         Weights(int code) {
             this.code = code;
+        }
+    }
+
+    /**
+     * @throws UsageException if the scale is no float32
+     */
+    public SoftmaxAttention {
+        if (!Float.isFinite((float) scale.orElse(1))) {
+            throw new UsageException("scale is " + scale.getAsDouble(), "set a number that float32 has");
         }
     }
 

@@ -4,6 +4,8 @@ import dev.gust.formats.DeviceException;
 import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.HeadMap;
+import dev.gust.runtime.catalog.OperatorEntry;
+import dev.gust.runtime.catalog.Variant;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
@@ -11,6 +13,7 @@ import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -54,7 +57,8 @@ public record GatedDeltaLayer(
         Norm norm,
         HeadMap headMap,
         OptionalDouble scale) {
-    static final String NAME = "gated-delta layer";
+    /** Its name in the catalog. */
+    public static final String NAME = "gated-delta-layer";
 
     /** Under the root of q's and k's lengths. */
     static final double UNIT_EPSILON = 1e-6;
@@ -219,5 +223,30 @@ public record GatedDeltaLayer(
         Floats.require(NAME, "o", o, heads * valueDim(), "[rows, HV, V]");
         Floats.requireNumbers(NAME, "a", inputs.a(), true);
         Floats.requireNumbers(NAME, "b", inputs.b(), true);
+    }
+
+    /** Its place in the catalog. */
+    public static OperatorEntry entry() {
+        return new OperatorEntry(
+                NAME,
+                "a token of each sequence through a Gated DeltaNet or Kimi Linear layer, in one launch",
+                "qkv [N,C] with C = 2 H K + HV V, a [N,HV] or [N,HV,K], b [N,HV], gate [N,HV,V], w [C,W], bias [C]?,"
+                        + " a_log [HV] or [HV,K], dt_bias as a's gates?, norm_w [V]?, initial_state [N,HV,K,V]?,"
+                        + " initial_conv [N,C,W-1]?",
+                "o [N,HV,V], final_state [N,HV,K,V], final_conv [N,C,W-1]",
+                List.of(
+                        new OperatorEntry.Attribute("heads", "HV", "H, the heads of q and k"),
+                        new OperatorEntry.Attribute("bound", "none", "the least decay, of gates that are bounded"),
+                        new OperatorEntry.Attribute("factor", "1", "of beta: 2 for negative eigenvalues"),
+                        new OperatorEntry.Attribute("gate", "silu|sigmoid", "what of gate multiplies the normed o"),
+                        new OperatorEntry.Attribute("eps", "1e-6", "under the norm's root"),
+                        new OperatorEntry.Attribute(
+                                "head-map", "interleaved|tiled", "value head h uses h / (HV/H) or h mod H"),
+                        new OperatorEntry.Attribute("kernels", "auto|portable|tuned", "on devices that run kernels")),
+                List.of(variant("gated-delta", "a [N,HV]"), variant("kda", "a [N,HV,K]")));
+    }
+
+    private static Variant variant(String name, String shapes) {
+        return new Variant(name, "F32, F16 or BF16", shapes, TOLERANCE, LayerDevices.ALL);
     }
 }

@@ -36,7 +36,7 @@ final class KernelVision implements VisionPlan {
         // Kernels count elements in ints; an array that one batch cannot have is refused rather than wrapped around.
         if (widest > Math.min(device.maxArrayBytes() / Float.BYTES, Integer.MAX_VALUE / 2)) {
             throw InputException.of(
-                    "vision-attention",
+                    VisionAttention.NAME,
                     "a batch of " + shape.tokens() + " tokens takes arrays of " + widest + " floats on " + device.id(),
                     "take the device jvm");
         }

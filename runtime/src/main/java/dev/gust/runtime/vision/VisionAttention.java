@@ -25,6 +25,9 @@ import java.util.Optional;
  * @param gates whether gates of keys and values are given with every run
  */
 public record VisionAttention(VisionRule rule, VisionShape shape, boolean positions, boolean gates) {
+    /** Its name in the catalog. */
+    public static final String NAME = "vision-attention";
+
     /** Largest relative error. */
     public static final double TOLERANCE = 1e-5;
 
@@ -59,7 +62,7 @@ public record VisionAttention(VisionRule rule, VisionShape shape, boolean positi
     /** Its place in the catalog. */
     public static OperatorEntry entry() {
         return new OperatorEntry(
-                "vision-attention",
+                NAME,
                 "attention without a mask, in time linear in the number of tokens",
                 "q, k, v [B, N, H, D]; soft reads no k; rala, mala, nalaformer also cos, sin [N, D]; lina also key_gate,"
                         + " value_gate [B, N, H]",
@@ -137,6 +140,6 @@ public record VisionAttention(VisionRule rule, VisionShape shape, boolean positi
         if (values.byteSize() != floats * Float.BYTES) {
             throw new IllegalArgumentException(name + " has " + values.byteSize() + " bytes for " + floats + " floats");
         }
-        FiniteValues.require("vision-attention", name, values);
+        FiniteValues.require(NAME, name, values);
     }
 }

@@ -1,5 +1,6 @@
 package dev.gust.runtime.vision;
 
+import dev.gust.formats.InputException;
 import dev.gust.formats.UsageException;
 import dev.gust.kernels.vision.VisionCode;
 import java.util.Arrays;
@@ -83,15 +84,18 @@ public enum VisionRule {
     /**
      * The rule of that name.
      *
-     * @throws UsageException if there is none
+     * @throws UsageException if the label is empty
+     * @throws InputException if there is no such rule
      */
     public static VisionRule byLabel(String label) {
+        String remedy = "set rule to one of " + labels(", ");
+        if (label.isEmpty()) {
+            throw new UsageException("vision-attention needs a rule", remedy);
+        }
         return Arrays.stream(values())
                 .filter(rule -> rule.label().equals(label))
                 .findFirst()
-                .orElseThrow(() -> new UsageException(
-                        label.isEmpty() ? "vision-attention needs a rule" : "there is no rule '" + label + "'",
-                        "set rule to one of " + labels(", ")));
+                .orElseThrow(() -> InputException.of(VisionAttention.NAME, "there is no rule '" + label + "'", remedy));
     }
 
     static String labels(String between) {

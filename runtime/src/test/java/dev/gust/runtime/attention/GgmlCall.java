@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -31,8 +32,14 @@ record GgmlCall(
 
     /** The operator's definition, into its buffer: outputs as v, then states as they came. */
     double[] run() {
+        return run(1);
+    }
+
+    /** The same with the states behind the last tokens, the last one's first; NaN where there are not so many tokens. */
+    double[] run(int snapshots) {
         int outputs = seqs * tokens * valueHeads * size;
-        double[] buffer = new double[outputs + state.length];
+        double[] buffer = new double[outputs + snapshots * state.length];
+        Arrays.fill(buffer, outputs + state.length, buffer.length, Double.NaN);
         for (int i = 0; i < state.length; i++) {
             buffer[outputs + i] = state[i];
         }
@@ -43,6 +50,10 @@ record GgmlCall(
             int stateAt = outputs + (token / tokens * valueHeads + h) * size * size;
             for (int j = 0; j < size; j++) {
                 step(buffer, stateAt + j * size, row, keyAt, j);
+            }
+            int behind = tokens - 1 - token % tokens;
+            if (behind > 0 && behind < snapshots) {
+                System.arraycopy(buffer, stateAt, buffer, stateAt + behind * state.length, size * size);
             }
         }
         return buffer;

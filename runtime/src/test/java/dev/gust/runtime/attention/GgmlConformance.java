@@ -7,6 +7,7 @@ import dev.gust.runtime.device.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Random;
 
 /** Calls of ggml's GATED_DELTA_NET, whose states have their values first, on a device. */
@@ -42,6 +43,11 @@ final class GgmlConformance {
 
     /** Holds ggml's buffer, outputs and states, to its definition in float64. */
     static void check(Device device, GgmlCall call) {
+        check(device, call, 1);
+    }
+
+    /** The same with states behind so many of the last tokens. */
+    static void check(Device device, GgmlCall call, int snapshots) {
         try (Arena arena = Arena.ofShared()) {
             var inputs = new GgmlGatedDeltaNet.Inputs(
                     segment(arena, call.q()),
@@ -50,11 +56,18 @@ final class GgmlConformance {
                     segment(arena, call.g()),
                     segment(arena, call.beta()),
                     segment(arena, call.state()));
-            double[] expected = call.run();
+            double[] expected = call.run(snapshots);
             MemorySegment buffer = arena.allocate((long) expected.length * Float.BYTES, 64);
-            new GgmlGatedDeltaNet(call.heads(), call.valueHeads(), call.size())
+            buffer.fill((byte) -1);
+            new GgmlGatedDeltaNet(call.heads(), call.valueHeads(), call.size(), snapshots)
                     .run(device, call.seqs(), call.tokens(), inputs, buffer);
-            close(device, expected, buffer);
+            int written = call.v().length + Math.min(snapshots, call.tokens()) * call.state().length;
+            close(device, Arrays.copyOf(expected, written), buffer.asSlice(0, 4L * written));
+            for (float left : buffer.asSlice(4L * written).toArray(ValueLayout.JAVA_FLOAT)) {
+                assertThat(left)
+                        .as("behind the last snapshot on %s", device.id())
+                        .isNaN();
+            }
         }
     }
 

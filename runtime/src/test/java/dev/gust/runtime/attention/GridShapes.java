@@ -57,7 +57,7 @@ public final class GridShapes {
             CaseShape.of(2, 1000, 3, 64),
             CaseShape.of(3, 1024, 4, 100),
             CaseShape.of(2, 1500, 4, 128),
-            CaseShape.of(4, 2048, 8, 128),
+            CaseShape.of(4, 2048, 8, 64),
             CaseShape.grouped(2, 256, 2, 4, 64),
             CaseShape.grouped(2, 512, 2, 8, 64),
             CaseShape.grouped(2, 1024, 4, 8, 128));

@@ -1,7 +1,10 @@
 package dev.gust.runtime.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.gust.formats.InputException;
+import dev.gust.runtime.attention.interchange.GgmlGatedDeltaNet;
 import dev.gust.runtime.attention.interchange.OnnxLinearAttention;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.emulator.EmulatorDevice;
@@ -9,13 +12,16 @@ import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Calls in other projects' conventions, computed as they define them and by the oracles. */
 class InterchangeTest {
@@ -77,6 +83,46 @@ class InterchangeTest {
         double[] actual = call.fromResult(Oracle.run(call.toCase()));
         assertThat(ErrorRatio.of(call.run(), actual)).isLessThan(1e-12);
         DEVICES.forEach(device -> GgmlConformance.check(device, call));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 4, 13, 15})
+    void ggmlKeepsTheStatesBehindTheLastTokens(int snapshots) {
+        GgmlCall call = GgmlConformance.draw(random, 2, 4, snapshots == 4);
+        for (Device device : DEVICES) {
+            GgmlConformance.check(device, call, snapshots);
+        }
+    }
+
+    @Test
+    void whatDoesNotFitIsRefusedBeforeAnythingRuns() {
+        GgmlCall call = GgmlConformance.draw(random, 2, 4, false);
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment q = GgmlConformance.segment(arena, call.q());
+            MemorySegment v = GgmlConformance.segment(arena, call.v());
+            MemorySegment beta = GgmlConformance.segment(arena, call.beta());
+            MemorySegment states = GgmlConformance.segment(arena, call.state());
+            var ggml = new GgmlGatedDeltaNet(2, 4, call.size(), 2);
+            var inputs = new GgmlGatedDeltaNet.Inputs(q, q, v, beta, beta, states);
+            MemorySegment narrow = arena.allocate(v.byteSize() + states.byteSize());
+            refused("buffer", () -> ggml.run(DEVICES.getFirst(), call.seqs(), call.tokens(), inputs, narrow));
+            refused("'q'", () -> ggml.run(DEVICES.getFirst(), call.seqs(), call.tokens() - 1, inputs, narrow));
+            assertThat(narrow.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+            refused("snapshots", () -> new GgmlGatedDeltaNet(2, 4, 6, 0));
+            // 2 sequences of 13 tokens, 4 heads of 6.
+            var onnx = new OnnxLinearAttention("linear", 4, 4, 6, 6, 0, 0);
+            MemorySegment o = arena.allocate(v.byteSize());
+            var calls = new OnnxLinearAttention.Inputs(
+                    v, v, v, Optional.of(states.asSlice(4)), Optional.empty(), Optional.empty());
+            refused("past_state", () -> onnx.run(DEVICES.getFirst(), 2, 13, calls, o, states));
+            var fresh = new OnnxLinearAttention.Inputs(v, v, v, Optional.empty(), Optional.empty(), Optional.empty());
+            refused("present_state", () -> onnx.run(DEVICES.getFirst(), 2, 13, fresh, o, states.asSlice(4)));
+            assertThat(o.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+        }
+    }
+
+    private static void refused(String what, ThrowingCallable call) {
+        assertThatThrownBy(call).isInstanceOf(InputException.class).hasMessageContaining(what);
     }
 
     private static void onDevices(OnnxCall call, OnnxCall.Outputs expected) {

@@ -273,6 +273,14 @@ class SequenceParallelTest {
                     .hasMessageContaining("NaN");
             assertThat(RuleConformance.doubles(o)).containsOnly(0);
         }
+        var weighed = new SequenceParallel(LinearAttention.of("mlstm"), DEVICES.subList(0, 2), AllGather::new);
+        try (Arena arena = Arena.ofShared();
+                ParallelPlan plan = weighed.prepare(SplitConformance.sizes(call))) {
+            MemorySegment state = arena.allocate(4 * 4 * 4L, 64);
+            assertThatThrownBy(() -> plan.load(Map.of("state", state), 1))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContaining("'initial_m'");
+        }
         assertThatThrownBy(() -> new SequenceParallel(LinearAttention.of("gla"), List.of(), AllGather::new))
                 .isInstanceOf(UsageException.class);
         assertThatThrownBy(() -> new Partition(0, 5, 3)).isInstanceOf(UsageException.class);

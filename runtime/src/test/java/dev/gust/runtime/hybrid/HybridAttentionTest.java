@@ -119,7 +119,7 @@ class HybridAttentionTest {
     @Test
     void unknownRulesAndAttributesAreRefused() {
         assertThatThrownBy(() -> HybridRule.byLabel("dance"))
-                .isInstanceOf(UsageException.class)
+                .isInstanceOf(InputException.class)
                 .hasMessageContaining("lolcats");
         assertThatThrownBy(() -> new HybridAttention(HybridRule.MOM, Map.of("window", "3")))
                 .isInstanceOf(UsageException.class)

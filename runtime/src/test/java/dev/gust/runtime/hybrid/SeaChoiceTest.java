@@ -3,6 +3,7 @@ package dev.gust.runtime.hybrid;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -31,5 +32,23 @@ class SeaChoiceTest {
             keys += of;
         }
         assertThat(keys).isPositive().isLessThanOrEqualTo(choice.most(tokens, 1, tokens));
+    }
+
+    @Test
+    void columnsBeginWhereTheirFirstKeysDo() {
+        for (int columns : new int[] {1, 2, 7, 64}) {
+            var choice = new SeaChoice(2, columns, 3);
+            for (int seen = 1; seen < 150; seen++) {
+                for (int c = 0; c <= columns; c++) {
+                    int first = 0;
+                    while (first < seen && choice.column(first, seen) < c) {
+                        first++;
+                    }
+                    assertThat(choice.firstUnder(c, seen))
+                            .as("column %d of %d over %d keys", c, columns, seen)
+                            .isEqualTo(first);
+                }
+            }
+        }
     }
 }

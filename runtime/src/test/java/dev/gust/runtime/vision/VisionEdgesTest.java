@@ -127,7 +127,7 @@ class VisionEdgesTest {
     @Test
     void whatDoesNotFitIsRefused() {
         assertThatThrownBy(() -> VisionRule.byLabel("dance"))
-                .isInstanceOf(UsageException.class)
+                .isInstanceOf(InputException.class)
                 .hasMessageContaining("elu1");
         assertThatThrownBy(() -> VisionShape.of("a file", Shape.of(2, 3, 4), 49))
                 .isInstanceOf(InputException.class)

@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention.interchange;
 
+import dev.gust.formats.InputException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -25,6 +26,23 @@ final class HeadRows {
             }
         }
         return all;
+    }
+
+    /**
+     * Checks a tensor's size before it is rearranged.
+     *
+     * @param where the operator
+     * @param shape in the operator's letters
+     * @throws InputException if it has another
+     */
+    static void require(String where, String name, MemorySegment x, long elements, String shape) {
+        if (x.byteSize() != elements * Float.BYTES) {
+            throw InputException.ofTensor(
+                    where,
+                    name,
+                    "has " + x.byteSize() / Float.BYTES + " elements where " + elements + " are wanted",
+                    "give it as " + shape);
+        }
     }
 
     /** The first of every {@code times} rows. */

@@ -33,19 +33,19 @@ import java.util.Optional;
  */
 public record OnnxLinearAttention(
         String updateRule, int queryHeads, int stateHeads, int keyDim, int valueDim, float scale, int chunk) {
+    private static final String NAME = "LinearAttention";
+
     /**
      * @throws InputException if there is no such rule, or the heads do not fit
      */
     public OnnxLinearAttention {
         if (!List.of("linear", "gated", "delta", "gated_delta").contains(updateRule)) {
             throw InputException.of(
-                    "LinearAttention",
-                    "update_rule is '" + updateRule + "'",
-                    "give linear, gated, delta or gated_delta");
+                    NAME, "update_rule is '" + updateRule + "'", "give linear, gated, delta or gated_delta");
         }
         if (stateHeads < 1 || queryHeads < 1 || queryHeads % stateHeads != 0) {
             throw InputException.of(
-                    "LinearAttention",
+                    NAME,
                     "q_num_heads is " + queryHeads + ", no multiple of kv_num_heads, " + stateHeads,
                     "give each key and value head the same number of queries");
         }
@@ -78,6 +78,10 @@ public record OnnxLinearAttention(
      */
     public KernelTimes run(
             Device device, int batch, int tokens, Inputs in, MemorySegment output, MemorySegment presentState) {
+        long stateElements = (long) batch * stateHeads * keyDim * valueDim;
+        String stateShape = "[B, kv_num_heads, K, V]";
+        in.pastState().ifPresent(past -> HeadRows.require(NAME, "past_state", past, stateElements, stateShape));
+        HeadRows.require(NAME, "present_state", presentState, stateElements, stateShape);
         int group = queryHeads / stateHeads;
         long rows = (long) batch * tokens;
         boolean gated = updateRule.startsWith("gated");
@@ -94,7 +98,7 @@ public record OnnxLinearAttention(
         }
         var sizes = AttentionSizes.of((int) rows, batch, queryHeads, keyDim, valueDim);
         try (Arena arena = Arena.ofShared();
-                AttentionPlan plan = attention.prepare(device, sizes, Decay.NONE, "LinearAttention")) {
+                AttentionPlan plan = attention.prepare(device, sizes, Decay.NONE, NAME)) {
             Map<String, MemorySegment> tensors = new HashMap<>();
             tensors.put("q", in.query());
             tensors.put("k", HeadRows.repeated(in.key(), keyDim, group, arena));
@@ -128,7 +132,6 @@ public record OnnxLinearAttention(
     }
 
     private InputException missing(String tensor) {
-        return InputException.ofTensor(
-                "LinearAttention", tensor, "is missing", "update_rule " + updateRule + " needs it");
+        return InputException.ofTensor(NAME, tensor, "is missing", "update_rule " + updateRule + " needs it");
     }
 }

@@ -38,16 +38,26 @@ final class HostStates implements AutoCloseable {
     void clear(int sequence) {
         for (StateTensor s : tensors) {
             MemorySegment state = slice(s, sequence, 1);
-            boolean scale = chain.hasScales()
-                    && s.name().equals(chain.kind() == Kind.LARGEST ? ChainStates.STABILIZER : ChainStates.NORMALIZER);
+            boolean scale = isWeight(s);
             for (long i = 0; i < s.elements(); i++) {
                 state.setAtIndex(ValueLayout.JAVA_FLOAT, i, scale ? Float.NEGATIVE_INFINITY : 0);
             }
         }
     }
 
+    /** Whether the state is a multiple of e to this, which starts as −∞. */
+    private boolean isWeight(StateTensor s) {
+        return chain.hasScales()
+                && s.name().equals(chain.kind() == Kind.LARGEST ? ChainStates.STABILIZER : ChainStates.NORMALIZER);
+    }
+
     void load(Map<String, MemorySegment> from, int n) {
         check(from, n);
+        for (StateTensor s : tensors) {
+            if (isWeight(s) && from.containsKey(ChainStates.STATE) && !from.containsKey(s.name())) {
+                throw StateTensor.weightless(LinearAttention.NAME, s.name());
+            }
+        }
         for (int i = 0; i < n; i++) {
             clear(i);
         }
