@@ -138,6 +138,24 @@ public final class AttentionGrid {
                         NORMALISERS[i % NORMALISERS.length], MASKS[(i / NORMALISERS.length + i) % MASKS.length])));
             }
         }
+        if (rule.equals("gla") || rule.equals("simple-gla")) {
+            rows.addAll(crossed(rule));
+        }
+        return rows;
+    }
+
+    /** One shape with every strength of its gates, which their own tests have, and with every scale for the scalar gate. */
+    private static List<GridRow> crossed(String rule) {
+        CaseShape shape = rule.equals("gla") ? CaseShape.of(2, 1024, 8, 128) : CaseShape.of(2, 1000, 3, 128);
+        List<GridRow> rows = new ArrayList<>();
+        for (double normaliser : new double[] {0.1, 1, 10}) {
+            GridRow row = GridRow.of(rule, shape).with(CaseGates.logSigmoid(normaliser, 0));
+            rows.add(row);
+            if (rule.equals("simple-gla")) {
+                rows.add(row.withScale(0.1));
+                rows.add(row.withScale(1));
+            }
+        }
         return rows;
     }
 
