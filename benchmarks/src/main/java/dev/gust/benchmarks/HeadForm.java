@@ -45,11 +45,10 @@ record HeadForm(String family, String label, HeadRequest request, List<HeadOptio
         int codes = Math.min(rows / 16, MOST_CLUSTERS);
         HeadRequest spherical =
                 HeadRequest.of(HeadMethod.SPHERICAL, SEED).withCodes(codes).withTraining(training);
-        forms.add(new HeadForm(
-                "k-means",
-                "kmeans " + codes,
-                HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training),
-                clusters));
+        HeadRequest means =
+                HeadRequest.of(HeadMethod.KMEANS, SEED).withCodes(codes).withTraining(training);
+        forms.add(new HeadForm("k-means", "kmeans " + codes, means, clusters));
+        forms.add(new HeadForm("SimVQ", "simvq " + codes, means.withSimVq(true), clusters));
         forms.add(new HeadForm("spherical", "spherical " + codes, spherical, clusters));
         if (rows < MOST_ROWS_BALANCED) {
             forms.add(new HeadForm(

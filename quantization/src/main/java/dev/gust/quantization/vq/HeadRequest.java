@@ -109,6 +109,10 @@ public record HeadRequest(
         return new HeadRequest(method, codes, count, rank, simVq, rerank, probes, outliers, scoreWeight, training);
     }
 
+    public HeadRequest withSimVq(boolean frozen) {
+        return new HeadRequest(method, codes, parts, rank, frozen, rerank, probes, outliers, scoreWeight, training);
+    }
+
     public HeadRequest withRank(int r) {
         return new HeadRequest(method, codes, parts, r, simVq, rerank, probes, outliers, scoreWeight, training);
     }

@@ -48,7 +48,8 @@ final class PrintedErrors {
         }
     }
 
-    private static String refusedIn(byte[] printed) {
+    /** The calls that were refused, and the drivers' errors. */
+    static String refusedIn(byte[] printed) {
         Matcher errors = ERROR.matcher(new String(printed, StandardCharsets.UTF_8));
         Set<String> calls = new LinkedHashSet<>();
         while (errors.find()) {

@@ -33,7 +33,7 @@ final class NativePrinter {
     /** Prints 0 to 7, each line from Java or from C, some while two listen; and on stderr what was refused meanwhile. */
     @SuppressWarnings("SystemOut") // what this is about
     public static void main(String[] arguments) {
-        print("0");
+        print("0 " + REFUSED);
         System.out.println("1");
         var first = new PrintedErrors();
         var second = new PrintedErrors();
@@ -45,15 +45,20 @@ final class NativePrinter {
         System.out.println("3");
         print("4 " + "long ".repeat(50_000) + REFUSED);
         second.end();
-        try {
-            second.throwThem();
-        } catch (IllegalStateException e) {
-            System.err.println(e.getMessage());
-        }
         System.out.println("5");
+        tell("first", first);
+        tell("second", second);
         first.begin();
         first.end();
         System.out.println("6");
         print("7");
+    }
+
+    private static void tell(String name, PrintedErrors errors) {
+        try {
+            errors.throwThem();
+        } catch (IllegalStateException e) {
+            System.err.println(name + ": " + e.getMessage());
+        }
     }
 }
