@@ -25,6 +25,8 @@ import java.util.Optional;
  */
 final class StandardOutput {
     private static final int STDOUT = 1;
+    private static final long MOST_READ = 16L << 20;
+    private static final long PIECE = 1L << 20;
     /** F_GETFL, O_ACCMODE and O_RDONLY of Linux and macOS. */
     private static final int GET_FLAGS = 3;
 
@@ -132,12 +134,13 @@ final class StandardOutput {
      * Ends a {@link #hold}. With the last of them everything goes on to where it was meant for.
      *
      * @param from what that returned
-     * @return what was written since
+     * @return what was written since, the last 16 MiB of it at most
      */
     synchronized byte[] release(long from) {
         try {
             flush();
-            byte[] since = read(from);
+            long end = held.size();
+            byte[] since = read(Math.max(from, end - MOST_READ), end);
             if (--holders == 0) {
                 restore();
                 held.truncate(0);
@@ -159,26 +162,29 @@ final class StandardOutput {
         }
     }
 
-    private byte[] read(long from) throws IOException {
-        ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(held.size() - from));
+    private byte[] read(long from, long end) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate((int) (end - from));
         while (bytes.hasRemaining() && held.read(bytes, from + bytes.position()) >= 0) {}
         return bytes.array();
     }
 
-    /** Writes what is held from a place on; returns where it ends. */
+    /** Writes what is held from a place on, a piece at a time; returns where it ends. */
     private long pass(long from) throws Throwable {
-        byte[] bytes = read(from);
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
-            while (rest.byteSize() > 0) {
-                long written = (long) write.invokeExact(real, rest, rest.byteSize());
-                if (written <= 0) {
-                    break; // nobody reads it any more
+        long end = held.size();
+        for (long at = from; at < end; at += PIECE) {
+            byte[] piece = read(at, Math.min(end, at + PIECE));
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, piece);
+                while (rest.byteSize() > 0) {
+                    long written = (long) write.invokeExact(real, rest, rest.byteSize());
+                    if (written <= 0) {
+                        return end; // nobody reads it any more
+                    }
+                    rest = rest.asSlice(written);
                 }
-                rest = rest.asSlice(written);
             }
         }
-        return from + bytes.length;
+        return end;
     }
 
     /** Java's own and the C library's buffers. */

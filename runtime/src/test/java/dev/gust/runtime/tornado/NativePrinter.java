@@ -43,7 +43,7 @@ final class NativePrinter {
         first.end();
         first.end();
         System.out.println("3");
-        print("4 " + "long ".repeat(50_000) + REFUSED);
+        print("4 " + "long ".repeat(500_000) + REFUSED);
         second.end();
         System.out.println("5");
         tell("first", first);
