@@ -6,6 +6,8 @@ import dev.gust.runtime.attention.DeltaSizes;
 import dev.gust.runtime.attention.DeltaStep;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.Form;
 import dev.gust.runtime.attention.HeadMap;
 import dev.gust.runtime.attention.Sequences;
@@ -60,7 +62,7 @@ final class AttentionComparison {
 
     private static DeltaStep step(Decay decay, Erase erase) {
         boolean erases = erase != Erase.NONE;
-        return new DeltaStep(decay, erase, erases, false, erases, SCALE);
+        return new DeltaStep(decay, erase, erases, Read.AFTER, (erases ? Normalize.EACH : Normalize.NONE), SCALE);
     }
 
     static void print(Path folder) throws Throwable {

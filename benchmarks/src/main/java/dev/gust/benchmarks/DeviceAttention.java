@@ -5,6 +5,8 @@ import dev.gust.runtime.attention.DeltaSizes;
 import dev.gust.runtime.attention.DeltaStep;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.DplrStep;
 import dev.gust.runtime.attention.Form;
 import dev.gust.runtime.attention.HeadMap;
@@ -47,11 +49,21 @@ final class DeviceAttention {
     private static final float SCALE = (float) (1 / Math.sqrt(DIM));
 
     private static final Map<String, DeviceStep<?>> RULES = Map.of(
-            "simple-gla", new DeviceStep.Delta(new DeltaStep(Decay.TOKEN, Erase.NONE, false, false, false, SCALE)),
-            "gla", new DeviceStep.Delta(new DeltaStep(Decay.CHANNEL, Erase.NONE, false, false, false, SCALE)),
-            "delta", new DeviceStep.Delta(new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, false, true, SCALE)),
-            "gated-delta", new DeviceStep.Delta(new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, SCALE)),
-            "kda", new DeviceStep.Delta(new DeltaStep(Decay.CHANNEL, Erase.WRITE_KEY, true, false, true, SCALE)),
+            "simple-gla",
+                    new DeviceStep.Delta(
+                            new DeltaStep(Decay.TOKEN, Erase.NONE, false, Read.AFTER, Normalize.NONE, SCALE)),
+            "gla",
+                    new DeviceStep.Delta(
+                            new DeltaStep(Decay.CHANNEL, Erase.NONE, false, Read.AFTER, Normalize.NONE, SCALE)),
+            "delta",
+                    new DeviceStep.Delta(
+                            new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, SCALE)),
+            "gated-delta",
+                    new DeviceStep.Delta(
+                            new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, SCALE)),
+            "kda",
+                    new DeviceStep.Delta(
+                            new DeltaStep(Decay.CHANNEL, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, SCALE)),
             "rwkv7", new DeviceStep.Dplr(new DplrStep(true, false, SCALE)));
 
     private DeviceAttention() {}

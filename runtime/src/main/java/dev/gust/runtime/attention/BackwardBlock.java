@@ -3,6 +3,8 @@ package dev.gust.runtime.attention;
 import dev.gust.kernels.attention.UnitRows;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -19,6 +21,9 @@ final class BackwardBlock {
     /** Zero if nothing is erased. */
     final float[] e;
 
+    /** The bonus's key; zero if there is none. */
+    final float[] bonus;
+
     /** exp g. */
     final float[] decay;
 
@@ -30,6 +35,9 @@ final class BackwardBlock {
     final float[] dQ;
     final float[] dK;
     final float[] dE;
+
+    /** Of the bonus's key. */
+    final float[] dBonus;
 
     /** Of a channel's log decay. */
     final float[] dG;
@@ -51,10 +59,12 @@ final class BackwardBlock {
         q = new float[tokens * stride];
         k = new float[tokens * stride];
         e = new float[tokens * stride];
+        bonus = new float[tokens * stride];
         decay = new float[tokens * stride];
         dQ = new float[tokens * stride];
         dK = new float[tokens * stride];
         dE = new float[tokens * stride];
+        dBonus = new float[tokens * stride];
         dG = new float[tokens * stride];
         v = new float[tokens * sizes.valueDim()];
         dO = new float[tokens * sizes.valueDim()];
@@ -76,10 +86,13 @@ final class BackwardBlock {
         count = end - from;
         rows(x.q(), sizes.queryHeads(), q);
         rows(x.k(), sizes.keyHeads(), k);
-        switch (step.erase()) {
-            case NONE -> Arrays.fill(e, 0);
-            case WRITE_KEY -> System.arraycopy(k, 0, e, 0, k.length);
-            case OWN_KEY -> rows(x.e(), sizes.eraseHeads(), e);
+        float[] beside = step.read() == Read.BONUS ? bonus : e;
+        if (step.ownKey()) {
+            rows(x.e(), sizes.eraseHeads(), beside);
+        }
+        normalize(beside);
+        if (step.erase() == Erase.WRITE_KEY) {
+            System.arraycopy(k, 0, e, 0, k.length);
         }
         for (int t = 0; t < count; t++) {
             for (int d = 0; d < sizes.keyDim(); d++) {
@@ -92,6 +105,7 @@ final class BackwardBlock {
         Arrays.fill(dQ, 0);
         Arrays.fill(dK, 0);
         Arrays.fill(dE, 0);
+        Arrays.fill(dBonus, 0);
         Arrays.fill(dG, 0);
         Arrays.fill(dBeta, 0);
     }
@@ -116,20 +130,37 @@ final class BackwardBlock {
         for (int t = 0; t < count; t++) {
             long from = ((long) (first + t) * heads + used) * keyDim * Float.BYTES;
             MemorySegment.copy(x, ValueLayout.JAVA_FLOAT_UNALIGNED, from, to, t * stride, keyDim);
-            if (step.normalizes()) {
-                unit(to, t * stride, keyDim);
+        }
+    }
+
+    /** @param beside the key beside k, if there is one */
+    private void normalize(float[] beside) {
+        Normalize normalize = step.normalize();
+        for (int t = 0; t < count && normalize != Normalize.NONE; t++) {
+            int row = t * stride;
+            scale(q, row, inverseLength(q, row));
+            if (normalize.keys()) {
+                float length = inverseLength(normalize == Normalize.BY_ERASE_KEY ? beside : k, row);
+                float other = normalize == Normalize.EACH ? inverseLength(beside, row) : length;
+                scale(k, row, length);
+                if (step.ownKey()) {
+                    scale(beside, row, other);
+                }
             }
         }
     }
 
-    private static void unit(float[] x, int at, int n) {
+    private float inverseLength(float[] x, int row) {
         double squares = UnitRows.EPSILON;
-        for (int d = 0; d < n; d++) {
-            squares += (double) x[at + d] * x[at + d];
+        for (int d = 0; d < sizes.keyDim(); d++) {
+            squares += (double) x[row + d] * x[row + d];
         }
-        float factor = (float) (1 / Math.sqrt(squares));
-        for (int d = 0; d < n; d++) {
-            x[at + d] *= factor;
+        return (float) (1 / Math.sqrt(squares));
+    }
+
+    private void scale(float[] x, int row, float factor) {
+        for (int d = 0; d < sizes.keyDim(); d++) {
+            x[row + d] *= factor;
         }
     }
 
@@ -157,8 +188,8 @@ final class BackwardBlock {
         for (int t = 0; t < count; t++) {
             copy(dQ, t * stride, heads.q(), line(t), keyDim);
             copy(dK, t * stride, heads.k(), line(t), keyDim);
-            if (step.erase() == Erase.OWN_KEY) {
-                copy(dE, t * stride, heads.e(), line(t), keyDim);
+            if (step.ownKey()) {
+                copy(step.read() == Read.BONUS ? dBonus : dE, t * stride, heads.e(), line(t), keyDim);
             }
             copy(dV, t * valueDim, to.v(), line(t), valueDim);
             if (step.decay() == Decay.CHANNEL) {
@@ -184,7 +215,8 @@ final class BackwardBlock {
                 double read = q[i] * dQ[i];
                 sums[d] += e[i] * dE[i] - k[i] * dK[i] + (step.readsBefore() ? 0 : read);
                 dG[i] = (float) sums[d];
-                sums[d] += step.readsBefore() ? read : 0;
+                // What q has from the token's own u is none of the state's.
+                sums[d] += step.readsBefore() ? read - bonus[i] * dBonus[i] : 0;
             }
         }
     }

@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -87,6 +88,12 @@ final class BackwardColumns {
         float read = step.scale() * x.dO[t * valueDim + c];
         boolean before = step.readsBefore();
         float dWritten = BackwardLoops.addAndRead(back, s, x, row, before ? 0 : read, stride);
+        if (step.read() == Read.BONUS) {
+            dWritten += read * BackwardLoops.dot(x.q, row, x.bonus, row, stride);
+            float written = read * x.beta[t] * error;
+            BackwardLoops.add(x.dQ, row, x.bonus, row, written, stride);
+            BackwardLoops.add(x.dBonus, row, x.q, row, written, stride);
+        }
         float dTarget = x.beta[t] * dWritten;
         x.dBeta[t] += (double) dWritten * error;
         x.dV[t * valueDim + c] = dTarget;

@@ -56,4 +56,53 @@ record BackwardHeads(MemorySegment q, MemorySegment k, MemorySegment e) {
             }
         }
     }
+
+    /**
+     * The gradients of a vector x and of those that were divided by its length, one for each value head that uses it: see
+     * {@link dev.gust.kernels.attention.PortableSharedLength}.
+     *
+     * @param x [tokens, heads, K], as it was before it was divided
+     * @param y [tokens, HV, K], likewise
+     * @param from of the quotients y [tokens, HV, K]
+     * @param dX [tokens, heads, K] as {@link #sum} left it; nothing if it is not wanted
+     * @param dY receives [tokens, HV, K]; nothing if it is not wanted
+     * @param vector its number, of tokens · heads
+     */
+    static void share(
+            DeltaSizes sizes,
+            MemorySegment x,
+            MemorySegment y,
+            MemorySegment from,
+            MemorySegment dX,
+            MemorySegment dY,
+            int heads,
+            long vector) {
+        int keyDim = sizes.keyDim();
+        int valueHeads = sizes.valueHeads();
+        double squares = UnitRows.EPSILON;
+        for (int d = 0; d < keyDim; d++) {
+            double value = RuleCall.at(x, vector * keyDim + d);
+            squares += value * value;
+        }
+        double factor = 1 / Math.sqrt(squares);
+        double along = 0;
+        long token = vector / heads;
+        for (int h = 0; h < valueHeads; h++) {
+            if (sizes.headMap().head(h, valueHeads, heads) == vector % heads) {
+                long at = (token * valueHeads + h) * keyDim;
+                for (int d = 0; d < keyDim; d++) {
+                    float gradient = RuleCall.at(from, at + d);
+                    along += (double) RuleCall.at(y, at + d) * gradient;
+                    if (DeltaGradients.wanted(dY)) {
+                        RuleCall.set(dY, at + d, (float) (gradient * factor));
+                    }
+                }
+            }
+        }
+        double inward = along * factor / squares;
+        for (int d = 0; d < keyDim && DeltaGradients.wanted(dX); d++) {
+            long at = vector * keyDim + d;
+            RuleCall.set(dX, at, (float) (RuleCall.at(dX, at) - RuleCall.at(x, at) * inward));
+        }
+    }
 }

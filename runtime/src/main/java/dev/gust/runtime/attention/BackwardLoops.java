@@ -24,6 +24,15 @@ final class BackwardLoops {
         return read.reduceLanes(VectorOperators.ADD);
     }
 
+    /** x · y. */
+    static float dot(float[] x, int at, float[] y, int row, int length) {
+        FloatVector sum = FloatVector.zero(F);
+        for (int d = 0; d < length; d += F.length()) {
+            sum = FloatVector.fromArray(F, x, at + d).fma(FloatVector.fromArray(F, y, row + d), sum);
+        }
+        return sum.reduceLanes(VectorOperators.ADD);
+    }
+
     /** y += factor · x. */
     static void add(float[] y, int s, float[] x, int row, float factor, int length) {
         for (int d = 0; d < length; d += F.length()) {

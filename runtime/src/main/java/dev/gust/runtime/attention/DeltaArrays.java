@@ -32,18 +32,16 @@ record DeltaArrays(
     static DeltaArrays of(DeltaStep step, DeltaSizes sizes, Form form, NativeArrays arrays) {
         int tokens = sizes.tokens();
         FloatArray k = arrays.floats(sizes.keyElements(tokens));
-        int eraseHeads = step.erase() == Erase.OWN_KEY ? sizes.eraseHeads() : sizes.keyHeads();
+        int eraseHeads = step.ownKey() ? sizes.eraseHeads() : sizes.keyHeads();
         return new DeltaArrays(
                 step,
                 sizes,
                 TokenPlaces.of(sizes, eraseHeads, form),
                 arrays.floats(sizes.queryElements(tokens)),
                 k,
-                switch (step.erase()) {
-                    case NONE -> arrays.noFloats();
-                    case WRITE_KEY -> k;
-                    case OWN_KEY -> arrays.floats(sizes.eraseElements(step.erase(), tokens));
-                },
+                step.ownKey()
+                        ? arrays.floats(sizes.eraseElements(step, tokens))
+                        : step.erase() == Erase.WRITE_KEY ? k : arrays.noFloats(),
                 arrays.floats(sizes.valueElements(tokens)),
                 step.beta() ? arrays.floats(sizes.betaElements(tokens)) : arrays.noFloats(),
                 arrays.floats(sizes.decayElements(step.decay(), tokens)),
@@ -87,7 +85,7 @@ record DeltaArrays(
         if (step.beta()) {
             inputs.add(beta);
         }
-        if (step.erase() == Erase.OWN_KEY) {
+        if (step.ownKey()) {
             inputs.add(e);
         }
         return inputs;
@@ -99,7 +97,7 @@ record DeltaArrays(
         if (!step.beta()) {
             constants.add(beta);
         }
-        if (step.erase() == Erase.NONE) {
+        if (!step.ownKey() && step.erase() == Erase.NONE) {
             constants.add(e);
         }
         return constants;

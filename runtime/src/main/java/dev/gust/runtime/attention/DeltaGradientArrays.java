@@ -3,7 +3,6 @@ package dev.gust.runtime.attention;
 import dev.gust.formats.UsageException;
 import dev.gust.kernels.attention.DeltaGradient;
 import dev.gust.runtime.attention.DeltaStep.Decay;
-import dev.gust.runtime.attention.DeltaStep.Erase;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -39,7 +38,7 @@ record DeltaGradientArrays(
                 own,
                 arrays.floats(sizes.queryElements(tokens)),
                 arrays.floats(sizes.keyElements(tokens)),
-                arrays.floats(step.erase() == Erase.OWN_KEY ? sizes.eraseElements(step.erase(), tokens) : 0),
+                arrays.floats(sizes.eraseElements(step, tokens)),
                 arrays.floats(sizes.valueElements(tokens)),
                 arrays.floats(step.beta() ? sizes.betaElements(tokens) : 0),
                 arrays.floats(sizes.decayElements(step.decay(), tokens)),
@@ -101,7 +100,7 @@ record DeltaGradientArrays(
     /** What comes back: the gradients that the step has. */
     List<TornadoNativeArray> outputs() {
         var outputs = new ArrayList<TornadoNativeArray>(List.of(dQ, dK, dV, dState));
-        if (own.step().erase() == Erase.OWN_KEY) {
+        if (own.step().ownKey()) {
             outputs.add(dE);
         }
         if (own.step().beta()) {

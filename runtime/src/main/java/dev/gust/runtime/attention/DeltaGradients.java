@@ -1,6 +1,5 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -32,8 +31,7 @@ public record DeltaGradients(
         int tokens = sequences.tokens();
         requireIfWanted("the gradient of q", q, sizes.queryElements(tokens));
         requireIfWanted("the gradient of k", k, sizes.keyElements(tokens));
-        requireIfWanted(
-                "the gradient of e", e, step.erase() == Erase.OWN_KEY ? sizes.eraseElements(step.erase(), tokens) : 0);
+        requireIfWanted("the gradient of e", e, sizes.eraseElements(step, tokens));
         requireIfWanted("the gradient of v", v, sizes.valueElements(tokens));
         requireIfWanted("the gradient of beta", beta, step.beta() ? sizes.betaElements(tokens) : 0);
         requireIfWanted("the gradient of g", g, sizes.decayElements(step.decay(), tokens));

@@ -1,7 +1,6 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
-import dev.gust.runtime.attention.DeltaStep.Erase;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -10,7 +9,7 @@ import java.lang.foreign.MemorySegment;
  *
  * @param q [tokens, HQ, K]
  * @param k the write key [tokens, HK, K]
- * @param e the erase key [tokens, HE, K]
+ * @param e the erase key, or the bonus's [tokens, HE, K]
  * @param v the target [tokens, HV, V]
  * @param beta [tokens, HV]
  * @param g log decays: [HV], [tokens, HV] or [tokens, HV, K]
@@ -28,7 +27,7 @@ public record DeltaOperands(
         Operands.requireRoom(sequences, sizes.tokens(), sizes.sequences());
         Operands.require("q", q, sizes.queryElements(tokens));
         Operands.require("k", k, sizes.keyElements(tokens));
-        Operands.require("e", e, step.erase() == Erase.OWN_KEY ? sizes.eraseElements(step.erase(), tokens) : 0);
+        Operands.require("e", e, sizes.eraseElements(step, tokens));
         Operands.require("v", v, sizes.valueElements(tokens));
         Operands.require("beta", beta, step.beta() ? sizes.betaElements(tokens) : 0);
         Operands.require("g", g, sizes.decayElements(step.decay(), tokens));
@@ -41,7 +40,7 @@ public record DeltaOperands(
         return new DeltaOperands(
                 part(q, sizes.queryElements(from), sizes.queryElements(to)),
                 part(k, sizes.keyElements(from), sizes.keyElements(to)),
-                part(e, sizes.eraseElements(step.erase(), from), sizes.eraseElements(step.erase(), to)),
+                part(e, sizes.eraseElements(step, from), sizes.eraseElements(step, to)),
                 part(v, sizes.valueElements(from), sizes.valueElements(to)),
                 step.beta() ? part(beta, sizes.betaElements(from), sizes.betaElements(to)) : beta,
                 gates ? part(g, sizes.decayElements(step.decay(), from), sizes.decayElements(step.decay(), to)) : g);

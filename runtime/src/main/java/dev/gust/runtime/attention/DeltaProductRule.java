@@ -3,6 +3,8 @@ package dev.gust.runtime.attention;
 import dev.gust.formats.InputException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -23,7 +25,8 @@ final class DeltaProductRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaStep step() {
-        return new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, settings.unit(), settings.scale());
+        return new DeltaStep(
+                Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.each(settings.unit()), settings.scale());
     }
 
     @Override

@@ -2,7 +2,6 @@ package dev.gust.runtime.attention;
 
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
-import dev.gust.runtime.attention.DeltaStep.Erase;
 
 /**
  * Sizes of a delta step.
@@ -62,8 +61,9 @@ public record DeltaSizes(
         return tokens * keyHeads * keyDim;
     }
 
-    public long eraseElements(Erase erase, long tokens) {
-        return erase == Erase.OWN_KEY ? tokens * eraseHeads * keyDim : 0;
+    /** Those of e: none if the step has no such array. */
+    public long eraseElements(DeltaStep step, long tokens) {
+        return step.ownKey() ? tokens * eraseHeads * keyDim : 0;
     }
 
     public long valueElements(long tokens) {

@@ -2,6 +2,8 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -37,7 +39,8 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaStep step() {
-        return new DeltaStep(Decay.CHANNEL, Erase.NONE, false, false, false, settings.scale());
+        return new DeltaStep(
+                Decay.CHANNEL, Erase.NONE, false, Read.AFTER, Normalize.QUERY.when(settings.unit()), settings.scale());
     }
 
     @Override
@@ -60,7 +63,6 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
         AttentionSizes s = settings.sizes();
         int tokens = call.sequences().tokens();
         long perToken = (long) s.valueHeads() * s.keyDim();
-        MemorySegment q = UnitKeys.of(settings.unit(), call.tensor("q"), s.keyDim(), tokens, "q", scratch);
         MemorySegment keys = scratch.floats("keys", tokens, perToken);
         MemorySegment g = call.tensor("g");
         if (carried.isEmpty()) {
@@ -71,7 +73,8 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
             g = scratch.floats("g", tokens, perToken);
             logSums(call, keys, g);
         }
-        return new DeltaOperands(q, keys, DeltaOperands.NOTHING, call.tensor("v"), DeltaOperands.NOTHING, g);
+        return new DeltaOperands(
+                call.tensor("q"), keys, DeltaOperands.NOTHING, call.tensor("v"), DeltaOperands.NOTHING, g);
     }
 
     private void logSums(RuleCall call, MemorySegment keys, MemorySegment g) {
@@ -136,7 +139,6 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
     public void finishGradients(BackwardCall call) {
         AttentionSizes s = settings.sizes();
         long perToken = (long) s.valueHeads() * s.keyDim();
-        SharedKeys.unit(settings.unit(), call.tensor("q"), call.wanted("q"), s.keyDim());
         if (!backThroughKeys(call)) {
             return;
         }

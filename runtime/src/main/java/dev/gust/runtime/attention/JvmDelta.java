@@ -3,6 +3,8 @@ package dev.gust.runtime.attention;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.jvm.BlockStep;
 import dev.gust.runtime.attention.jvm.ChunkStep;
 import dev.gust.runtime.attention.jvm.DeltaParts;
@@ -43,7 +45,10 @@ final class JvmDelta implements DeltaPlan {
         };
         this.chunked = form instanceof Form.Chunked;
         this.parts = new DeltaParts(
-                step.decay() == Decay.CHANNEL, step.erase() != Erase.NONE, step.readsBefore(), step.normalizes());
+                step.decay() == Decay.CHANNEL,
+                step.erase() != Erase.NONE,
+                step.readsBefore(),
+                step.read() == Read.BONUS);
         this.panels = new Panels(sizes.keyDim(), sizes.valueDim());
         this.threads = device.threads(0);
         this.free = new ArrayBlockingQueue<>(threads);
@@ -112,10 +117,21 @@ final class JvmDelta implements DeltaPlan {
     }
 
     private void keys(TokenBlock block, DeltaOperands x, int i, int token, int head) {
-        block.query(i, x.q(), keyAt(token, head, sizes.queryHeads()), step.scale());
-        block.writeKey(i, x.k(), keyAt(token, head, sizes.keyHeads()));
-        if (step.erase() == Erase.OWN_KEY) {
-            block.eraseKey(i, x.e(), keyAt(token, head, sizes.eraseHeads()));
+        Normalize normalize = step.normalize();
+        float squares = block.query(i, x.q(), keyAt(token, head, sizes.queryHeads()));
+        block.scaleQuery(
+                i, normalize == Normalize.NONE ? step.scale() : step.scale() * TokenBlock.inverseLength(squares));
+        float written = block.writeKey(i, x.k(), keyAt(token, head, sizes.keyHeads()));
+        float erased = step.ownKey() ? block.eraseKey(i, x.e(), keyAt(token, head, sizes.eraseHeads())) : 0;
+        if (normalize.keys()) {
+            float length = TokenBlock.inverseLength(normalize == Normalize.BY_ERASE_KEY ? erased : written);
+            block.scaleWriteKey(i, length);
+            if (step.ownKey()) {
+                block.scaleEraseKey(i, normalize == Normalize.EACH ? TokenBlock.inverseLength(erased) : length);
+            }
+        }
+        if (step.erase() == Erase.WRITE_KEY) {
+            block.eraseByWriteKey(i);
         }
         if (step.beta()) {
             block.beta(i, x.beta(), lineAt(token, head));

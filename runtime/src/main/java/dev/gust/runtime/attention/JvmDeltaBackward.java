@@ -3,7 +3,7 @@ package dev.gust.runtime.attention;
 import dev.gust.formats.UsageException;
 import dev.gust.kernels.attention.DeltaGradient;
 import dev.gust.runtime.attention.DeltaStep.Decay;
-import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.MemorySegment;
@@ -87,7 +87,7 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
         return new BackwardHeads(
                 scratch.floats("q", tokens, perToken),
                 scratch.floats("k", tokens, perToken),
-                step.erase() == Erase.OWN_KEY ? scratch.floats("e", tokens, perToken) : DeltaOperands.NOTHING);
+                step.ownKey() ? scratch.floats("e", tokens, perToken) : DeltaOperands.NOTHING);
     }
 
     /** One head of a sequence. Returns the gradient of its decay, if it has one for all tokens. */
@@ -127,18 +127,47 @@ final class JvmDeltaBackward implements DeltaBackwardPlan {
         DeltaOperands x = call.operands();
         DeltaGradients to = call.gradients();
         BackwardHeads heads = call.heads();
-        keys(call, threads, heads.q(), x.q(), to.q(), sizes.queryHeads());
-        keys(call, threads, heads.k(), x.k(), to.k(), sizes.keyHeads());
-        if (step.erase() == Erase.OWN_KEY) {
-            keys(call, threads, heads.e(), x.e(), to.e(), sizes.eraseHeads());
+        Normalize normalize = step.normalize();
+        boolean unit = normalize.keys();
+        keys(call, threads, normalize != Normalize.NONE, heads.q(), x.q(), to.q(), sizes.queryHeads());
+        if (normalize != Normalize.BY_ERASE_KEY) {
+            keys(call, threads, unit, heads.k(), x.k(), to.k(), sizes.keyHeads());
+        }
+        if (step.ownKey() && normalize != Normalize.BY_WRITE_KEY) {
+            keys(call, threads, unit, heads.e(), x.e(), to.e(), sizes.eraseHeads());
+        }
+        if (normalize == Normalize.BY_WRITE_KEY) {
+            share(call, threads, x.k(), x.e(), heads.e(), to.k(), to.e(), sizes.keyHeads());
+        }
+        if (normalize == Normalize.BY_ERASE_KEY) {
+            share(call, threads, x.e(), x.k(), heads.k(), to.e(), to.k(), sizes.eraseHeads());
         }
     }
 
-    private void keys(Call call, int threads, MemorySegment from, MemorySegment x, MemorySegment to, int heads) {
+    private void keys(
+            Call call, int threads, boolean unit, MemorySegment from, MemorySegment x, MemorySegment to, int heads) {
         if (DeltaGradients.wanted(to)) {
             device.forRows((long) call.sequences().tokens() * heads, 64, threads, (first, end) -> {
                 for (long i = first; i < end; i++) {
-                    BackwardHeads.sum(sizes, step.normalizes(), from, x, to, heads, i);
+                    BackwardHeads.sum(sizes, unit, from, x, to, heads, i);
+                }
+            });
+        }
+    }
+
+    private void share(
+            Call call,
+            int threads,
+            MemorySegment x,
+            MemorySegment y,
+            MemorySegment from,
+            MemorySegment dX,
+            MemorySegment dY,
+            int heads) {
+        if (DeltaGradients.wanted(dX) || DeltaGradients.wanted(dY)) {
+            device.forRows((long) call.sequences().tokens() * heads, 64, threads, (first, end) -> {
+                for (long i = first; i < end; i++) {
+                    BackwardHeads.share(sizes, x, y, from, dX, dY, heads, i);
                 }
             });
         }

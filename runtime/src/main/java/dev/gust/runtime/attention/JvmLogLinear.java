@@ -83,7 +83,8 @@ final class JvmLogLinear implements StatePlan<LogLinearOperands> {
         block.begin(count);
         for (int i = 0; i < count; i++) {
             long line = lineAt(first + i, head);
-            block.query(i, x.q(), keyAt(first + i, head, sizes.queryHeads()), attention.scale());
+            block.query(i, x.q(), keyAt(first + i, head, sizes.queryHeads()));
+            block.scaleQuery(i, attention.scale());
             block.writeKey(i, x.k(), keyAt(first + i, head, sizes.keyHeads()));
             block.target(i, x.v(), line * sizes.valueDim(), 0, sizes.valueDim());
             steps.weights(i, x.levelScales(), line * attention.levels());

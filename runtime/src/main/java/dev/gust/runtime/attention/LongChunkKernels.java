@@ -7,10 +7,11 @@ import dev.gust.runtime.kernel.Grid;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.NativeArrays;
-import java.util.List;
+import java.util.ArrayList;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The tuned kernels for chunks that are longer than a tile: {@link GroupLongChunk}. */
 final class LongChunkKernels {
@@ -26,29 +27,28 @@ final class LongChunkKernels {
                 && step.erase() == Erase.NONE
                 && step.decay() != Decay.CHANNEL
                 && !step.beta()
-                && !step.readsBefore()
-                && !step.normalizes();
+                && !step.readsBefore();
     }
 
-    static DeltaKernels of(DeltaArrays a, NativeArrays memory) {
-        DeltaSizes sizes = a.sizes();
+    static DeltaKernels of(DeltaArrays given, NativeArrays memory) {
+        DeltaSizes sizes = given.sizes();
+        var calls = new ArrayList<KernelCall>();
+        var scratch = new ArrayList<TornadoNativeArray>();
+        DeltaArrays a = NormalizedKeys.of(given, memory, calls, scratch);
         FloatArray states = memory.floats(sizes.stateElements(a.mostChunks()));
+        scratch.add(states);
         long columns = Math.ceilDiv(sizes.valueDim(), GroupLongChunk.TILE);
         long rows = Math.ceilDiv(sizes.keyDim(), GroupLongChunk.TILE);
         long tiles = Math.ceilDiv(a.chunk(), GroupLongChunk.TILE);
         long ofStates = columns * rows * sizes.valueHeads() * Math.max(1, sizes.sequences());
         long ofOutputs = columns * tiles * sizes.valueHeads() * a.mostChunks();
-        return new DeltaKernels(
-                List.of(
-                        KernelCall.tuned(
-                                "longStates",
-                                new States(a, states),
-                                Grid.ofGroups(Math.toIntExact(ofStates), GroupLongChunk.LOCAL)),
-                        KernelCall.tuned(
-                                "longOutputs",
-                                new Outputs(a, states),
-                                Grid.ofGroups(Math.toIntExact(ofOutputs), GroupLongChunk.LOCAL))),
-                List.of(states));
+        calls.add(KernelCall.tuned(
+                "longStates", new States(a, states), Grid.ofGroups(Math.toIntExact(ofStates), GroupLongChunk.LOCAL)));
+        calls.add(KernelCall.tuned(
+                "longOutputs",
+                new Outputs(a, states),
+                Grid.ofGroups(Math.toIntExact(ofOutputs), GroupLongChunk.LOCAL)));
+        return new DeltaKernels(calls, scratch);
     }
 
     /** {@link GroupLongChunk#longStates}. */

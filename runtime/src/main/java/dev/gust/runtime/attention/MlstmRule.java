@@ -3,6 +3,8 @@ package dev.gust.runtime.attention;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -11,12 +13,13 @@ import java.util.List;
  * depends on the gates only, so it is found ahead, and S and n are those divided by exp m:
  *
  * <pre>
- * m_t = max(log σ(f_t) + m_(t−1), i_t),  decay = log σ(f_t) + m_(t−1) − m_t,  key = exp(i_t − m_t) k_t
+ * m_t = max(log σ(f_t) + m_(t−1), i_t),  decay = log σ(f_t) + m_(t−1) − m_t,  factor = exp(i_t − m_t)
  * o_t = scale Sᵀq / (max(|scale n·q|, exp(−m_t)) + eps)
  * </pre>
  *
- * <p>With {@code input-gate=sigmoid} the decay is log σ(f) and the key σ(i) k; o is not divided, or with
- * {@code normalize=true} by max(|scale n·q|, 1) + eps.
+ * <p>k writes factor · v, and factor into n: heads of v may share a k though each has gates of its own. With
+ * {@code input-gate=sigmoid} the decay is log σ(f) and the factor σ(i); o is not divided, or with {@code normalize=true} by
+ * max(|scale n·q|, 1) + eps.
  */
 final class MlstmRule implements DifferentiableDeltaRule {
     private final RuleSettings settings;
@@ -41,22 +44,13 @@ final class MlstmRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaStep step() {
-        return new DeltaStep(Decay.TOKEN, Erase.NONE, false, false, false, settings.scale());
+        return new DeltaStep(
+                Decay.TOKEN, Erase.NONE, false, Read.AFTER, Normalize.each(settings.unit()), settings.scale());
     }
 
     @Override
     public DeltaSizes sizes() {
-        AttentionSizes s = settings.sizes();
-        return OnesColumn.sizes(new DeltaSizes(
-                s.tokens(),
-                s.sequences(),
-                s.heads(),
-                s.valueHeads(),
-                s.valueHeads(),
-                s.valueHeads(),
-                s.keyDim(),
-                s.valueDim(),
-                settings.headMap()));
+        return OnesColumn.sizes(settings.deltaSizes());
     }
 
     @Override
@@ -64,9 +58,6 @@ final class MlstmRule implements DifferentiableDeltaRule {
         AttentionSizes s = settings.sizes();
         Sequences sequences = call.sequences();
         int tokens = sequences.tokens();
-        MemorySegment q = UnitKeys.of(settings.unit(), call.tensor("q"), s.keyDim(), tokens, "q", scratch);
-        MemorySegment k = UnitKeys.of(settings.unit(), call.tensor("k"), s.keyDim(), tokens, "k", scratch);
-        MemorySegment keys = scratch.floats("keys", tokens, (long) s.valueHeads() * s.keyDim());
         MemorySegment decays = scratch.floats("g", tokens, s.valueHeads());
         MemorySegment least = scratch.floats("least", tokens, s.valueHeads());
         MemorySegment factors = scratch.floats("factors", tokens, s.valueHeads());
@@ -92,23 +83,19 @@ final class MlstmRule implements DifferentiableDeltaRule {
                         RuleCall.set(least, at, 1);
                     }
                     RuleCall.set(factors, at, (float) factor);
-                    long from = ((long) t * s.heads() + settings.head(h)) * s.keyDim();
-                    for (int d = 0; d < s.keyDim(); d++) {
-                        RuleCall.set(keys, at * s.keyDim() + d, (float) (factor * RuleCall.at(k, from + d)));
-                    }
                 }
                 if (exponential) {
                     carried.getFirst().values()[n * s.valueHeads() + h] = (float) m;
                 }
             }
         }
+        MemorySegment written = OnesColumn.of(call.tensor("v"), s.valueDim(), tokens, s.valueHeads(), scratch);
+        int columns = s.valueDim() + 1;
+        for (long i = 0; i < (long) tokens * s.valueHeads() * columns; i++) {
+            RuleCall.set(written, i, RuleCall.at(written, i) * RuleCall.at(factors, i / columns));
+        }
         return new DeltaOperands(
-                q,
-                keys,
-                DeltaOperands.NOTHING,
-                OnesColumn.of(call.tensor("v"), s.valueDim(), tokens, s.valueHeads(), scratch),
-                DeltaOperands.NOTHING,
-                decays);
+                call.tensor("q"), call.tensor("k"), DeltaOperands.NOTHING, written, DeltaOperands.NOTHING, decays);
     }
 
     private static double logSigmoid(double x) {
@@ -172,50 +159,55 @@ final class MlstmRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaGradients route(BackwardCall call, MemorySegment initialStates) {
-        AttentionSizes s = settings.sizes();
         MemorySegment none = DeltaOperands.NOTHING;
         boolean back = backThroughGates(call);
         return new DeltaGradients(
                 call.wanted("q"),
-                back ? scratch.floats("dKeys", call.tokens(), (long) s.valueHeads() * s.keyDim()) : none,
+                call.wanted("k"),
                 none,
-                OnesColumn.valueGradients(call, s, scratch),
+                back || call.wantsAny("v") ? written(call) : none,
                 none,
-                back ? scratch.floats("dg", call.tokens(), s.valueHeads()) : none,
+                back ? scratch.floats("dg", call.tokens(), settings.sizes().valueHeads()) : none,
                 initialStates);
     }
 
+    /** The gradient of factor · [v, 1]. */
+    private MemorySegment written(BackwardCall call) {
+        AttentionSizes s = settings.sizes();
+        return scratch.floats("dWritten", call.tokens(), (long) s.valueHeads() * (s.valueDim() + 1));
+    }
+
     private static boolean backThroughGates(BackwardCall call) {
-        return call.wantsAny("k", "i", "f", AttentionBackwardPlan.INITIAL + "m");
+        return call.wantsAny("i", "f", AttentionBackwardPlan.INITIAL + "m");
     }
 
     @Override
     public void finishGradients(BackwardCall call) {
         AttentionSizes s = settings.sizes();
-        SharedKeys.unit(settings.unit(), call.tensor("q"), call.wanted("q"), s.keyDim());
-        OnesColumn.finishValueGradients(call, s, scratch);
-        if (backThroughGates(call)) {
-            MemorySegment dK = scratch.floats("dk", call.tokens(), (long) s.heads() * s.keyDim());
-            dK.fill((byte) 0);
-            gatesBackward(call, dK);
-            if (call.wantsAny("k")) {
-                call.wanted("k").copyFrom(dK);
-                SharedKeys.unit(settings.unit(), call.tensor("k"), call.wanted("k"), s.keyDim());
+        if (call.wantsAny("v")) {
+            MemorySegment dV = call.wanted("v");
+            MemorySegment dWritten = written(call);
+            MemorySegment factors = scratch.floats("factors", call.tokens(), s.valueHeads());
+            for (long i = 0; i < dV.byteSize() / Float.BYTES; i++) {
+                long line = i / s.valueDim();
+                // A row there has one column more.
+                RuleCall.set(dV, i, RuleCall.at(factors, line) * RuleCall.at(dWritten, i + line));
             }
+        }
+        if (backThroughGates(call)) {
+            gatesBackward(call);
         }
     }
 
-    private void gatesBackward(BackwardCall call, MemorySegment dK) {
+    private void gatesBackward(BackwardCall call) {
         Sequences sequences = call.sequences();
         int heads = settings.sizes().valueHeads();
-        MemorySegment k =
-                UnitKeys.of(settings.unit(), call.tensor("k"), settings.sizes().keyDim(), call.tokens(), "k", scratch);
         for (int n = 0; n < sequences.count(); n++) {
             for (int h = 0; h < heads; h++) {
                 int at = n * heads + h;
                 double dM = exponential ? call.dFinal(carried.getFirst(), at) : 0;
                 for (int t = sequences.end(n) - 1; t >= sequences.first(n); t--) {
-                    dM = tokenBackward(call, k, t, h, dK, dM);
+                    dM = tokenBackward(call, t, h, dM);
                 }
                 if (exponential) {
                     call.setInitial(carried.getFirst(), at, dM);
@@ -231,18 +223,16 @@ final class MlstmRule implements DifferentiableDeltaRule {
      * @param dM the gradient of m behind the token
      * @return that before it
      */
-    private double tokenBackward(BackwardCall call, MemorySegment k, int t, int h, MemorySegment dK, double dM) {
+    private double tokenBackward(BackwardCall call, int t, int h, double dM) {
         AttentionSizes s = settings.sizes();
         int tokens = call.tokens();
         long line = (long) t * s.valueHeads() + h;
-        long key = ((long) t * s.heads() + settings.head(h)) * s.keyDim();
-        MemorySegment dKeys = scratch.floats("dKeys", tokens, (long) s.valueHeads() * s.keyDim());
+        MemorySegment dWritten = written(call);
         double factor = RuleCall.at(scratch.floats("factors", tokens, s.valueHeads()), line);
-        double dFactor = 0;
-        for (int d = 0; d < s.keyDim(); d++) {
-            double dKey = RuleCall.at(dKeys, line * s.keyDim() + d);
-            dFactor += dKey * RuleCall.at(k, key + d);
-            RuleCall.set(dK, key + d, (float) (RuleCall.at(dK, key + d) + factor * dKey));
+        long at = line * (s.valueDim() + 1);
+        double dFactor = RuleCall.at(dWritten, at + s.valueDim());
+        for (int c = 0; c < s.valueDim(); c++) {
+            dFactor += (double) RuleCall.at(dWritten, at + c) * RuleCall.at(call.tensor("v"), line * s.valueDim() + c);
         }
         double dKept = RuleCall.at(scratch.floats("dg", tokens, s.valueHeads()), line);
         double dInput = factor * dFactor;

@@ -2,6 +2,8 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -21,7 +23,8 @@ final class NormalizedLinearRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaStep step() {
-        return new DeltaStep(Decay.NONE, Erase.NONE, false, false, settings.unit(), settings.scale());
+        return new DeltaStep(
+                Decay.NONE, Erase.NONE, false, Read.AFTER, Normalize.each(settings.unit()), settings.scale());
     }
 
     @Override

@@ -1,6 +1,9 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.kernels.attention.UnitRows;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -10,6 +13,7 @@ import java.util.List;
  * Online-scaled delta (arXiv 2605.13473): writes by d ∘ k, and d learns. The paper's rule for d was not to be found; this one
  * is ours: one step of rate · normalised gradient descent on ½‖Sᵀk − v‖² a token,
  * d ← d + rate · β (1 − β Σ d k²) k² / ‖k‖², from d = 1. It depends on neither v nor the state, so it goes ahead of the step.
+ * Where the step divides k by its length, and d ∘ k by the same, the squares here are of the quotient.
  */
 final class OnlineScaledRule implements DifferentiableDeltaRule {
     private final RuleSettings settings;
@@ -26,7 +30,13 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaStep step() {
-        return new DeltaStep(settings.decay(), Erase.OWN_KEY, true, false, false, settings.scale());
+        return new DeltaStep(
+                settings.decay(),
+                Erase.OWN_KEY,
+                true,
+                Read.AFTER,
+                Normalize.BY_ERASE_KEY.when(settings.unit()),
+                settings.scale());
     }
 
     @Override
@@ -43,25 +53,14 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
     public DeltaOperands operands(RuleCall call) {
         AttentionSizes s = settings.sizes();
         int tokens = call.sequences().tokens();
-        MemorySegment q = UnitKeys.of(settings.unit(), call.tensor("q"), s.keyDim(), tokens, "q", scratch);
-        MemorySegment k = key(call);
+        MemorySegment k = call.tensor("k");
         MemorySegment keys = channels("keys", tokens);
-        walk(call, k, carried.values(), (from, to, scales, at) -> {
+        walk(call, carried.values(), (from, to, scales, at) -> {
             for (int d = 0; d < s.keyDim(); d++) {
                 RuleCall.set(keys, to + d, scales[at + d] * RuleCall.at(k, from + d));
             }
         });
-        return new DeltaOperands(q, keys, k, call.tensor("v"), call.tensor("beta"), call.tensor("g"));
-    }
-
-    private MemorySegment key(RuleCall call) {
-        return UnitKeys.of(
-                settings.unit(),
-                call.tensor("k"),
-                settings.sizes().keyDim(),
-                call.sequences().tokens(),
-                "k",
-                scratch);
+        return new DeltaOperands(call.tensor("q"), keys, k, call.tensor("v"), call.tensor("beta"), call.tensor("g"));
     }
 
     private MemorySegment channels(String name, int tokens) {
@@ -80,8 +79,9 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
     }
 
     /** Moves the scales from token to token. */
-    private void walk(RuleCall call, MemorySegment k, float[] scales, Visitor visitor) {
+    private void walk(RuleCall call, float[] scales, Visitor visitor) {
         AttentionSizes s = settings.sizes();
+        MemorySegment k = call.tensor("k");
         Sequences sequences = call.sequences();
         for (int n = 0; n < sequences.count(); n++) {
             for (int h = 0; h < s.valueHeads(); h++) {
@@ -90,21 +90,31 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
                     long line = (long) t * s.valueHeads() + h;
                     long key = ((long) t * s.heads() + settings.head(h)) * s.keyDim();
                     visitor.see(key, line * s.keyDim(), scales, at);
+                    double unit = unit(k, key);
                     double norm = 0;
                     double seen = 0;
                     for (int d = 0; d < s.keyDim(); d++) {
-                        double square = square(k, key + d);
+                        double square = unit * square(k, key + d);
                         norm += square;
                         seen += scales[at + d] * square;
                     }
                     double beta = RuleCall.at(call.tensor("beta"), line);
                     double step = norm == 0 ? 0 : rate * beta * (1 - beta * seen) / norm;
                     for (int d = 0; d < s.keyDim(); d++) {
-                        scales[at + d] += (float) (step * square(k, key + d));
+                        scales[at + d] += (float) (step * unit * square(k, key + d));
                     }
                 }
             }
         }
+    }
+
+    /** What squares of a key are multiplied by: one over its squared length, if the step divides by that. */
+    private double unit(MemorySegment k, long key) {
+        double squares = UnitRows.EPSILON;
+        for (int d = 0; d < settings.sizes().keyDim(); d++) {
+            squares += square(k, key + d);
+        }
+        return settings.unit() ? 1 / squares : 1;
     }
 
     private static double square(MemorySegment k, long i) {
@@ -138,27 +148,23 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
 
     @Override
     public void finishGradients(BackwardCall call) {
-        AttentionSizes s = settings.sizes();
-        SharedKeys.unit(settings.unit(), call.tensor("q"), call.wanted("q"), s.keyDim());
         if (backThroughScales(call)) {
             scalesBackward(call);
             if (call.wantsAny("k")) {
                 call.wanted("k").copyFrom(keys(call.tokens()));
-                SharedKeys.unit(settings.unit(), call.tensor("k"), call.wanted("k"), s.keyDim());
             }
         }
     }
 
     private void scalesBackward(BackwardCall call) {
         AttentionSizes s = settings.sizes();
-        MemorySegment k = key(call.call());
         MemorySegment scales = channels("scales", call.tokens());
         float[] start = new float[carried.values().length];
         Arrays.fill(start, carried.fill());
         MemorySegment initial = call.initial().getOrDefault(carried.name(), DeltaOperands.NOTHING);
         MemorySegment.copy(
                 initial, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, start, 0, (int) (initial.byteSize() / Float.BYTES));
-        walk(call.call(), k, start, (_, line, values, at) -> {
+        walk(call.call(), start, (_, line, values, at) -> {
             for (int d = 0; d < s.keyDim(); d++) {
                 RuleCall.set(scales, line + d, values[at + d]);
             }
@@ -172,7 +178,7 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
                     dScales[d] = call.dFinal(carried, at + d);
                 }
                 for (int t = sequences.end(n) - 1; t >= sequences.first(n); t--) {
-                    token(call, k, scales, t, h, dScales);
+                    token(call, scales, t, h, dScales);
                 }
                 for (int d = 0; d < s.keyDim(); d++) {
                     call.setInitial(carried, at + d, dScales[d]);
@@ -183,18 +189,20 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
 
     /**
      * One token back: with p = k², n = Σp, s = d·p and c = rate β (1 − βs) / n, its scales' gradient goes through d + cp, and
-     * that of the key that it wrote through d ∘ k.
+     * that of the key that it wrote through d ∘ k. Where p = k² / (Σ k² + 10⁻⁶), dk is 2 k (dp − Σ dp p) / (Σ k² + 10⁻⁶).
      */
-    private void token(BackwardCall call, MemorySegment k, MemorySegment scales, int t, int h, double[] dScales) {
+    private void token(BackwardCall call, MemorySegment scales, int t, int h, double[] dScales) {
         AttentionSizes s = settings.sizes();
+        MemorySegment k = call.tensor("k");
         long line = (long) t * s.valueHeads() + h;
         long key = ((long) t * s.heads() + settings.head(h)) * s.keyDim();
         long channels = line * s.keyDim();
+        double unit = unit(k, key);
         double norm = 0;
         double seen = 0;
         double dStep = 0;
         for (int d = 0; d < s.keyDim(); d++) {
-            double square = square(k, key + d);
+            double square = unit * square(k, key + d);
             norm += square;
             seen += RuleCall.at(scales, channels + d) * square;
             dStep += dScales[d] * square;
@@ -211,13 +219,18 @@ final class OnlineScaledRule implements DifferentiableDeltaRule {
         }
         MemorySegment dWritten = channels("dKeys", call.tokens());
         MemorySegment dK = keys(call.tokens());
+        double[] dSquares = new double[s.keyDim()];
+        double inward = 0;
+        for (int d = 0; d < s.keyDim(); d++) {
+            dSquares[d] = step * dScales[d] + RuleCall.at(scales, channels + d) * dSeen + dNorm;
+            inward += settings.unit() ? unit * square(k, key + d) * dSquares[d] : 0;
+        }
         for (int d = 0; d < s.keyDim(); d++) {
             double value = RuleCall.at(k, key + d);
-            double scale = RuleCall.at(scales, channels + d);
             double dWrite = RuleCall.at(dWritten, channels + d);
-            double dSquare = step * dScales[d] + scale * dSeen + dNorm;
-            RuleCall.set(dK, key + d, (float) (RuleCall.at(dK, key + d) + scale * dWrite + 2 * value * dSquare));
-            dScales[d] += value * value * dSeen + value * dWrite;
+            double more = RuleCall.at(scales, channels + d) * dWrite + 2 * value * unit * (dSquares[d] - inward);
+            RuleCall.set(dK, key + d, (float) (RuleCall.at(dK, key + d) + more));
+            dScales[d] += unit * value * value * dSeen + value * dWrite;
         }
     }
 }

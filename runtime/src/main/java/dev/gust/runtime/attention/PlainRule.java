@@ -2,6 +2,8 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -13,7 +15,7 @@ final class PlainRule implements DifferentiableDeltaRule {
     private final DeltaSizes sizes;
 
     PlainRule(RuleSettings settings, Decay decay, Erase erase, boolean beta) {
-        this.step = new DeltaStep(decay, erase, beta, false, settings.unit(), settings.scale());
+        this.step = new DeltaStep(decay, erase, beta, Read.AFTER, Normalize.each(settings.unit()), settings.scale());
         this.sizes = settings.deltaSizes();
     }
 

@@ -8,6 +8,7 @@ import dev.gust.kernels.attention.PortableDeltaRows;
 import dev.gust.kernels.attention.PortableDeltaSums;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelProgram;
@@ -28,7 +29,7 @@ final class PortableBackwardKernels {
         BackwardScratch s = BackwardScratch.of(a, memory);
         var calls = new ArrayList<KernelCall>();
         var kept = new ArrayList<TornadoNativeArray>(s.arrays());
-        DeltaArrays x = given.step().normalizes() ? normalize(given, memory, calls, kept) : given;
+        DeltaArrays x = NormalizedKeys.of(given, memory, calls, kept);
         calls.add(KernelCall.portable("written", new Written(x, s)));
         calls.add(KernelCall.portable("targets", new Targets(x, a, s)));
         boolean summed = decays == DecayGradient.SUMS && given.step().decay() != Decay.NONE;
@@ -43,47 +44,57 @@ final class PortableBackwardKernels {
         return new KernelProgram("deltaBackward", calls, given.constants(), inputs, a.outputs(), kept);
     }
 
-    /** Divides q and the keys by their lengths, as the step does. */
-    private static DeltaArrays normalize(
-            DeltaArrays a, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> kept) {
-        FloatArray q = unit("unitQueries", a, a.q(), memory, calls, kept);
-        FloatArray k = unit("unitKeys", a, a.k(), memory, calls, kept);
-        FloatArray e = switch (a.step().erase()) {
-            case NONE -> a.e();
-            case WRITE_KEY -> k;
-            case OWN_KEY -> unit("unitErase", a, a.e(), memory, calls, kept);
-        };
-        return a.withKeys(q, k, e);
-    }
-
-    private static FloatArray unit(
-            String name,
-            DeltaArrays a,
-            FloatArray x,
-            NativeArrays memory,
-            List<KernelCall> calls,
-            List<TornadoNativeArray> kept) {
-        FloatArray y = memory.floats(x.getSize());
-        calls.add(KernelCall.portable(
-                name, new UnitRowsKernel(a.shape(), x, y, a.sizes().keyDim())));
-        kept.add(y);
-        return y;
-    }
-
     /** What is left to be summed. The vectors are those that the call brought: lengths are differentiated, too. */
     private static void sums(DeltaGradientArrays a, BackwardScratch s, List<KernelCall> calls) {
         DeltaArrays x = a.own();
         DeltaSizes sizes = x.sizes();
-        Erase erase = x.step().erase();
+        Normalize normalize = x.step().normalize();
         int none = DeltaGradient.NO_SECTION;
-        int alsoErases = erase == Erase.WRITE_KEY ? DeltaGradient.ERASE : none;
+        int alsoErases = x.step().erase() == Erase.WRITE_KEY ? DeltaGradient.ERASE : none;
         calls.add(KernelCall.portable(
-                "querySums", keys(x, x.q(), s, a.dQ(), DeltaGradient.QUERY, none, sizes.queryHeads())));
-        calls.add(KernelCall.portable(
-                "keySums", keys(x, x.k(), s, a.dK(), DeltaGradient.KEY, alsoErases, sizes.keyHeads())));
-        if (erase == Erase.OWN_KEY) {
+                "querySums",
+                new KeySumsKernel(
+                        x.places(),
+                        x.q(),
+                        s.rows(),
+                        a.dQ(),
+                        DeltaGradient.QUERY,
+                        none,
+                        sizes.queryHeads(),
+                        normalize == Normalize.NONE ? 0 : 1)));
+        if (normalize != Normalize.BY_ERASE_KEY) {
+            calls.add(KernelCall.portable(
+                    "keySums", keys(x, x.k(), s, a.dK(), DeltaGradient.KEY, alsoErases, sizes.keyHeads())));
+        }
+        if (x.step().ownKey() && normalize != Normalize.BY_WRITE_KEY) {
             calls.add(KernelCall.portable(
                     "eraseSums", keys(x, x.e(), s, a.dE(), DeltaGradient.ERASE, none, sizes.eraseHeads())));
+        }
+        if (normalize == Normalize.BY_WRITE_KEY) {
+            calls.add(KernelCall.portable(
+                    "sharedLength",
+                    new SharedLengthKernel(
+                            x.places(),
+                            x.k(),
+                            x.e(),
+                            s.rows(),
+                            a.dK(),
+                            a.dE(),
+                            DeltaGradient.ERASE,
+                            sizes.keyHeads())));
+        }
+        if (normalize == Normalize.BY_ERASE_KEY) {
+            calls.add(KernelCall.portable(
+                    "sharedLength",
+                    new SharedLengthKernel(
+                            x.places(),
+                            x.e(),
+                            x.k(),
+                            s.rows(),
+                            a.dE(),
+                            a.dK(),
+                            DeltaGradient.KEY,
+                            sizes.eraseHeads())));
         }
         if (x.step().beta()) {
             calls.add(KernelCall.portable("betaSums", new BetaSums(x, s, a.dBeta())));
@@ -102,7 +113,14 @@ final class PortableBackwardKernels {
     private static Kernel keys(
             DeltaArrays x, FloatArray keys, BackwardScratch s, FloatArray to, int section, int other, int heads) {
         return new KeySumsKernel(
-                x.places(), keys, s.rows(), to, section, other, heads, x.step().normalizes() ? 1 : 0);
+                x.places(),
+                keys,
+                s.rows(),
+                to,
+                section,
+                other,
+                heads,
+                x.step().normalize().keys() ? 1 : 0);
     }
 
     private static int columns(DeltaArrays x) {

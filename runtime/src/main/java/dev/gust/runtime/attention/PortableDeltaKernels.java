@@ -34,37 +34,12 @@ final class PortableDeltaKernels {
     static DeltaKernels of(DeltaArrays arrays, Form form, NativeArrays memory) {
         var calls = new ArrayList<KernelCall>();
         var scratch = new ArrayList<TornadoNativeArray>();
-        DeltaArrays keys = arrays.step().normalizes() ? normalize(arrays, memory, calls, scratch) : arrays;
+        DeltaArrays keys = NormalizedKeys.of(arrays, memory, calls, scratch);
         switch (form) {
             case Form.Recurrent() -> calls.add(KernelCall.portable("delta", new Recurrent(keys)));
             case Form.Chunked _ -> chunked(keys, memory, calls, scratch);
         }
         return new DeltaKernels(calls, scratch);
-    }
-
-    /** Divides q and the keys by their lengths; what follows works on the results. */
-    private static DeltaArrays normalize(
-            DeltaArrays a, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> scratch) {
-        FloatArray q = memory.floats(a.q().getSize());
-        FloatArray k = memory.floats(a.k().getSize());
-        calls.add(KernelCall.portable("unitQueries", unit(a, a.q(), q)));
-        calls.add(KernelCall.portable("unitKeys", unit(a, a.k(), k)));
-        scratch.addAll(List.of(q, k));
-        FloatArray e = switch (a.step().erase()) {
-            case NONE -> a.e();
-            case WRITE_KEY -> k;
-            case OWN_KEY -> {
-                FloatArray own = memory.floats(a.e().getSize());
-                calls.add(KernelCall.portable("unitErase", unit(a, a.e(), own)));
-                scratch.add(own);
-                yield own;
-            }
-        };
-        return a.withKeys(q, k, e);
-    }
-
-    private static Kernel unit(DeltaArrays a, FloatArray x, FloatArray y) {
-        return new UnitRowsKernel(a.shape(), x, y, a.sizes().keyDim());
     }
 
     private static void chunked(

@@ -2,10 +2,13 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Rules that make keys of their own, one for each value head, from k and a gate:
+ * Rules that make keys of their own, one for each value head, from k and a gate. Where the step divides by lengths it is that
+ * of k that both keys are divided by:
  *
  * <ul>
  *   <li>gated-delta-2 (arXiv 2605.22791): erases by b ∘ k, writes w ∘ v
@@ -36,7 +39,12 @@ final class PreparedKeysRule implements DifferentiableDeltaRule {
     @Override
     public DeltaStep step() {
         return new DeltaStep(
-                gated ? Decay.CHANNEL : settings.decay(), Erase.OWN_KEY, !gated, false, false, settings.scale());
+                gated ? Decay.CHANNEL : settings.decay(),
+                Erase.OWN_KEY,
+                !gated,
+                Read.AFTER,
+                (gated ? Normalize.BY_WRITE_KEY : Normalize.BY_ERASE_KEY).when(settings.unit()),
+                settings.scale());
     }
 
     @Override
@@ -47,7 +55,7 @@ final class PreparedKeysRule implements DifferentiableDeltaRule {
     /**
      * Sizes where value heads have keys of their own.
      *
-     * @param writes whether these are the ones that are written; otherwise they erase
+     * @param writes whether these are the ones that are written; otherwise they erase, or are the bonus's
      */
     static DeltaSizes sizes(RuleSettings settings, boolean writes) {
         AttentionSizes s = settings.sizes();
@@ -65,8 +73,8 @@ final class PreparedKeysRule implements DifferentiableDeltaRule {
 
     @Override
     public DeltaOperands operands(RuleCall call) {
-        MemorySegment q = unit(call, "q");
-        MemorySegment k = unit(call, "k");
+        MemorySegment q = call.tensor("q");
+        MemorySegment k = call.tensor("k");
         MemorySegment made = channels("made", call.sequences().tokens());
         SharedKeys.timesShared(settings, call.tensor(factor()), k, made);
         return gated
@@ -77,16 +85,6 @@ final class PreparedKeysRule implements DifferentiableDeltaRule {
     /** The tensor that k is multiplied by. */
     private String factor() {
         return gated ? "erase" : "precond";
-    }
-
-    private MemorySegment unit(RuleCall call, String name) {
-        return UnitKeys.of(
-                settings.unit(),
-                call.tensor(name),
-                settings.sizes().keyDim(),
-                call.sequences().tokens(),
-                name,
-                scratch);
     }
 
     private MemorySegment channels(String name, int tokens) {
@@ -129,13 +127,10 @@ final class PreparedKeysRule implements DifferentiableDeltaRule {
 
     @Override
     public void finishGradients(BackwardCall call) {
-        int keyDim = settings.sizes().keyDim();
-        SharedKeys.unit(settings.unit(), call.tensor("q"), call.wanted("q"), keyDim);
         if (call.wantsAny("k", factor())) {
             MemorySegment dMade = channels("dMade", call.tokens());
-            SharedKeys.timesShared(settings, dMade, unit(call.call(), "k"), call.wanted(factor()));
+            SharedKeys.timesShared(settings, dMade, call.tensor("k"), call.wanted(factor()));
             SharedKeys.addShared(settings, dMade, call.tensor(factor()), call.wanted("k"));
-            SharedKeys.unit(settings.unit(), call.tensor("k"), call.wanted("k"), keyDim);
         }
         if (gated && call.wantsAny("v", "write")) {
             MemorySegment dWritten = values("dv", call.tokens());

@@ -65,11 +65,11 @@ final class SharedKeys {
     }
 
     /** Two places: of an element of a key, and of a value head that uses it. */
-    private interface Pair {
+    interface Pair {
         void at(long key, long value);
     }
 
-    private static void each(RuleSettings settings, MemorySegment keys, Pair pair) {
+    static void each(RuleSettings settings, MemorySegment keys, Pair pair) {
         AttentionSizes s = settings.sizes();
         long rows = keys.byteSize() / Float.BYTES / s.keyDim() / s.heads();
         for (long t = 0; t < rows; t++) {

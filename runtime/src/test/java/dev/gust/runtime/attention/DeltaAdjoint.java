@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -12,7 +13,7 @@ final class DeltaAdjoint {
     private final DeltaValues x;
     private final Map<String, double[]> gradients = new LinkedHashMap<>();
 
-    /** q∘dq + e∘de − k∘dk [tokens, HV, K]. */
+    /** q∘dq + e∘de − k∘dk [tokens, HV, K], no bonus in it. */
     private final float[] terms;
 
     /** Σ S∘dS over a row of the final state [N, HV, K]. */
@@ -113,14 +114,20 @@ final class DeltaAdjoint {
         double[] e = x.eraseKey(t, h);
         double beta = x.beta(t, h);
         double[] dQ = product(step.readsBefore() ? before : after, read);
-        addKey("q", t, h, dQ);
+        double[] written = Dense.times(beta, error);
+        double[] bonusKey = x.bonusKey(t, h);
+        double bonusGradient = Dense.dot(written, read);
+        addKey("q", t, h, plus(dQ, Dense.times(bonusGradient, bonusKey)));
+        if (step.read() == Read.BONUS) {
+            addKey("e", t, h, Dense.times(bonusGradient, q));
+        }
         if (!step.readsBefore()) {
             Dense.addOuter(ds, q, read);
         }
         double[] k = x.row("k", t, h);
-        double[] dK = product(ds, Dense.times(beta, error));
+        double[] dK = product(ds, written);
         addKey("k", t, h, dK);
-        double[] dWritten = Dense.read(ds, k);
+        double[] dWritten = plus(Dense.read(ds, k), Dense.times(Dense.dot(q, bonusKey), read));
         double[] dTarget = Dense.times(beta, dWritten);
         System.arraycopy(dTarget, 0, gradient("v"), line * dTarget.length, dTarget.length);
         if (step.beta()) {
@@ -151,17 +158,27 @@ final class DeltaAdjoint {
 
     /** Adds to a vector's gradient, through its length if that was divided by. */
     private void addKey(String name, int t, int h, double[] by) {
-        int keyDim = x.sizes().keyDim();
-        int heads = x.heads(name);
-        int at = (t * heads + x.sizes().headMap().head(h, x.sizes().valueHeads(), heads)) * keyDim;
-        double[] raw = new double[keyDim];
-        System.arraycopy(x.input(name), at, raw, 0, keyDim);
-        double squares = Dense.dot(raw, raw) + 1e-6;
-        for (int d = 0; d < keyDim; d++) {
-            gradient(name)[at + d] += x.step().normalizes()
-                    ? (by[d] - raw[d] * Dense.dot(raw, by) / squares) / Math.sqrt(squares)
-                    : by[d];
+        int at = x.at(name, t, h);
+        String measured = x.measured(name);
+        double[] raw = x.raw(name, t, h);
+        double[] measuring = x.raw(measured, t, h);
+        double squares = Dense.dot(measuring, measuring) + 1e-6;
+        boolean divides = x.divides(name);
+        for (int d = 0; d < by.length; d++) {
+            gradient(name)[at + d] += divides ? by[d] / Math.sqrt(squares) : by[d];
         }
+        for (int d = 0; d < by.length && divides; d++) {
+            gradient(measured)[x.at(measured, t, h) + d] -=
+                    measuring[d] * Dense.dot(raw, by) / squares / Math.sqrt(squares);
+        }
+    }
+
+    private static double[] plus(double[] a, double[] b) {
+        double[] sum = a.clone();
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += b[i];
+        }
+        return sum;
     }
 
     /** S y. */

@@ -1,6 +1,5 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.runtime.attention.DeltaStep.Erase;
 import dev.gust.runtime.device.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -67,7 +66,7 @@ final class DeltaBackwardConformance {
     }
 
     static DeltaOperands operands(Arena arena, DeltaValues x) {
-        MemorySegment e = x.step().erase() == Erase.OWN_KEY ? segment(arena, floats(x.input("e"))) : MemorySegment.NULL;
+        MemorySegment e = x.step().ownKey() ? segment(arena, floats(x.input("e"))) : MemorySegment.NULL;
         return new DeltaOperands(
                 segment(arena, floats(x.input("q"))),
                 segment(arena, floats(x.input("k"))),

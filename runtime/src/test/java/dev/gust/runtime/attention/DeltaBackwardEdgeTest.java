@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
@@ -37,7 +39,7 @@ class DeltaBackwardEdgeTest {
     }
 
     private static DeltaValues draw(Decay decay, Erase erase, int tokens, int dim, boolean unit, double gates) {
-        var step = new DeltaStep(decay, erase, erase != Erase.NONE, false, unit, 0.5f);
+        var step = new DeltaStep(decay, erase, erase != Erase.NONE, Read.AFTER, Normalize.each(unit), 0.5f);
         DeltaSizes sizes = DeltaSizes.of(tokens, 2, 1, 2, dim, dim + 1, HeadMap.INTERLEAVED);
         return DeltaValues.draw(new DeltaConformance.Case(step, sizes, new Sequences(0, 3, tokens), gates), 21);
     }
@@ -97,7 +99,7 @@ class DeltaBackwardEdgeTest {
     void recordedGates(Device device) {
         RealGates gates = RealGates.of("qwen3_next");
         int tokens = 96;
-        var step = new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, 0.3f);
+        var step = new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, 0.3f);
         DeltaSizes sizes = DeltaSizes.of(tokens, 1, 4, gates.heads(), 8, 8, HeadMap.INTERLEAVED);
         DeltaValues x = DeltaValues.draw(new DeltaConformance.Case(step, sizes, new Sequences(0, tokens), -1), 22);
         for (int i = 0; i < tokens * gates.heads(); i++) {
@@ -144,7 +146,7 @@ class DeltaBackwardEdgeTest {
     @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void withoutTokensStatesHandTheirGradientOn(Device device) {
-        var step = new DeltaStep(Decay.HEAD, Erase.NONE, false, false, false, 1);
+        var step = new DeltaStep(Decay.HEAD, Erase.NONE, false, Read.AFTER, Normalize.NONE, 1);
         DeltaSizes sizes = DeltaSizes.of(4, 2, 1, 1, 3, 2, HeadMap.INTERLEAVED);
         try (Arena arena = Arena.ofConfined();
                 DeltaBackwardPlan plan = step.prepareBackward(device, sizes)) {
@@ -167,7 +169,7 @@ class DeltaBackwardEdgeTest {
 
     @Test
     void saysWhatDoesNotFit() {
-        var step = new DeltaStep(Decay.NONE, Erase.NONE, false, false, false, 1);
+        var step = new DeltaStep(Decay.NONE, Erase.NONE, false, Read.AFTER, Normalize.NONE, 1);
         DeltaSizes huge = DeltaSizes.of(1 << 30, 1, 64, 64, 128, 128, HeadMap.INTERLEAVED);
         for (Device device : DEVICES) {
             assertThatThrownBy(() -> step.prepareBackward(device, huge))

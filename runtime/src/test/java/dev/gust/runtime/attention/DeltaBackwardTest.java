@@ -2,6 +2,8 @@ package dev.gust.runtime.attention;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
@@ -34,17 +36,42 @@ class DeltaBackwardTest {
                 for (boolean before : new boolean[] {false, true}) {
                     boolean erases = erase != Erase.NONE;
                     cases.add(new DeltaConformance.Case(
-                            new DeltaStep(decay, erase, erases, before, erases, 0.5f),
+                            new DeltaStep(
+                                    decay,
+                                    erase,
+                                    erases,
+                                    before ? Read.BEFORE : Read.AFTER,
+                                    Normalize.each(erases),
+                                    0.5f),
                             grouped,
                             new Sequences(0, 3, 3, 11),
                             -1));
                     cases.add(new DeltaConformance.Case(
-                            new DeltaStep(decay, erase, true, before, !erases, 0.7f),
+                            new DeltaStep(
+                                    decay,
+                                    erase,
+                                    true,
+                                    before ? Read.BEFORE : Read.AFTER,
+                                    Normalize.each(!erases),
+                                    0.7f),
                             tiled,
                             new Sequences(0, 8, 9),
                             -170));
                 }
             }
+        }
+        for (DeltaStep step : DeltaConformance.sharedLengths(0.6f)) {
+            boolean writes = step.normalize() == Normalize.BY_ERASE_KEY;
+            cases.add(new DeltaConformance.Case(
+                    step,
+                    new DeltaSizes(12, 4, 1, writes ? 4 : 2, writes ? 2 : 4, 4, 5, 3, HeadMap.INTERLEAVED),
+                    new Sequences(0, 3, 3, 11),
+                    -1));
+            cases.add(new DeltaConformance.Case(
+                    step,
+                    new DeltaSizes(9, 2, 2, writes ? 4 : 2, writes ? 2 : 4, 4, 3, 4, HeadMap.TILED),
+                    new Sequences(0, 8, 9),
+                    -1));
         }
         return cases;
     }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.Arena;
@@ -39,6 +41,22 @@ final class DeltaConformance {
         }
     }
 
+    /** Steps with a bonus, with lengths that two keys share, and those that divide q alone. */
+    static List<DeltaStep> sharedLengths(float scale) {
+        var steps = new ArrayList<DeltaStep>();
+        for (Normalize normalize : Normalize.values()) {
+            Decay decay = Decay.values()[normalize.ordinal() % Decay.values().length];
+            boolean beta = normalize != Normalize.NONE;
+            steps.add(new DeltaStep(decay, Erase.NONE, beta, Read.BONUS, normalize, scale));
+            if (normalize != Normalize.NONE && normalize != Normalize.EACH) {
+                steps.add(new DeltaStep(Decay.TOKEN, Erase.OWN_KEY, true, Read.AFTER, normalize, scale));
+                steps.add(new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, false, Read.BEFORE, normalize, scale));
+            }
+        }
+        steps.add(new DeltaStep(Decay.CHANNEL, Erase.NONE, false, Read.BONUS, Normalize.BY_WRITE_KEY, scale));
+        return steps;
+    }
+
     /** Every kind of step over small odd sizes. */
     static List<Case> cases() {
         var cases = new ArrayList<Case>();
@@ -49,18 +67,31 @@ final class DeltaConformance {
             for (Erase erase : Erase.values()) {
                 boolean erases = erase != Erase.NONE;
                 cases.add(new Case(
-                        new DeltaStep(decay, erase, erases, false, erases, 0.5f),
+                        new DeltaStep(decay, erase, erases, Read.AFTER, Normalize.each(erases), 0.5f),
                         grouped,
                         new Sequences(0, 7, 7, 31),
                         -1));
                 cases.add(new Case(
-                        new DeltaStep(decay, erase, !erases, !erases, erases, 0.3f),
+                        new DeltaStep(
+                                decay, erase, !erases, erases ? Read.AFTER : Read.BEFORE, Normalize.each(erases), 0.3f),
                         tiled,
                         new Sequences(0, 1, 17, 40),
                         -170));
                 cases.add(new Case(
-                        new DeltaStep(decay, erase, erases, false, erases, 0.25f), wide, new Sequences(0, 65), -0.1));
+                        new DeltaStep(decay, erase, erases, Read.AFTER, Normalize.each(erases), 0.25f),
+                        wide,
+                        new Sequences(0, 65),
+                        -0.1));
             }
+        }
+        for (DeltaStep step : sharedLengths(0.4f)) {
+            boolean writes = step.normalize() == Normalize.BY_ERASE_KEY;
+            cases.add(new Case(
+                    step,
+                    new DeltaSizes(40, 3, 1, writes ? 4 : 2, writes ? 2 : 4, 4, 6, 5, HeadMap.TILED),
+                    new Sequences(0, 7, 7, 31),
+                    -1));
+            cases.add(new Case(step, wide, new Sequences(0, 65), -0.1));
         }
         return cases;
     }
@@ -71,20 +102,25 @@ final class DeltaConformance {
         DeltaSizes columns = DeltaSizes.of(66, 1, 1, 1, 257, 66, HeadMap.INTERLEAVED);
         return List.of(
                 new Case(
-                        new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, false, true, 0.5f),
+                        new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, Read.AFTER, Normalize.EACH, 0.5f),
                         sizes,
                         new Sequences(0, 3, 70),
                         -1),
                 new Case(
-                        new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, 0.5f),
+                        new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, 0.5f),
                         columns,
                         new Sequences(0, 66),
                         -0.1),
                 new Case(
-                        new DeltaStep(Decay.CHANNEL, Erase.NONE, false, true, false, 0.5f),
+                        new DeltaStep(Decay.CHANNEL, Erase.NONE, false, Read.BEFORE, Normalize.NONE, 0.5f),
                         sizes,
                         new Sequences(0, 0, 65),
-                        -170));
+                        -170),
+                new Case(
+                        new DeltaStep(Decay.CHANNEL, Erase.NONE, false, Read.BONUS, Normalize.BY_WRITE_KEY, 0.5f),
+                        sizes,
+                        new Sequences(0, 65, 69),
+                        -1));
     }
 
     /** Heads of the sizes that models have, and chunks that end with 0, 1 and all but one token of {@code chunk}. */
@@ -95,12 +131,17 @@ final class DeltaConformance {
         Sequences three = new Sequences(0, chunk, 2 * chunk + 1, 4 * chunk);
         Sequences two = new Sequences(0, 2 * chunk, 3 * chunk - 1);
         for (Decay decay : Decay.values()) {
-            var delta = new DeltaStep(decay, Erase.WRITE_KEY, true, false, true, 1);
+            var delta = new DeltaStep(decay, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, 1);
             cases.add(new Case(delta, narrow, three, -166));
             cases.add(new Case(delta, wide, two, -1, true));
         }
-        cases.add(new Case(new DeltaStep(Decay.TOKEN, Erase.NONE, false, false, false, 0.125f), narrow, three, -2));
-        cases.add(new Case(new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, false, true, 1), wide, two, -166));
+        cases.add(new Case(
+                new DeltaStep(Decay.TOKEN, Erase.NONE, false, Read.AFTER, Normalize.NONE, 0.125f), narrow, three, -2));
+        cases.add(new Case(
+                new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, Read.AFTER, Normalize.EACH, 1), wide, two, -166));
+        var bonus = new DeltaStep(Decay.CHANNEL, Erase.NONE, false, Read.BONUS, Normalize.BY_WRITE_KEY, 0.125f);
+        cases.add(
+                new Case(bonus, new DeltaSizes(4 * chunk + 2, 3, 1, 1, 2, 2, 64, 64, HeadMap.INTERLEAVED), three, -2));
         return cases;
     }
 
@@ -112,11 +153,12 @@ final class DeltaConformance {
         int n = c.sequences().count();
         float[] q = gaussian(random, sizes.queryElements(tokens));
         float[] k = gaussian(random, sizes.keyElements(tokens));
-        float[] e = gaussian(random, sizes.eraseElements(step.erase(), tokens));
+        float[] e = gaussian(random, sizes.eraseElements(step, tokens));
         if (step.erase() == Erase.OWN_KEY) {
             // A key that erases something else than what is written lets states grow without bound.
-            for (int i = 0; i < e.length; i++) {
-                e[i] *= 0.1f;
+            float[] made = step.normalize() == Normalize.BY_ERASE_KEY ? k : e;
+            for (int i = 0; i < made.length; i++) {
+                made[i] *= 0.1f;
             }
         }
         if (c.alike()) {
@@ -178,13 +220,17 @@ final class DeltaConformance {
             for (int h = 0; h < heads; h++) {
                 int s = (n * heads + h) * keyDim * valueDim;
                 for (int t = c.sequences().first(n); t < c.sequences().end(n); t++) {
+                    Normalize normalize = step.normalize();
                     double[] query = row(c, q, sizes.queryHeads(), t, h);
                     double[] key = row(c, k, sizes.keyHeads(), t, h);
-                    double[] erase = switch (step.erase()) {
-                        case NONE -> new double[keyDim];
-                        case WRITE_KEY -> key;
-                        case OWN_KEY -> row(c, e, sizes.eraseHeads(), t, h);
-                    };
+                    double[] beside = step.ownKey() ? row(c, e, sizes.eraseHeads(), t, h) : key;
+                    double keyLength = length(normalize == Normalize.BY_ERASE_KEY ? beside : key);
+                    double besideLength = length(normalize == Normalize.BY_WRITE_KEY ? key : beside);
+                    query = Dense.times(normalize == Normalize.NONE ? 1 : 1 / length(query), query);
+                    key = Dense.times(normalize.keys() ? 1 / keyLength : 1, key);
+                    beside = Dense.times(normalize.keys() ? 1 / besideLength : 1, beside);
+                    double[] erase = step.erase() == Erase.NONE ? new double[keyDim] : beside;
+                    double bonus = step.read() == Read.BONUS ? Dense.dot(query, beside) : 0;
                     int at = t * heads + h;
                     for (int col = 0; col < valueDim; col++) {
                         double before = 0;
@@ -208,7 +254,7 @@ final class DeltaConformance {
                             state[i] += key[d] * update;
                             after += state[i] * query[d];
                         }
-                        o[at * valueDim + col] = step.scale() * (step.readsBefore() ? before : after);
+                        o[at * valueDim + col] = step.scale() * (step.readsBefore() ? before + bonus * update : after);
                     }
                 }
             }
@@ -220,15 +266,14 @@ final class DeltaConformance {
         int keyDim = c.sizes().keyDim();
         int head = c.sizes().headMap().head(valueHead, c.sizes().valueHeads(), heads);
         double[] row = new double[keyDim];
-        double squares = 1e-6;
         for (int d = 0; d < keyDim; d++) {
             row[d] = x[(token * heads + head) * keyDim + d];
-            squares += row[d] * row[d];
-        }
-        for (int d = 0; d < keyDim && c.step().normalizes(); d++) {
-            row[d] /= Math.sqrt(squares);
         }
         return row;
+    }
+
+    private static double length(double[] row) {
+        return Math.sqrt(Dense.dot(row, row) + 1e-6);
     }
 
     private static double error(MemorySegment got, double[] expected) {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.scalar.ScalarDevice;
 import java.lang.foreign.Arena;
@@ -23,7 +25,7 @@ class DeltaSliceTest {
     @ParameterizedTest
     @EnumSource(Decay.class)
     void slicesGiveWhatTheWholeGives(Decay decay) {
-        var step = new DeltaStep(decay, Erase.OWN_KEY, true, false, true, 1);
+        var step = new DeltaStep(decay, Erase.OWN_KEY, true, Read.AFTER, Normalize.EACH, 1);
         float[] whole = run(step, 1L << 20);
         for (int tokens : new int[] {1, 7, 39}) {
             assertThat(run(step, 2L * 128 * tokens)).as("slices of %d", tokens).containsExactly(whole);
@@ -34,7 +36,7 @@ class DeltaSliceTest {
     @EnumSource(KernelStyle.class)
     void statesThatNoArrayHoldsAreRefused(KernelStyle style) {
         DeltaSizes sizes = DeltaSizes.of(1, 5000, 32, 32, 128, 128, HeadMap.INTERLEAVED);
-        var step = new DeltaStep(Decay.NONE, Erase.NONE, false, false, false, 1);
+        var step = new DeltaStep(Decay.NONE, Erase.NONE, false, Read.AFTER, Normalize.NONE, 1);
         try (var device = new ScalarDevice()) {
             assertThatThrownBy(() -> new KernelDelta(device, step, sizes, Form.RECURRENT, style))
                     .isInstanceOf(UsageException.class)
@@ -51,7 +53,7 @@ class DeltaSliceTest {
             var operands = new DeltaOperands(
                     values(arena, random, SIZES.queryElements(40), -1),
                     values(arena, random, SIZES.keyElements(40), -1),
-                    values(arena, random, SIZES.eraseElements(step.erase(), 40), -1),
+                    values(arena, random, SIZES.eraseElements(step, 40), -1),
                     values(arena, random, SIZES.valueElements(40), -1),
                     values(arena, random, SIZES.betaElements(40), 0),
                     values(arena, random, SIZES.decayElements(step.decay(), 40), -1));

@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.random.RandomGenerator;
@@ -29,9 +30,10 @@ record DeltaValues(
         int tokens = c.sequences().tokens();
         Map<String, double[]> inputs = new LinkedHashMap<>();
         inputs.put("q", gaussian(random, sizes.queryElements(tokens), 1));
-        inputs.put("k", gaussian(random, sizes.keyElements(tokens), 1));
         // A key that erases something else than what is written lets states grow without bound.
-        inputs.put("e", gaussian(random, sizes.eraseElements(step.erase(), tokens), 0.1));
+        boolean byErase = step.normalize() == Normalize.BY_ERASE_KEY;
+        inputs.put("k", gaussian(random, sizes.keyElements(tokens), byErase ? 0.1 : 1));
+        inputs.put("e", gaussian(random, sizes.eraseElements(step, tokens), byErase ? 1 : 0.1));
         inputs.put("v", gaussian(random, sizes.valueElements(tokens), 1));
         inputs.put("beta", uniform(random, step.beta() ? sizes.betaElements(tokens) : 0, 0, 1));
         inputs.put("g", uniform(random, sizes.decayElements(step.decay(), tokens), c.gates(), 0));
@@ -53,14 +55,43 @@ record DeltaValues(
         return values;
     }
 
-    /** A vector of a head, divided by its length if the step does that. */
+    /** A vector of a head, divided by its length, or another's, if the step does that. */
     double[] row(String name, int token, int valueHead) {
-        int heads = heads(name);
-        double[] x = input(name);
+        double[] row = raw(name, token, valueHead);
+        double[] by = raw(measured(name), token, valueHead);
+        return divides(name) ? Dense.times(1 / Math.sqrt(Dense.dot(by, by) + 1e-6), row) : row;
+    }
+
+    boolean divides(String name) {
+        return name.equals("q")
+                ? step.normalize() != Normalize.NONE
+                : step.normalize().keys();
+    }
+
+    /** Whose length a vector is divided by. */
+    String measured(String name) {
+        return switch (step.normalize()) {
+            case NONE, QUERY, EACH -> name;
+            case BY_WRITE_KEY -> name.equals("e") ? "k" : name;
+            case BY_ERASE_KEY -> name.equals("k") ? "e" : name;
+        };
+    }
+
+    double[] raw(String name, int token, int valueHead) {
         double[] row = new double[sizes.keyDim()];
-        int used = sizes.headMap().head(valueHead, sizes.valueHeads(), heads);
-        System.arraycopy(x, (token * heads + used) * row.length, row, 0, row.length);
-        return step.normalizes() ? Dense.times(1 / Math.sqrt(Dense.dot(row, row) + 1e-6), row) : row;
+        System.arraycopy(input(name), at(name, token, valueHead), row, 0, row.length);
+        return row;
+    }
+
+    /** Where a vector begins. */
+    int at(String name, int token, int valueHead) {
+        int heads = heads(name);
+        return (token * heads + sizes.headMap().head(valueHead, sizes.valueHeads(), heads)) * sizes.keyDim();
+    }
+
+    /** The key of the bonus. */
+    double[] bonusKey(int token, int valueHead) {
+        return step.read() == Read.BONUS ? row("e", token, valueHead) : new double[sizes.keyDim()];
     }
 
     /** The key that erases. */
@@ -119,12 +150,14 @@ record DeltaValues(
                     double[] v = new double[valueDim];
                     System.arraycopy(input("v"), at, v, 0, valueDim);
                     double[] error = Dense.minus(v, Dense.read(s, eraseKey(t, h)));
-                    Dense.addOuter(s, row("k", t, h), Dense.times(beta(t, h), error));
+                    double[] written = Dense.times(beta(t, h), error);
+                    Dense.addOuter(s, row("k", t, h), written);
                     if (!step.readsBefore()) {
                         read = Dense.read(s, q);
                     }
+                    double bonus = Dense.dot(q, bonusKey(t, h));
                     for (int c = 0; c < valueDim; c++) {
-                        loss += dO[at + c] * read[c];
+                        loss += dO[at + c] * (read[c] + bonus * written[c]);
                     }
                 }
                 for (int i = 0; i < keyDim * valueDim; i++) {
@@ -169,7 +202,7 @@ record DeltaValues(
     Iterable<String> names() {
         return inputs.keySet().stream()
                 .filter(name -> input(name).length > 0)
-                .filter(name -> !name.equals("e") || step.erase() == Erase.OWN_KEY)::iterator;
+                .filter(name -> !name.equals("e") || step.ownKey())::iterator;
     }
 
     private static double[] gaussian(RandomGenerator random, long count, double factor) {

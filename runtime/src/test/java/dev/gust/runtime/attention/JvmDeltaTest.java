@@ -7,6 +7,8 @@ import static org.assertj.core.data.Offset.offset;
 import dev.gust.formats.UsageException;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.jvm.JvmDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -39,7 +41,7 @@ class JvmDeltaTest {
             var head = DeltaSizes.of(24, 1, 1, 1, size[0], size[1], HeadMap.INTERLEAVED);
             for (Decay decay : List.of(Decay.TOKEN, Decay.CHANNEL)) {
                 for (Erase erase : List.of(Erase.NONE, Erase.WRITE_KEY)) {
-                    var step = new DeltaStep(decay, erase, true, false, true, 0.5f);
+                    var step = new DeltaStep(decay, erase, true, Read.AFTER, Normalize.EACH, 0.5f);
                     cases.add(new DeltaConformance.Case(step, head, new Sequences(0, 21), -1));
                 }
             }
@@ -63,7 +65,8 @@ class JvmDeltaTest {
             for (Erase erase : Erase.values()) {
                 for (boolean before : new boolean[] {false, true}) {
                     boolean erases = erase != Erase.NONE;
-                    var step = new DeltaStep(decay, erase, erases, before, erases, 0.5f);
+                    var step = new DeltaStep(
+                            decay, erase, erases, before ? Read.BEFORE : Read.AFTER, Normalize.each(erases), 0.5f);
                     cases.add(new DeltaConformance.Case(step, sizes, sequences, -0.3));
                     cases.add(new DeltaConformance.Case(step, sizes, sequences, -10_600));
                 }
@@ -103,7 +106,7 @@ class JvmDeltaTest {
     /** With beta 2 and the same key again and again, each step mirrors the state: it neither grows nor shrinks. */
     @Test
     void repeatedKeysWithBetaTwoStayBounded() {
-        var step = new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, 1);
+        var step = new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, 1);
         var sizes = DeltaSizes.of(1000, 1, 1, 1, 16, 16, HeadMap.INTERLEAVED);
         float[] recurrent = ones(step, sizes, Form.RECURRENT, 0, 2, 1);
         float[] chunked = ones(step, sizes, new Form.Chunked(64), 0, 2, 1);
@@ -121,7 +124,7 @@ class JvmDeltaTest {
             var operands = new DeltaOperands(
                     filled(arena, sizes.queryElements(tokens), 1),
                     filled(arena, sizes.keyElements(tokens), 1),
-                    filled(arena, sizes.eraseElements(step.erase(), tokens), 1),
+                    filled(arena, sizes.eraseElements(step, tokens), 1),
                     filled(arena, sizes.valueElements(tokens), 1),
                     filled(arena, step.beta() ? sizes.betaElements(tokens) : 0, beta),
                     filled(arena, sizes.decayElements(step.decay(), tokens), gate));
@@ -145,7 +148,7 @@ class JvmDeltaTest {
 
     @Test
     void statesThatNoArrayHoldsAreRefused() {
-        var step = new DeltaStep(Decay.NONE, Erase.NONE, false, false, false, 1);
+        var step = new DeltaStep(Decay.NONE, Erase.NONE, false, Read.AFTER, Normalize.NONE, 1);
         var sizes = DeltaSizes.of(1, 1, 1, 1, 1 << 16, 1 << 16, HeadMap.INTERLEAVED);
         assertThatThrownBy(() -> step.prepare(JVM, sizes, Form.RECURRENT))
                 .isInstanceOf(UsageException.class)

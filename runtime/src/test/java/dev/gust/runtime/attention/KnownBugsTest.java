@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.emulator.EmulatorDevice;
 import dev.gust.runtime.jvm.JvmDevice;
@@ -175,7 +177,7 @@ class KnownBugsTest {
     @Test
     void offsetsPastAnIntAreLong1080And1082() {
         DeltaSizes sizes = DeltaSizes.of(1 << 21, 1, 32, 32, 128, 128, HeadMap.INTERLEAVED);
-        var step = new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, false, true, 1);
+        var step = new DeltaStep(Decay.CHANNEL, Erase.OWN_KEY, true, Read.AFTER, Normalize.EACH, 1);
         MemorySegment rows = MemorySegment.ofAddress(1 << 20).reinterpret(sizes.valueElements(1 << 21) * Float.BYTES);
         MemorySegment scalars = MemorySegment.ofAddress(1 << 20).reinterpret(sizes.betaElements(1 << 21) * Float.BYTES);
         var all = new DeltaOperands(rows, rows, rows, rows, scalars, rows);

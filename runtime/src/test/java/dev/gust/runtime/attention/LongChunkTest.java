@@ -33,6 +33,8 @@ class LongChunkTest {
                 Stream.of("linear", "retention", "simple-gla", "mlstm").map(rule -> GridRow.of(rule, tiles())),
                 Stream.of(
                         GridRow.of("mlstm", tiles()).with("input-gate", "sigmoid"),
+                        GridRow.of("mlstm", tiles()).withL2norm(),
+                        GridRow.of("gla", tiles()).withL2norm(),
                         // With z as a column of its own.
                         GridRow.of("linear", tiles()).with("normalize", "true")));
     }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.device.DeviceOptions;
 import dev.gust.runtime.scalar.ScalarDevice;
@@ -44,7 +46,7 @@ class TornadoStatesTest {
     }
 
     private static List<float[]> run(Device device) {
-        var step = new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, false, true, 1);
+        var step = new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, 1);
         var random = new SplittableRandom(5);
         List<float[]> results = new ArrayList<>();
         try (Arena arena = Arena.ofShared();

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.TunedChunkKernels.ChunkScratch;
 import dev.gust.runtime.device.CopyCounter;
 import dev.gust.runtime.emulator.EmulatorDevice;
@@ -82,7 +84,7 @@ class TriangularInverseTest {
     /** What the kernel makes of the identity: U = X beta. */
     private static double[][] kernel(double[][] l, float beta) {
         var arrays = new NativeArrays(new CopyCounter());
-        var step = new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, false, true, 1);
+        var step = new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, 1);
         var a = DeltaArrays.of(step, DeltaSizes.of(N, 1, 1, 1, 1, N, HeadMap.INTERLEAVED), new Form.Chunked(N), arrays);
         a.place(new Sequences(0, N), new boolean[1]);
         var scratch = new ChunkScratch(

@@ -23,14 +23,26 @@ public final class DeltaForm {
     /** The read-out comes before the step's decay and write. */
     public static final int READ_BEFORE = 16;
 
-    /** q and the keys are divided by their lengths; tuned kernels only, the portable ones have {@link UnitRows} for it. */
-    public static final int NORMALIZE = 32;
+    /** q is divided by its length; tuned kernels only, the portable ones have {@link UnitRows} for this and the keys. */
+    public static final int NORMALIZE_QUERY = 32;
 
-    /** The erase key is not the write key. */
+    /** There is a key beside the write key: it erases, or is the bonus's. */
     public static final int OWN_KEY = 64;
 
     /** Whether {@link PortableDecaySums} finds the gradient of log decays. */
     public static final int SUMMED_DECAY = 128;
+
+    /** The keys are divided by their lengths; where not one of the two below is set, each by its own. */
+    public static final int NORMALIZE_KEYS = 256;
+
+    /** The key beside the write key is divided by the write key's length. */
+    public static final int BY_WRITE_KEY = 512;
+
+    /** The write key is divided by the length of the key beside it. */
+    public static final int BY_ERASE_KEY = 1024;
+
+    /** The read-out, which comes before the step, also takes what the token writes, with the key beside the write key. */
+    public static final int BONUS = 2048;
 
     /**
      * The least log decay that is told from it: e to this is less than the least float32, so a state that decays by it is

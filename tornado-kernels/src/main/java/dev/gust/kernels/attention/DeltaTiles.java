@@ -57,6 +57,21 @@ public final class DeltaTiles {
         return factor;
     }
 
+    /**
+     * Whose squares give the length of a row, both numbered from q's rows of a tile over k's to e's: its own, or the other
+     * key's.
+     */
+    static int measured(int form, int row) {
+        int used = row;
+        if ((form & DeltaForm.BY_WRITE_KEY) != 0 && row >= 2 * TOKENS) {
+            used = row - TOKENS;
+        }
+        if ((form & DeltaForm.BY_ERASE_KEY) != 0 && row >= TOKENS && row < 2 * TOKENS) {
+            used = row + TOKENS;
+        }
+        return used;
+    }
+
     /** The sum of squares of every {@link #PARTS}th element of a row. */
     static float squares(IntArray shape, FloatArray x, int at, int part) {
         float sum = 0.0f;

@@ -22,7 +22,7 @@ public final class GroupDelta {
     /** The largest K: what a group shares has to fit into local memory. */
     public static final int MOST_ROWS = 512;
 
-    /** Sums that each strip of rows has but once: k·q, and the squares of q, k and e. */
+    /** Sums that each strip of rows has but once: k·q, or e·q for a bonus, and the squares of q, k and e. */
     public static final int SCALARS = 4;
 
     /** Rows in local memory, each twice: those of the next token are stored while those of the last are still read. */
@@ -40,7 +40,7 @@ public final class GroupDelta {
      * The kernel, for N · HV · ceil(V / {@link StateTile#COLUMNS}) groups of {@link StateTile#LANES} · ceil(K / {@link StateTile#ROWS}) work-items. Arguments as in {@link PortableDelta},
      * and
      *
-     * @param e one float unless the erase key is one of its own
+     * @param e one float unless there is a key beside k
      * @param keyDim K, at most {@link #MOST_ROWS}
      * @param valueDim V
      */
@@ -168,13 +168,17 @@ public final class GroupDelta {
             for (int i = 0; i < ROWS; i++) {
                 float key = keys[shared + i];
                 float query = queries[shared + i];
-                meeting += query * key;
                 querySquares += query * query;
                 keySquares += key * key;
                 float erase = key;
                 if ((form & DeltaForm.OWN_KEY) != 0) {
                     erase = erasers[shared + i];
                     eraseSquares += erase * erase;
+                }
+                if ((form & DeltaForm.BONUS) != 0) {
+                    meeting += query * erase;
+                } else {
+                    meeting += query * key;
                 }
                 float decay = factor;
                 if ((form & DeltaForm.DECAY) == DeltaForm.CHANNEL_DECAY) {
@@ -214,7 +218,7 @@ public final class GroupDelta {
             eraseSquares = UnitRows.EPSILON;
             for (int i = 0; i < strips; i++) {
                 meeting += scalars[i * SCALARS];
-                if ((form & DeltaForm.NORMALIZE) != 0) {
+                if ((form & DeltaForm.NORMALIZE_QUERY) != 0) {
                     querySquares += scalars[i * SCALARS + 1];
                     keySquares += scalars[i * SCALARS + 2];
                 }
@@ -225,14 +229,20 @@ public final class GroupDelta {
             float queryFactor = 1.0f;
             float keyFactor = 1.0f;
             float eraseFactor = 1.0f;
-            if ((form & DeltaForm.NORMALIZE) != 0) {
+            if ((form & DeltaForm.NORMALIZE_QUERY) != 0) {
                 queryFactor = 1.0f / TornadoMath.sqrt(querySquares);
+            }
+            if ((form & DeltaForm.NORMALIZE_KEYS) != 0) {
                 keyFactor = 1.0f / TornadoMath.sqrt(keySquares);
                 eraseFactor = keyFactor;
-                if ((form & DeltaForm.OWN_KEY) != 0) {
+                if ((form & DeltaForm.OWN_KEY) != 0 && (form & DeltaForm.BY_WRITE_KEY) == 0) {
                     eraseFactor = 1.0f / TornadoMath.sqrt(eraseSquares);
                 }
+                if ((form & DeltaForm.BY_ERASE_KEY) != 0) {
+                    keyFactor = eraseFactor;
+                }
             }
+            float bonus = meeting * eraseFactor * strength;
             keyFactor *= strength;
             for (int j = 0; j < SPAN; j++) {
                 int place = column + j * LANES;
@@ -243,6 +253,9 @@ public final class GroupDelta {
                     if ((form & DeltaForm.ERASE) != 0) {
                         erasure += erasures[i * COLUMNS + lane + j * LANES];
                     }
+                }
+                if ((form & DeltaForm.BONUS) != 0) {
+                    result += bonus * target[j];
                 }
                 float update = (target[j] - erasure * eraseFactor) * keyFactor;
                 target[j] = update;

@@ -68,7 +68,7 @@ public final class GroupDeltaChannels {
         int first = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.FIRST);
         int tokens = chunks.get(chunk * ChunkTable.LENGTH + ChunkTable.END) - first;
         int last = first + tokens - 1;
-        if ((form & DeltaForm.NORMALIZE) != 0) {
+        if ((form & DeltaForm.NORMALIZE_QUERY) != 0) {
             int token = TornadoMath.min(first + item / DeltaTiles.PARTS, last);
             int part = item % DeltaTiles.PARTS;
             sums[item] = DeltaTiles.squares(shape, q, DeltaTiles.rowOf(shape, token, head, queryHeads, keyDim), part);
@@ -83,8 +83,9 @@ public final class GroupDeltaChannels {
         }
         if (item < 3 * DeltaTiles.TOKENS) {
             float unit = 1.0f;
-            if ((form & DeltaForm.NORMALIZE) != 0) {
-                int at = item * DeltaTiles.PARTS;
+            if ((form & DeltaForm.NORMALIZE_QUERY) != 0
+                    && (item < DeltaTiles.TOKENS || (form & DeltaForm.NORMALIZE_KEYS) != 0)) {
+                int at = DeltaTiles.measured(form, item) * DeltaTiles.PARTS;
                 unit = 1.0f
                         / TornadoMath.sqrt(sums[at] + sums[at + 1] + sums[at + 2] + sums[at + 3] + UnitRows.EPSILON);
             }
@@ -177,6 +178,8 @@ public final class GroupDeltaChannels {
                         inP[pair] += query[i] * left;
                     } else if (i > j) {
                         inP[pair] += query[i] * seen;
+                    } else if ((form & DeltaForm.BONUS) != 0) {
+                        inP[pair] += query[i] * erase[i];
                     }
                 }
             }

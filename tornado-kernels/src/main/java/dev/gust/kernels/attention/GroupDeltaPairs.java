@@ -28,7 +28,7 @@ public final class GroupDeltaPairs {
     /**
      * The kernel, for chunks · HV groups of {@link DeltaTiles#LOCAL}. Arguments as in {@link PortableDeltaChunk}, and
      *
-     * @param e one float unless the erase key is one of its own
+     * @param e one float unless there is a key beside k
      * @param g [HV] or [tokens, HV], as {@code form} says
      * @param pairs receives A and P [chunks, HV, 2, C, C], below their diagonals
      * @param queries receives q ∘ exp G [tokens, HV, K]
@@ -77,7 +77,7 @@ public final class GroupDeltaPairs {
             }
             gates[item] = gate;
         }
-        if ((form & DeltaForm.NORMALIZE) != 0) {
+        if ((form & DeltaForm.NORMALIZE_QUERY) != 0) {
             int token = TornadoMath.min(first + item / DeltaTiles.PARTS, last);
             int part = item % DeltaTiles.PARTS;
             sums[item] = DeltaTiles.squares(shape, q, DeltaTiles.rowOf(shape, token, head, queryHeads, keyDim), part);
@@ -92,8 +92,9 @@ public final class GroupDeltaPairs {
         context.localBarrier();
         if (item < 3 * DeltaTiles.TOKENS) {
             float unit = 1.0f;
-            if ((form & DeltaForm.NORMALIZE) != 0) {
-                int at = item * DeltaTiles.PARTS;
+            if ((form & DeltaForm.NORMALIZE_QUERY) != 0
+                    && (item < DeltaTiles.TOKENS || (form & DeltaForm.NORMALIZE_KEYS) != 0)) {
+                int at = DeltaTiles.measured(form, item) * DeltaTiles.PARTS;
                 unit = 1.0f
                         / TornadoMath.sqrt(sums[at] + sums[at + 1] + sums[at + 2] + sums[at + 3] + UnitRows.EPSILON);
             }
@@ -189,7 +190,7 @@ public final class GroupDeltaPairs {
             for (int i = 0; i < DeltaTiles.QUAD; i++) {
                 tile[at + i * DeltaTiles.QUAD] = query[i];
                 tile[atKeys + at + i * DeltaTiles.QUAD] = key[i];
-                if ((form & DeltaForm.ERASE) != 0) {
+                if ((form & (DeltaForm.ERASE | DeltaForm.BONUS)) != 0) {
                     tile[atErasers + at + i * DeltaTiles.QUAD] = erase[i];
                 }
             }
@@ -215,6 +216,13 @@ public final class GroupDeltaPairs {
                             }
                         }
                     }
+                    if ((form & DeltaForm.BONUS) != 0 && quadI == quadJ) {
+                        // Nothing is erased then: the diagonal of A has room.
+                        for (int i = 0; i < DeltaTiles.QUAD; i++) {
+                            float x = tile[atQuery + i * DeltaTiles.QUADS];
+                            a[i * DeltaTiles.QUAD + i] += x * tile[atErasers + atQuery + i * DeltaTiles.QUADS];
+                        }
+                    }
                 }
             }
         }
@@ -223,7 +231,7 @@ public final class GroupDeltaPairs {
             int j0 = quadJ * DeltaTiles.QUAD;
             int toA = ((chunk * heads + head) * 2 * length + i0) * length + j0;
             int toP = toA + length * length;
-            int until = (form & DeltaForm.READ_BEFORE) != 0 ? 0 : 1;
+            int until = (form & DeltaForm.READ_BEFORE) != 0 && (form & DeltaForm.BONUS) == 0 ? 0 : 1;
             float middle = 0.0f;
             for (int t = j0 + DeltaTiles.QUAD; t < i0; t++) {
                 middle += gates[t];
@@ -252,6 +260,9 @@ public final class GroupDeltaPairs {
                             decay = TornadoMath.exp(earlier);
                         }
                         score *= decay;
+                    }
+                    if ((form & DeltaForm.BONUS) != 0 && quadI == quadJ && i == j) {
+                        score = a[i * DeltaTiles.QUAD + j];
                     }
                     put(pairs, toP + i * length + j, i0 + i, j0 + j, until, length, score);
                     if ((form & DeltaForm.ERASE) != 0) {

@@ -78,6 +78,11 @@ public final class PortableDecaySums {
                             * rows.get(DeltaGradient.ERASE * section + at);
                 }
                 rows.set(DeltaGradient.DECAY * section + at, sum);
+                if ((form & DeltaForm.BONUS) != 0) {
+                    // What q has from the token's own u is none of the state's.
+                    read -= e.get((t * eraseHeads + eraseHead) * keyDim + d)
+                            * rows.get(DeltaGradient.ERASE * section + at);
+                }
                 if ((form & DeltaForm.READ_BEFORE) != 0) {
                     sum += read;
                 }

@@ -12,7 +12,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * S̃ = Diag(exp g) S
  * u = beta (v − S̃ᵀ e)
  * S = S̃ + k uᵀ
- * o = scale Sᵀ q
+ * o = scale Sᵀ q      (or of S before the step, perhaps with (q·e) u: then e erases nothing)
  * </pre>
  *
  * Columns of S do not depend on one another: a thread makes one column's tokens, one after the other.
@@ -31,7 +31,8 @@ public final class PortableDelta {
      *     sequences past those of this call are empty
      * @param q [tokens, HQ, K]
      * @param k the write key [tokens, HK, K]
-     * @param e the erase key [tokens, HE, K]: the same array as k where they are one, one float if nothing is erased
+     * @param e the erase key or the bonus's [tokens, HE, K]: the same array as k where they are one, one float if there is
+     *     none
      * @param v [tokens, HV, V]
      * @param beta [tokens, HV]; one float if it is not there
      * @param g log decays, as {@code form} says
@@ -82,10 +83,14 @@ public final class PortableDelta {
                 int atErase = (t * eraseHeads + eraseHead) * keyDim;
                 float read = 0.0f;
                 float erased = 0.0f;
+                float bonus = 0.0f;
                 for (int d = 0; d < keyDim; d++) {
                     float value = state.get(s + d * valueDim);
                     if ((form & DeltaForm.READ_BEFORE) != 0) {
                         read += value * q.get(atQuery + d);
+                    }
+                    if ((form & DeltaForm.BONUS) != 0) {
+                        bonus += q.get(atQuery + d) * e.get(atErase + d);
                     }
                     if ((form & DeltaForm.DECAY) != 0) {
                         value *= TornadoMath.exp(DeltaIndex.decay(g, form, t, head, heads, d, keyDim));
@@ -105,6 +110,9 @@ public final class PortableDelta {
                     if ((form & DeltaForm.READ_BEFORE) == 0) {
                         read += value * q.get(atQuery + d);
                     }
+                }
+                if ((form & DeltaForm.BONUS) != 0) {
+                    read += bonus * update;
                 }
                 o.set((t * heads + head) * valueDim + column, read * scale);
             }

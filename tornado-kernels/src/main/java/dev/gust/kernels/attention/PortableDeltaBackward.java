@@ -16,6 +16,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * dS  = Diag(exp g) (dS − e dvᵀ)
  * </pre>
  *
+ * <p>Where o reads before the step its share of dS comes last, and a bonus adds scale (q·e) do to du.
+ *
  * <p>Neither u nor du needs more of S and dS than a column, and with u and dv at hand the rows of both do not depend on each
  * other either: {@link PortableDeltaRows} finds all that is summed over columns, and nothing is added by two threads. Both
  * states are written down at the boundaries of chunks; decays are never inverted.
@@ -165,13 +167,20 @@ public final class PortableDeltaBackward {
                     int at = (t * heads + head) * valueDim + column;
                     float read = scale * dO.get(at);
                     float target = 0.0f;
+                    float bonus = 0.0f;
                     for (int d = 0; d < keyDim; d++) {
                         float value = gradient.get(s + d * valueDim);
+                        if ((form & DeltaForm.BONUS) != 0) {
+                            bonus += q.get(atQuery + d) * e.get(atErase + d);
+                        }
                         if ((form & DeltaForm.READ_BEFORE) == 0) {
                             value += q.get(atQuery + d) * read;
                             gradient.set(s + d * valueDim, value);
                         }
                         target += value * k.get(atKey + d);
+                    }
+                    if ((form & DeltaForm.BONUS) != 0) {
+                        target += bonus * read;
                     }
                     dWritten.set(at, target);
                     if ((form & DeltaForm.BETA) != 0) {

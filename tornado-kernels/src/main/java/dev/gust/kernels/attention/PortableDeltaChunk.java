@@ -18,7 +18,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * </pre>
  *
  * <p>Only differences of sums are exponentiated, which are not positive: exp(−G) overflows with the gates of real models.
- * Where o reads before the step, it takes sums and pairs up to the token before.
+ * Where o reads before the step, it takes sums and pairs up to the token before; P_ii is then q_i·e_i if there is a bonus,
+ * otherwise 0.
  *
  * <p>Source: the chunkwise forms of DeltaNet (arXiv 2406.06484), Gated DeltaNet (2412.06464) and Kimi Linear (2510.26692).
  */
@@ -113,12 +114,15 @@ public final class PortableDeltaChunk {
                     if ((form & DeltaForm.READ_BEFORE) == 0) {
                         seen = key;
                     }
+                    if ((form & DeltaForm.BONUS) != 0 && j == i) {
+                        seen = e.get(atErase + d);
+                    }
                     score += q.get(atQuery + d) * seen;
                     if ((form & DeltaForm.ERASE) != 0) {
                         erased += e.get(atErase + d) * key;
                     }
                 }
-                if ((form & DeltaForm.READ_BEFORE) != 0 && j == i) {
+                if ((form & DeltaForm.READ_BEFORE) != 0 && (form & DeltaForm.BONUS) == 0 && j == i) {
                     score = 0.0f;
                 }
                 pairs.set(a + j - first, erased);

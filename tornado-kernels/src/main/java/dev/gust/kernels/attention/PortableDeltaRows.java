@@ -9,9 +9,9 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * The rows of the generic delta step's gradients, on any device, given what {@link PortableDeltaBackward} found:
  *
  * <pre>
- * dq = scale S do      (S before the step where o reads that)
+ * dq = scale S do      (S before the step where o reads that; S + e uᵀ with a bonus)
  * dk = dS u
- * de = −S̃ dv
+ * de = −S̃ dv           (scale (do·u) q for a bonus)
  * dg = Σ_columns S̃ ∘ dS̃, with dS̃ = dS − e dvᵀ
  * </pre>
  *
@@ -109,6 +109,9 @@ public final class PortableDeltaRows {
                     int at = (t * heads + head) * valueDim + c;
                     states[j] = value;
                     float seen = value;
+                    if ((form & DeltaForm.BONUS) != 0) {
+                        seen += e.get((t * eraseHeads + eraseHead) * keyDim + d) * written.get(at);
+                    }
                     value = value * decays[j] + k.get((t * keyHeads + keyHead) * keyDim + d) * written.get(at);
                     if ((form & DeltaForm.READ_BEFORE) == 0) {
                         seen = value;
@@ -125,6 +128,9 @@ public final class PortableDeltaRows {
                         gradient += read;
                     }
                     dK[j] = dK[j] + gradient * written.get(at);
+                    if ((form & DeltaForm.BONUS) != 0) {
+                        dE[j] = dE[j] + read * written.get(at);
+                    }
                     if ((form & DeltaForm.ERASE) != 0) {
                         dE[j] = dE[j] - faded * dV.get(at);
                         gradient -= e.get((t * eraseHeads + eraseHead) * keyDim + d) * dV.get(at);

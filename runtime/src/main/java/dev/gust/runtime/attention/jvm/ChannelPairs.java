@@ -58,7 +58,8 @@ final class ChannelPairs extends ChunkPairs {
     private void carry(TokenBlock block, int j, int rows) {
         int pitch = block.pitch;
         RowLoops.copy(block.k, j * pitch, carried, 0, pitch);
-        read[j * TOKENS + j] = parts.readsBefore() ? 0 : RowLoops.dot(carried, 0, block.q, j * pitch, pitch);
+        read[j * TOKENS + j] =
+                parts.readsBefore() ? bonus(block, j) : RowLoops.dot(carried, 0, block.q, j * pitch, pitch);
         for (int i = j + 1; i < rows; i++) {
             int row = i * pitch;
             if (parts.readsBefore()) {
@@ -76,6 +77,11 @@ final class ChannelPairs extends ChunkPairs {
                 read[i * TOKENS + j] = RowLoops.dot(carried, 0, block.q, row, pitch);
             }
         }
+    }
+
+    private float bonus(TokenBlock block, int j) {
+        int row = j * block.pitch;
+        return parts.bonus() ? RowLoops.dot(block.e, row, block.q, row, block.pitch) : 0;
     }
 
     private static void decayAndRead(

@@ -9,7 +9,7 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * A block of tokens, one after the other, panel by panel. With f the decays, S̃ = Diag(f) S and o = (S̃ + k uᵀ)ᵀ q = S̃ᵀ q +
- * (k · q) u; so one pass over a panel finds what both keys read, with f multiplied into the keys, and a second one writes.
+ * (k · q) u, or of S and e · q with a bonus; so one pass over a panel finds what both keys read, with f multiplied into the keys, and a second one writes.
  */
 public final class RecurrentStep implements BlockStep {
     private final Panels panels;
@@ -49,7 +49,7 @@ public final class RecurrentStep implements BlockStep {
                 Arrays.fill(f, row, row + block.pitch, block.decay[i]);
             }
             if (parts.readsBefore()) {
-                products[i] = 0;
+                products[i] = parts.bonus() ? RowLoops.dot(block.e, row, block.q, row, block.pitch) : 0;
             } else {
                 products[i] = RowLoops.dot(block.k, row, block.q, row, block.pitch);
                 RowLoops.multiply(block.q, row, f, row, block.pitch);

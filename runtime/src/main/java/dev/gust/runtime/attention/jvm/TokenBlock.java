@@ -73,34 +73,50 @@ public final class TokenBlock {
      * Sets a token's query.
      *
      * @param at the first of K floats
-     * @param scale what multiplies it
+     * @return their sum of squares
      */
-    public void query(int token, MemorySegment from, long at, float scale) {
-        row(q, token, from, at, scale);
+    public float query(int token, MemorySegment from, long at) {
+        return RowLoops.copyIn(from, at, q, token * pitch, keyDim);
     }
 
-    /** Sets a token's write key, and the erase key if that is the same. */
-    public void writeKey(int token, MemorySegment from, long at) {
-        row(k, token, from, at, 1);
-        if (parts.erases()) {
-            RowLoops.copy(k, token * pitch, e, token * pitch, pitch);
-        }
+    /** Sets a token's write key likewise. */
+    public float writeKey(int token, MemorySegment from, long at) {
+        return RowLoops.copyIn(from, at, k, token * pitch, keyDim);
     }
 
-    /** Sets a token's own erase key; after {@link #writeKey}. */
-    public void eraseKey(int token, MemorySegment from, long at) {
-        row(e, token, from, at, 1);
+    /** Sets a token's own erase key, or the bonus's, likewise. */
+    public float eraseKey(int token, MemorySegment from, long at) {
+        return RowLoops.copyIn(from, at, e, token * pitch, keyDim);
     }
 
-    private void row(float[] to, int token, MemorySegment from, long at, float scale) {
-        int first = token * pitch;
-        float squares = RowLoops.copyIn(from, at, to, first, keyDim);
-        float factor = scale;
-        if (parts.normalizes()) {
-            factor *= RowLoops.inverseNorm(squares);
-        }
+    /** 1 / √(Σ x² + 10⁻⁶), from Σ x². */
+    public static float inverseLength(float squares) {
+        return RowLoops.inverseNorm(squares);
+    }
+
+    /** Makes the write key of a token its erase key, too. */
+    public void eraseByWriteKey(int token) {
+        RowLoops.copy(k, token * pitch, e, token * pitch, pitch);
+    }
+
+    /** Multiplies a token's query. */
+    public void scaleQuery(int token, float factor) {
+        scale(q, token, factor);
+    }
+
+    /** Multiplies a token's write key. */
+    public void scaleWriteKey(int token, float factor) {
+        scale(k, token, factor);
+    }
+
+    /** Multiplies a token's own erase key, or the bonus's. */
+    public void scaleEraseKey(int token, float factor) {
+        scale(e, token, factor);
+    }
+
+    private void scale(float[] x, int token, float factor) {
         if (factor != 1) {
-            RowLoops.scale(to, first, pitch, factor);
+            RowLoops.scale(x, token * pitch, pitch, factor);
         }
     }
 

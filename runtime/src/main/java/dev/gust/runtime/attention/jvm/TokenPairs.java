@@ -54,6 +54,10 @@ final class TokenPairs extends ChunkPairs {
                 RowLoops.multiply(read, i * TOKENS, since, 0, TOKENS);
             }
             keepBelow(read, i, parts.readsBefore() ? i : i + 1);
+            if (parts.bonus()) {
+                int row = i * block.pitch;
+                read[i * TOKENS + i] = RowLoops.dot(block.e, row, block.q, row, block.pitch);
+            }
             RowLoops.scale(block.q, i * block.pitch, block.pitch, parts.readsBefore() ? before : all);
         }
         Arrays.fill(decay, all);
