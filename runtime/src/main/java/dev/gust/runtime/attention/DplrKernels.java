@@ -7,7 +7,7 @@ import dev.gust.runtime.kernel.KernelStyle;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.util.ArrayList;
 import java.util.List;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** The step of diagonal plus low rank by kernels. */
@@ -38,13 +38,10 @@ final class DplrKernels {
     /** Divides q and k by their lengths. */
     static DplrArrays normalize(
             DplrArrays a, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> scratch) {
-        FloatArray q = memory.floats(a.q().getSize());
-        FloatArray k = memory.floats(a.k().getSize());
+        IntArray shape = a.places().shape();
         int keyDim = a.sizes().keyDim();
-        calls.add(
-                KernelCall.portable("unitQueries", new UnitRowsKernel(a.places().shape(), a.q(), q, keyDim)));
-        calls.add(KernelCall.portable("unitKeys", new UnitRowsKernel(a.places().shape(), a.k(), k, keyDim)));
-        scratch.addAll(List.of(q, k));
-        return a.withKeys(q, k);
+        return a.withKeys(
+                UnitRowsKernel.ahead("unitQueries", shape, a.q(), keyDim, memory, calls, scratch),
+                UnitRowsKernel.ahead("unitKeys", shape, a.k(), keyDim, memory, calls, scratch));
     }
 }

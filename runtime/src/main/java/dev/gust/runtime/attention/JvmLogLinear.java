@@ -83,9 +83,11 @@ final class JvmLogLinear implements StatePlan<LogLinearOperands> {
         block.begin(count);
         for (int i = 0; i < count; i++) {
             long line = lineAt(first + i, head);
-            block.query(i, x.q(), keyAt(first + i, head, sizes.queryHeads()));
-            block.scaleQuery(i, attention.scale());
-            block.writeKey(i, x.k(), keyAt(first + i, head, sizes.keyHeads()));
+            float asked = block.query(i, x.q(), keyAt(first + i, head, sizes.queryHeads()));
+            float written = block.writeKey(i, x.k(), keyAt(first + i, head, sizes.keyHeads()));
+            boolean unit = attention.normalizes();
+            block.scaleQuery(i, unit ? attention.scale() * TokenBlock.inverseLength(asked) : attention.scale());
+            block.scaleWriteKey(i, unit ? TokenBlock.inverseLength(written) : 1);
             block.target(i, x.v(), line * sizes.valueDim(), 0, sizes.valueDim());
             steps.weights(i, x.levelScales(), line * attention.levels());
         }

@@ -13,9 +13,10 @@ import java.util.Optional;
  * sequence has a state for each level, [levels, K, V]: level b + 1 holds what bit b of the number of tokens so far stands for.
  *
  * @param levels L: a sequence can have 2^(L − 1) − 1 tokens; at most 18, which is 131,071 tokens
+ * @param normalizes whether q and k are divided by √(Σ x² + 10⁻⁶)
  * @param scale multiplies q
  */
-public record LogLinear(int levels, float scale) {
+public record LogLinear(int levels, boolean normalizes, float scale) {
     private static final int MOST_LEVELS = 18;
 
     public LogLinear {

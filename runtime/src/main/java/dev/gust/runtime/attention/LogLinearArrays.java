@@ -49,6 +49,12 @@ record LogLinearArrays(
                 arrays.floats(sizes.valueElements(tokens)));
     }
 
+    /** The same with other q and k, which kernels have divided by their lengths. */
+    LogLinearArrays withKeys(FloatArray queries, FloatArray keys) {
+        return new LogLinearArrays(
+                attention, sizes, places, tokensBefore, positions, queries, keys, v, g, levelScales, state, o);
+    }
+
     /** What goes to the device at every call. */
     List<TornadoNativeArray> inputs() {
         return List.of(places.shape(), places.sequences(), places.chunks(), positions, q, k, v, g, levelScales);

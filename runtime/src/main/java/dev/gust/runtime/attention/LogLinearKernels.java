@@ -16,6 +16,7 @@ import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Log-linear attention by kernels; the portable ones. */
@@ -46,16 +47,31 @@ final class LogLinearKernels {
             if (style == KernelStyle.TUNED) {
                 return TunedLogLinearKernels.prepare(device, arrays, form);
             }
+            var calls = new ArrayList<KernelCall>();
             var kept = new ArrayList<TornadoNativeArray>(List.of(arrays.state()));
-            List<KernelCall> calls = switch (form) {
-                case Form.Recurrent() -> List.of(KernelCall.portable("logLinear", new Recurrent(arrays)));
-                case Form.Chunked _ -> chunked(arrays, device.arrays(), kept);
-            };
+            LogLinearArrays keyed = normalize(arrays, device.arrays(), calls, kept);
+            switch (form) {
+                case Form.Recurrent() -> calls.add(KernelCall.portable("logLinear", new Recurrent(keyed)));
+                case Form.Chunked _ -> calls.addAll(chunked(keyed, device.arrays(), kept));
+            }
             return new KernelStates<>(
                     device,
                     new KernelProgram("logLinear", calls, List.of(), arrays.inputs(), List.of(arrays.o()), kept),
                     arrays);
         });
+    }
+
+    /** Divides q and k by their lengths ahead of all kernels, if that is wanted. */
+    static LogLinearArrays normalize(
+            LogLinearArrays x, NativeArrays memory, List<KernelCall> calls, List<TornadoNativeArray> scratch) {
+        if (!x.attention().normalizes()) {
+            return x;
+        }
+        IntArray shape = x.places().shape();
+        int keyDim = x.sizes().keyDim();
+        return x.withKeys(
+                UnitRowsKernel.ahead("unitQueries", shape, x.q(), keyDim, memory, calls, scratch),
+                UnitRowsKernel.ahead("unitKeys", shape, x.k(), keyDim, memory, calls, scratch));
     }
 
     /** Tokens of a slice: whole chunks, if there is room for one. */

@@ -19,15 +19,14 @@ final class LogLinearRule implements AttentionRule<LogLinearOperands> {
     private static final int MOST_TOKENS = (1 << 17) - 1;
 
     private final RuleSettings settings;
-    private final Scratch scratch;
     private final int position;
     private final LogLinear attention;
 
+    /** @param scratch which every rule is given, and this one has no use for */
     LogLinearRule(RuleSettings settings, Scratch scratch) {
         this.settings = settings;
-        this.scratch = scratch;
         this.position = position(settings);
-        this.attention = new LogLinear(levels(settings), settings.scale());
+        this.attention = new LogLinear(levels(settings), settings.unit(), settings.scale());
         if (position >= 1 << (attention.levels() - 1)) {
             throw new UsageException(
                     "position " + position + " for " + attention.levels() + " levels",
@@ -59,11 +58,9 @@ final class LogLinearRule implements AttentionRule<LogLinearOperands> {
 
     @Override
     public LogLinearOperands operands(RuleCall call) {
-        int tokens = call.sequences().tokens();
-        int keyDim = settings.sizes().keyDim();
         return new LogLinearOperands(
-                UnitKeys.of(settings.unit(), call.tensor("q"), keyDim, tokens, "q", scratch),
-                UnitKeys.of(settings.unit(), call.tensor("k"), keyDim, tokens, "k", scratch),
+                call.tensor("q"),
+                call.tensor("k"),
                 call.tensor("v"),
                 call.tensor("g"),
                 call.tensor("level_scales"));

@@ -10,10 +10,12 @@ import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.NativeArrays;
+import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Log-linear attention by tuned kernels. Chunks have 64 tokens whatever the form says: they begin where blocks do. */
 final class TunedLogLinearKernels {
@@ -50,6 +52,9 @@ final class TunedLogLinearKernels {
         DeltaSizes sizes = x.sizes();
         int levels = x.attention().levels();
         var arrays = new FenwickArrays(x, FenwickPlaces.of(sizes, levels));
+        var calls = new ArrayList<KernelCall>();
+        var kept = new ArrayList<TornadoNativeArray>(List.of(x.state()));
+        var keyed = new FenwickArrays(LogLinearKernels.normalize(x, memory, calls, kept), arrays.blocks());
         int chunks = arrays.blocks().mostChunks();
         FloatArray blocks = memory.floats(sizes.stateElements(chunks));
         FloatArray fades = memory.floats((long) chunks * sizes.valueHeads() * levels);
@@ -57,18 +62,13 @@ final class TunedLogLinearKernels {
         long tiles = columns * Math.ceilDiv(sizes.keyDim(), DeltaTiles.TOKENS);
         Grid states = grid(sizes, sizes.sequences(), tiles, GroupLogLinearChunk.LOCAL);
         Grid outputs = grid(sizes, chunks, columns, GroupLogLinearChunk.LOCAL);
+        calls.add(KernelCall.tuned("logLinearBlocks", new Blocks(keyed, blocks, fades), states));
+        calls.add(KernelCall.tuned("logLinearOutputs", new Outputs(keyed, blocks, fades), outputs));
+        calls.add(KernelCall.tuned("logLinearStates", new States(keyed, blocks, fades), states));
+        kept.addAll(List.of(blocks, fades));
         return new KernelStates<>(
                 device,
-                new KernelProgram(
-                        "logLinear",
-                        List.of(
-                                KernelCall.tuned("logLinearBlocks", new Blocks(arrays, blocks, fades), states),
-                                KernelCall.tuned("logLinearOutputs", new Outputs(arrays, blocks, fades), outputs),
-                                KernelCall.tuned("logLinearStates", new States(arrays, blocks, fades), states)),
-                        List.of(),
-                        arrays.inputs(),
-                        List.of(x.o()),
-                        List.of(x.state(), blocks, fades)),
+                new KernelProgram("logLinear", calls, List.of(), arrays.inputs(), List.of(x.o()), kept),
                 arrays);
     }
 
@@ -93,6 +93,7 @@ final class TunedLogLinearKernels {
                     x.levelScales(),
                     x.state(),
                     x.o(),
+                    x.attention().normalizes() ? 1 : 0,
                     x.attention().scale(),
                     x.sizes().keyDim(),
                     x.sizes().valueDim());
@@ -114,6 +115,7 @@ final class TunedLogLinearKernels {
                     x.levelScales(),
                     x.state(),
                     x.o(),
+                    x.attention().normalizes() ? 1 : 0,
                     x.attention().scale(),
                     x.sizes().keyDim(),
                     x.sizes().valueDim());

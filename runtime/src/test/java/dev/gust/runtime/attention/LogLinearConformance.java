@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleSupplier;
@@ -31,8 +32,10 @@ final class LogLinearConformance {
      * @param first lengths of the sequences in the first call
      * @param second and in the second
      * @param gates the least of the random log decays
+     * @param normalizes whether q and k are divided by their lengths
      */
-    record Case(DeltaSizes sizes, List<Integer> first, List<Integer> second, double gates) {}
+    record Case(
+            DeltaSizes sizes, List<Integer> first, List<Integer> second, double gates, boolean normalizes) {}
 
     static List<Case> cases() {
         DeltaSizes grouped = new DeltaSizes(80, 3, 1, 2, 4, 4, 6, 5, HeadMap.INTERLEAVED);
@@ -40,11 +43,11 @@ final class LogLinearConformance {
         DeltaSizes wide = DeltaSizes.of(150, 1, 1, 2, 60, 17, HeadMap.INTERLEAVED);
         DeltaSizes tiles = DeltaSizes.of(161, 1, 1, 1, 70, 66, HeadMap.INTERLEAVED);
         return List.of(
-                new Case(grouped, List.of(7, 0, 24), List.of(9, 33, 1), -1),
-                new Case(tiled, List.of(1, 40), List.of(35, 16), -170),
-                new Case(wide, List.of(70), List.of(130), -0.1),
-                new Case(wide, List.of(1), List.of(64), 0),
-                new Case(tiles, List.of(100), List.of(161), -0.5));
+                new Case(grouped, List.of(7, 0, 24), List.of(9, 33, 1), -1, false),
+                new Case(tiled, List.of(1, 40), List.of(35, 16), -170, true),
+                new Case(wide, List.of(70), List.of(130), -0.1, false),
+                new Case(wide, List.of(1), List.of(64), 0, true),
+                new Case(tiles, List.of(100), List.of(161), -0.5, true));
     }
 
     static void check(Device device, Case c, Form form) {
@@ -57,7 +60,7 @@ final class LogLinearConformance {
         for (int n = 0; n < c.first().size(); n++) {
             longest = Math.max(longest, c.first().get(n) + c.second().get(n));
         }
-        var attention = new LogLinear(LogLinear.levelsFor(longest), 0.4f);
+        var attention = new LogLinear(LogLinear.levelsFor(longest), c.normalizes(), 0.4f);
         List<Tensors> inputs = draw(c, attention.levels());
         try (Arena arena = Arena.ofShared();
                 LogLinearPlan plan = attention.prepare(device, sizes, form, style);
@@ -132,9 +135,12 @@ final class LogLinearConformance {
         for (int n = 0; n < c.first().size(); n++) {
             int tokens = c.first().get(n) + c.second().get(n);
             long gates = sizes.betaElements(tokens);
+            float[] k = draw(sizes.keyElements(tokens), random::nextGaussian);
+            // The last token's keys have no length.
+            Arrays.fill(k, Math.toIntExact(sizes.keyElements(tokens - 1)), k.length, 0);
             all.add(new Tensors(
                     draw(sizes.queryElements(tokens), random::nextGaussian),
-                    draw(sizes.keyElements(tokens), random::nextGaussian),
+                    k,
                     draw(sizes.valueElements(tokens), random::nextGaussian),
                     draw(gates, () -> c.gates() * random.nextDouble()),
                     draw(gates * levels, random::nextDouble)));
@@ -225,9 +231,17 @@ final class LogLinearConformance {
         double logDecay = 0;
         for (int j = i; j >= 0; j--) {
             double score = 0;
+            double querySquares = 1e-6;
+            double keySquares = 1e-6;
             for (int d = 0; d < sizes.keyDim(); d++) {
-                score += (double) x.q()[(i * sizes.queryHeads() + queryHead) * sizes.keyDim() + d]
-                        * x.k()[(j * sizes.keyHeads() + keyHead) * sizes.keyDim() + d];
+                double query = x.q()[(i * sizes.queryHeads() + queryHead) * sizes.keyDim() + d];
+                double key = x.k()[(j * sizes.keyHeads() + keyHead) * sizes.keyDim() + d];
+                score += query * key;
+                querySquares += query * query;
+                keySquares += key * key;
+            }
+            if (c.normalizes()) {
+                score /= Math.sqrt(querySquares * keySquares);
             }
             int level = Integer.SIZE - Integer.numberOfLeadingZeros(i ^ j);
             double weight = x.scales()[(i * heads + head) * attention.levels() + level];

@@ -21,7 +21,7 @@ class LogLinearTest {
     private static final ScalarDevice SCALAR = new ScalarDevice();
     private static final JvmDevice JVM = new JvmDevice();
     private static final EmulatorDevice EMULATOR = new EmulatorDevice(2);
-    private static final LogLinear LEVELS = new LogLinear(9, 0.5f);
+    private static final LogLinear LEVELS = new LogLinear(9, true, 0.5f);
 
     @AfterAll
     static void close() {
@@ -72,9 +72,9 @@ class LogLinearTest {
     void refusesMoreTokensThanItsLevelsAreFor() {
         DeltaSizes sizes = DeltaSizes.of(8, 1, 1, 1, 2, 2, HeadMap.INTERLEAVED);
         assertThat(LogLinear.levelsFor(131_071)).isEqualTo(18);
-        assertThatThrownBy(() -> new LogLinear(LogLinear.levelsFor(131_072), 1)).isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> new LogLinear(LogLinear.levelsFor(131_072), false, 1)).isInstanceOf(UsageException.class);
         for (Device device : List.of(SCALAR, JVM)) {
-            try (LogLinearPlan plan = new LogLinear(3, 1).prepare(device, sizes, Form.RECURRENT)) {
+            try (LogLinearPlan plan = new LogLinear(3, false, 1).prepare(device, sizes, Form.RECURRENT)) {
                 assertThatThrownBy(() -> LogLinearConformance.zeros(plan, sizes, 3, 4))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("4 tokens");

@@ -11,7 +11,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * <p>A group has {@link #COLUMNS} columns of one head's states; a work-item goes through every {@link #STRIPS}th row of one of
  * them, so that neighbours read neighbouring words. A head decays as a whole, so what a level has decayed by since it was
  * written is one number in local memory: a token reads the levels that are there and writes the one that takes it along, and
- * only the last token of a call writes all of them.
+ * only the last token of a call writes all of them. Lengths of q and k are found with their product.
  */
 public final class GroupLogLinear {
     /** Columns of a group, one to a work-item. */
@@ -27,7 +27,7 @@ public final class GroupLogLinear {
     static final int MOST_LEVELS = 32;
 
     /** Floats of local memory. */
-    public static final int LOCAL_FLOATS = LOCAL + STRIPS + 2 * MOST_LEVELS;
+    public static final int LOCAL_FLOATS = LOCAL + 3 * STRIPS + 2 * MOST_LEVELS;
 
     private GroupLogLinear() {}
 
@@ -37,6 +37,8 @@ public final class GroupLogLinear {
      * @param shape see {@link DeltaShape}
      * @param sequences as {@link PortableDelta}'s
      * @param positions as {@link PortableLogLinear}'s, as are the seven that follow
+     * @param normalize 1 where q and k are divided by √(Σ x² + 10⁻⁶), else 0
+     * @param scale multiplies q
      * @param keyDim K
      * @param valueDim V
      */
@@ -52,11 +54,14 @@ public final class GroupLogLinear {
             FloatArray levelScales,
             FloatArray state,
             FloatArray o,
+            int normalize,
             float scale,
             int keyDim,
             int valueDim) {
         float[] reads = context.allocateFloatLocalArray(LOCAL);
         float[] meetings = context.allocateFloatLocalArray(STRIPS);
+        float[] querySquares = context.allocateFloatLocalArray(STRIPS);
+        float[] keySquares = context.allocateFloatLocalArray(STRIPS);
         // What levels have decayed by: one half is read while the other is written.
         float[] fades = context.allocateFloatLocalArray(2 * MOST_LEVELS);
         int item = context.localIdx;
@@ -105,8 +110,14 @@ public final class GroupLogLinear {
                 value = v.get(at * valueDim + column);
             }
             float meeting = 0.0f;
+            float querySquare = 0.0f;
+            float keySquare = 0.0f;
             for (int d = strip; d < keyDim; d += STRIPS) {
-                meeting += q.get(atQuery + d) * k.get(atKey + d);
+                float query = q.get(atQuery + d);
+                float key = k.get(atKey + d);
+                meeting += query * key;
+                querySquare += query * query;
+                keySquare += key * key;
             }
             float read = 0.0f;
             int target = 1;
@@ -130,8 +141,25 @@ public final class GroupLogLinear {
             reads[item] = read;
             if (lane == 0) {
                 meetings[strip] = meeting;
+                if (normalize != 0) {
+                    querySquares[strip] = querySquare;
+                    keySquares[strip] = keySquare;
+                }
             }
             context.localBarrier();
+            float queryFactor = scale;
+            float keyFactor = 1.0f;
+            if (normalize != 0) {
+                querySquare = UnitRows.EPSILON;
+                keySquare = UnitRows.EPSILON;
+                for (int i = 0; i < STRIPS; i++) {
+                    querySquare += querySquares[i];
+                    keySquare += keySquares[i];
+                }
+                queryFactor = scale / TornadoMath.sqrt(querySquare);
+                keyFactor = 1.0f / TornadoMath.sqrt(keySquare);
+            }
+            value *= keyFactor;
             if (strip == 0 && column < valueDim) {
                 float result = 0.0f;
                 float own = 0.0f;
@@ -139,7 +167,7 @@ public final class GroupLogLinear {
                     result += reads[i * COLUMNS + lane];
                     own += meetings[i];
                 }
-                o.set(at * valueDim + column, (result + levelScales.get(at * levels) * own * value) * scale);
+                o.set(at * valueDim + column, (result + levelScales.get(at * levels) * own * value) * queryFactor);
             }
             // The token goes to the level above the last bits that are set, and takes their states along.
             for (int d = strip; d < rows; d += STRIPS) {
