@@ -4,8 +4,11 @@ import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
 import dev.gust.runtime.attention.DeltaStep.Normalize;
 import dev.gust.runtime.attention.DeltaStep.Read;
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.kernel.KernelStyle;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Rules whose keys and decays come from one tensor:
@@ -20,6 +23,9 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
     private final RuleSettings settings;
     private final Scratch scratch;
     private final List<Carried> carried;
+
+    /** Lightnet's, of the plan that the rule belongs to. */
+    private Optional<LogSums> logSums = Optional.empty();
 
     private ForgetKeysRule(RuleSettings settings, Scratch scratch, List<Carried> carried) {
         this.settings = settings;
@@ -71,41 +77,29 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
             }
         } else {
             g = scratch.floats("g", tokens, perToken);
-            logSums(call, keys, g);
+            logSums.orElseThrow()
+                    .run(call.tensor("k"), call.sequences(), carried.getFirst().values(), keys, g);
         }
         return new DeltaOperands(
                 call.tensor("q"), keys, DeltaOperands.NOTHING, call.tensor("v"), DeltaOperands.NOTHING, g);
     }
 
-    private void logSums(RuleCall call, MemorySegment keys, MemorySegment g) {
-        AttentionSizes s = settings.sizes();
-        Sequences sequences = call.sequences();
-        MemorySegment k = UnitKeys.of(settings.unit(), call.tensor("k"), s.keyDim(), sequences.tokens(), "k", scratch);
-        float[] z = carried.getFirst().values();
-        for (int n = 0; n < sequences.count(); n++) {
-            for (int h = 0; h < s.valueHeads(); h++) {
-                int at = carried.getFirst().at(n, h, s.valueHeads());
-                for (int d = 0; d < s.keyDim(); d++) {
-                    double sum = z[at + d];
-                    for (int t = sequences.first(n); t < sequences.end(n); t++) {
-                        double key = RuleCall.at(k, ((long) t * s.heads() + settings.head(h)) * s.keyDim() + d);
-                        double next = logAddExp(sum, key);
-                        // Padding is −∞ before and after: nothing is kept, nothing is written.
-                        boolean empty = next == Double.NEGATIVE_INFINITY;
-                        long to = ((long) t * s.valueHeads() + h) * s.keyDim() + d;
-                        RuleCall.set(g, to, empty ? 0 : (float) (sum - next));
-                        RuleCall.set(keys, to, empty ? 0 : (float) Math.exp(key - next));
-                        sum = next;
-                    }
-                    z[at + d] = (float) sum;
-                }
-            }
-        }
+    @Override
+    public DeltaPlan prepare(Device device, Form form, Optional<KernelStyle> kernels) {
+        DeltaPlan plan = DifferentiableDeltaRule.super.prepare(device, form, kernels);
+        return carried.isEmpty() ? plan : new LogSumsPlan(plan, prepareSums(device));
     }
 
-    private static double logAddExp(double a, double b) {
-        double top = Math.max(a, b);
-        return top == Double.NEGATIVE_INFINITY ? top : top + Math.log1p(Math.exp(Math.min(a, b) - top));
+    @Override
+    public DeltaBackwardPlan prepareBackward(Device device, Form form, DecayGradient decays) {
+        DeltaBackwardPlan plan = DifferentiableDeltaRule.super.prepareBackward(device, form, decays);
+        return carried.isEmpty() ? plan : new LogSumsPlan.Backward(plan, prepareSums(device));
+    }
+
+    private LogSums prepareSums(Device device) {
+        var ready = LogSums.prepare(device, settings.deltaSizes(), settings.unit());
+        logSums = Optional.of(ready);
+        return ready;
     }
 
     @Override

@@ -3,7 +3,7 @@ package dev.gust.kernels.layer;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 
 /** The curves of gates. None overflows, and all keep their relative precision far from zero. */
-final class Curves {
+public final class Curves {
     private Curves() {}
 
     /** 1 / (1 + e⁻ˣ). */
@@ -21,13 +21,17 @@ final class Curves {
         return x * sigmoidOf(x);
     }
 
-    /**
-     * log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|). The logarithm of 1 + e loses a small e, and devices have no log1p: it is
-     * 2 artanh(s) with s = e / (2 + e), which is at most 1/3, so that seven terms of the series are exact to float32.
-     */
+    /** log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|). */
     static float softplusOf(float x) {
-        float e = TornadoMath.exp(-TornadoMath.abs(x));
-        float s = e / (2.0f + e);
+        return TornadoMath.max(x, 0.0f) + logOnePlus(TornadoMath.exp(-TornadoMath.abs(x)), 1.0f);
+    }
+
+    /**
+     * log(1 + a / b) for 0 ≤ a ≤ b, b &gt; 0. The logarithm of a sum loses what is small beside 1, and devices have no log1p: it
+     * is 2 artanh(s) with s = a / (2 b + a), which is at most 1/3, so that seven terms of the series are exact to float32.
+     */
+    public static float logOnePlus(float a, float b) {
+        float s = a / (2.0f * b + a);
         float t = s * s;
         float sum = 0.15384616f;
         sum = sum * t + 0.18181819f;
@@ -36,7 +40,7 @@ final class Curves {
         sum = sum * t + 0.4f;
         sum = sum * t + 0.6666667f;
         sum = sum * t + 2.0f;
-        return TornadoMath.max(x, 0.0f) + s * sum;
+        return s * sum;
     }
 
     /**

@@ -1,0 +1,105 @@
+package dev.gust.runtime.attention;
+
+import dev.gust.runtime.device.Device;
+import dev.gust.runtime.jvm.JvmDevice;
+import dev.gust.runtime.kernel.KernelDevice;
+import dev.gust.runtime.kernel.KernelTimes;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Running logarithms of sums made ready on a device: z_t = log(e^z_(t−1) + e^k_t), the log decay z_(t−1) − z_t and the key
+ * e^(k_t − z_t), for each channel of each value head. k of −∞ is padding, which neither decays nor writes.
+ *
+ * <p>Source: LightNet (arXiv 2405.21022).
+ */
+final class LogSums implements AutoCloseable {
+    private final DeltaSizes sizes;
+    private final Scan scan;
+
+    /**
+     * [N, HV, K] what the z that a call returned was rounded from. Calls of a token each add less to z than its last bit, once
+     * there were many.
+     */
+    private final double[] exact;
+
+    private KernelTimes times = KernelTimes.ofTotal(0);
+    private boolean closed;
+
+    /** How a device does it. */
+    interface Scan extends AutoCloseable {
+        /** As {@link LogSums#run}, with z in float64. */
+        KernelTimes run(MemorySegment k, Sequences sequences, double[] z, MemorySegment keys, MemorySegment g);
+
+        @Override
+        void close();
+    }
+
+    /**
+     * @param sizes of which the heads of q and those of an erase key are ignored
+     * @param normalizes whether k is divided by √(Σ k² + 10⁻⁶); elements of −∞ are no part of that
+     */
+    static LogSums prepare(Device device, DeltaSizes sizes, boolean normalizes) {
+        Scan scan = switch (device) {
+            case KernelDevice kernels -> new KernelLogSums(kernels, sizes, normalizes);
+            case JvmDevice jvm -> new JvmLogSums(jvm, sizes, normalizes);
+            default -> throw new IllegalArgumentException("device " + device.id() + " is of an unknown kind");
+        };
+        return new LogSums(sizes, scan);
+    }
+
+    LogSums(DeltaSizes sizes, Scan scan) {
+        this.sizes = sizes;
+        this.scan = scan;
+        this.exact = new double[channels(sizes, sizes.sequences())];
+        Arrays.fill(exact, Double.NEGATIVE_INFINITY);
+    }
+
+    /** Elements of z for some sequences. */
+    static int channels(DeltaSizes sizes, int sequences) {
+        return Math.toIntExact((long) sequences * sizes.valueHeads() * sizes.keyDim());
+    }
+
+    /**
+     * Goes through the tokens of some sequences.
+     *
+     * @param k [tokens, HK, K]
+     * @param z [N, HV, K] before the tokens, −∞ if there was nothing yet; receives it behind them
+     * @param keys receives [tokens, HV, K]
+     * @param g receives log decays [tokens, HV, K]
+     * @throws IllegalArgumentException if sizes do not fit
+     * @throws IllegalStateException after {@link #close()}
+     */
+    void run(MemorySegment k, Sequences sequences, float[] z, MemorySegment keys, MemorySegment g) {
+        if (closed) {
+            throw new IllegalStateException("the plan of logarithms of sums is closed");
+        }
+        Operands.requireRoom(sequences, sizes.tokens(), sizes.sequences());
+        int tokens = sequences.tokens();
+        long channels = channels(sizes, 1);
+        Operands.require("k", k, sizes.keyElements(tokens));
+        Operands.require("keys", keys, tokens * channels);
+        Operands.require("g", g, tokens * channels);
+        int count = channels(sizes, sequences.count());
+        for (int i = 0; i < count; i++) {
+            if ((float) exact[i] != z[i]) {
+                exact[i] = z[i];
+            }
+        }
+        times = scan.run(k, sequences, exact, keys, g);
+        for (int i = 0; i < count; i++) {
+            z[i] = (float) exact[i];
+        }
+    }
+
+    /** Where the time of the last run went. */
+    KernelTimes times() {
+        return times;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        scan.close();
+    }
+}
