@@ -149,9 +149,23 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
             logSumsBackward(call, dKeys, scratch.floats("dg", call.tokens(), perToken), dK);
             if (call.wantsAny("k")) {
                 call.wanted("k").copyFrom(dK);
-                SharedKeys.unit(settings.unit(), call.tensor("k"), call.wanted("k"), s.keyDim());
+                if (settings.unit()) {
+                    SharedKeys.unit(true, withoutPadding(call), call.wanted("k"), s.keyDim());
+                }
             }
         }
+    }
+
+    /** k with 0 for −∞, which is no part of its length. */
+    private MemorySegment withoutPadding(BackwardCall call) {
+        MemorySegment k = call.tensor("k");
+        long perToken = (long) settings.sizes().heads() * settings.sizes().keyDim();
+        MemorySegment finite = scratch.floats("k", call.tokens(), perToken);
+        for (long i = 0; i < call.tokens() * perToken; i++) {
+            float value = RuleCall.at(k, i);
+            RuleCall.set(finite, i, value == Float.NEGATIVE_INFINITY ? 0 : value);
+        }
+        return finite;
     }
 
     /** Back through z: dz_(t−1) = dg + exp(g) dz and dk = key (dkey + dz), dz less what key and g take from it. */

@@ -1,6 +1,7 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.PortableLogSums;
+import dev.gust.runtime.attention.jvm.LogSumParts;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
@@ -9,6 +10,7 @@ import dev.gust.runtime.kernel.KernelProgram;
 import dev.gust.runtime.kernel.KernelTimes;
 import dev.gust.runtime.kernel.NativeArrays;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -58,7 +60,7 @@ final class KernelLogSums implements LogSums.Scan {
     }
 
     @Override
-    public KernelTimes run(MemorySegment k, Sequences sequences, double[] z, MemorySegment keys, MemorySegment g) {
+    public KernelTimes run(MemorySegment k, Sequences sequences, LogSumParts z, MemorySegment keys, MemorySegment g) {
         if (sequences.tokens() == 0) {
             return KernelTimes.ofTotal(0);
         }
@@ -68,8 +70,8 @@ final class KernelLogSums implements LogSums.Scan {
         for (int from = 0; from < sequences.tokens(); from += slice) {
             int to = (int) Math.min((long) from + slice, sequences.tokens());
             if (from > 0) {
-                MemorySegment after = arrays.after().getSegment();
-                MemorySegment.copy(after, 0, arrays.before().getSegment(), 0, after.byteSize());
+                MemorySegment before = arrays.before().getSegment();
+                MemorySegment.copy(arrays.after().getSegment(), 0, before, 0, before.byteSize());
             }
             arrays.places().place(sequences.slice(from, to), new boolean[sizes.sequences()]);
             Operands.copy(DeltaOperands.part(k, sizes.keyElements(from), sizes.keyElements(to)), arrays.k());
@@ -117,7 +119,7 @@ final class KernelLogSums implements LogSums.Scan {
                     memory.floats(sizes.keyElements(tokens)),
                     normalizes ? memory.floats((long) tokens * sizes.keyHeads()) : memory.noFloats(),
                     memory.floats(3L * columns),
-                    memory.floats(3L * columns),
+                    memory.floats(4L * columns),
                     memory.floats(results),
                     memory.floats(results));
         }
@@ -131,24 +133,22 @@ final class KernelLogSums implements LogSums.Scan {
             return before.getSize() / 3;
         }
 
-        void begin(double[] z) {
-            for (int i = 0; i < z.length; i++) {
-                boolean nothing = z[i] <= PortableLogSums.LEAST;
-                float top = nothing ? PortableLogSums.LEAST : (float) z[i];
-                double sum = nothing ? 1 : Math.exp(z[i] - top);
-                before.set(i, top);
-                before.set(columns() + i, (float) sum);
-                before.set(2 * columns() + i, (float) ((float) sum - sum));
+        void begin(LogSumParts z) {
+            float[][] parts = {z.top(), z.sum(), z.excess()};
+            for (int i = 0; i < parts.length; i++) {
+                MemorySegment.copy(parts[i], 0, before.getSegment(), ValueLayout.JAVA_FLOAT, offset(i), columns());
             }
         }
 
-        void end(double[] z) {
-            for (int i = 0; i < z.length; i++) {
-                float top = after.get(i);
-                z[i] = top <= PortableLogSums.LEAST
-                        ? Double.NEGATIVE_INFINITY
-                        : top + Math.log((double) after.get(columns() + i) - after.get(2 * columns() + i));
+        void end(LogSumParts z) {
+            float[][] parts = {z.top(), z.sum(), z.excess(), z.z()};
+            for (int i = 0; i < parts.length; i++) {
+                MemorySegment.copy(after.getSegment(), ValueLayout.JAVA_FLOAT, offset(i), parts[i], 0, columns());
             }
+        }
+
+        private long offset(int part) {
+            return (long) part * columns() * Float.BYTES;
         }
     }
 

@@ -1,11 +1,11 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.runtime.attention.jvm.LogSumParts;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;
 import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Running logarithms of sums made ready on a device: z_t = log(e^z_(t−1) + e^k_t), the log decay z_(t−1) − z_t and the key
@@ -17,19 +17,14 @@ final class LogSums implements AutoCloseable {
     private final DeltaSizes sizes;
     private final Scan scan;
 
-    /**
-     * [N, HV, K] what the z that a call returned was rounded from. Calls of a token each add less to z than its last bit, once
-     * there were many.
-     */
-    private final double[] exact;
-
+    private final LogSumParts parts;
     private KernelTimes times = KernelTimes.ofTotal(0);
     private boolean closed;
 
     /** How a device does it. */
     interface Scan extends AutoCloseable {
-        /** As {@link LogSums#run}, with z in float64. */
-        KernelTimes run(MemorySegment k, Sequences sequences, double[] z, MemorySegment keys, MemorySegment g);
+        /** As {@link LogSums#run}, with z as devices keep it. */
+        KernelTimes run(MemorySegment k, Sequences sequences, LogSumParts z, MemorySegment keys, MemorySegment g);
 
         @Override
         void close();
@@ -51,8 +46,7 @@ final class LogSums implements AutoCloseable {
     LogSums(DeltaSizes sizes, Scan scan) {
         this.sizes = sizes;
         this.scan = scan;
-        this.exact = new double[channels(sizes, sizes.sequences())];
-        Arrays.fill(exact, Double.NEGATIVE_INFINITY);
+        this.parts = LogSumParts.of(channels(sizes, sizes.sequences()));
     }
 
     /** Elements of z for some sequences. */
@@ -81,15 +75,9 @@ final class LogSums implements AutoCloseable {
         Operands.require("keys", keys, tokens * channels);
         Operands.require("g", g, tokens * channels);
         int count = channels(sizes, sequences.count());
-        for (int i = 0; i < count; i++) {
-            if ((float) exact[i] != z[i]) {
-                exact[i] = z[i];
-            }
-        }
-        times = scan.run(k, sequences, exact, keys, g);
-        for (int i = 0; i < count; i++) {
-            z[i] = (float) exact[i];
-        }
+        parts.take(z, count);
+        times = scan.run(k, sequences, parts, keys, g);
+        parts.give(z, count);
     }
 
     /** Where the time of the last run went. */

@@ -98,7 +98,7 @@ final class LogSumsConformance {
     }
 
     private static double tolerance(double z) {
-        return 3e-7 * Math.max(1, Math.abs(z));
+        return 1e-6 * Math.max(1, Math.abs(z));
     }
 
     private static void token(

@@ -52,7 +52,7 @@ public final class PortableLogSums {
      * @param k [tokens, HK, K]; −∞ is padding, which neither decays nor writes
      * @param factors [tokens, HK] of {@link #keyLengthsPortable}; any float if not {@code normalize}
      * @param before [3, N, HV, K]: top, sum and what is too much in the sum; {@link #LEAST}, 1 and 0 if there was nothing yet
-     * @param after receives the same behind the tokens
+     * @param after receives [4, N, HV, K]: the same behind the tokens, and z, {@link #LEAST} for −∞
      * @param keys receives [tokens, HV, K]
      * @param g receives log decays [tokens, HV, K]; those of first tokens are &lt; −10³⁷, as good as −∞
      * @param normalize 1 if factors multiply k, else 0
@@ -118,6 +118,7 @@ public final class PortableLogSums {
             after.set(c, top);
             after.set(columns + c, sum);
             after.set(2 * columns + c, excess);
+            after.set(3 * columns + c, top + TornadoMath.log(sum - excess));
         }
     }
 }
