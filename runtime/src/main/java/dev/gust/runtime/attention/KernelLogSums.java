@@ -156,7 +156,8 @@ final class KernelLogSums implements LogSums.Scan {
     private record Lengths(Arrays a) implements Kernel {
         @Override
         public void run(KernelContext context) {
-            PortableLogSums.keyLengthsPortable(a.places().shape(), a.k(), a.factors(), a.factors().getSize());
+            PortableLogSums.keyLengthsPortable(
+                    a.places().shape(), a.k(), a.factors(), a.factors().getSize());
         }
 
         @Override

@@ -59,11 +59,7 @@ final class LogLinearRule implements AttentionRule<LogLinearOperands> {
     @Override
     public LogLinearOperands operands(RuleCall call) {
         return new LogLinearOperands(
-                call.tensor("q"),
-                call.tensor("k"),
-                call.tensor("v"),
-                call.tensor("g"),
-                call.tensor("level_scales"));
+                call.tensor("q"), call.tensor("k"), call.tensor("v"), call.tensor("g"), call.tensor("level_scales"));
     }
 
     @Override

@@ -34,8 +34,7 @@ final class LogLinearConformance {
      * @param gates the least of the random log decays
      * @param normalizes whether q and k are divided by their lengths
      */
-    record Case(
-            DeltaSizes sizes, List<Integer> first, List<Integer> second, double gates, boolean normalizes) {}
+    record Case(DeltaSizes sizes, List<Integer> first, List<Integer> second, double gates, boolean normalizes) {}
 
     static List<Case> cases() {
         DeltaSizes grouped = new DeltaSizes(80, 3, 1, 2, 4, 4, 6, 5, HeadMap.INTERLEAVED);

@@ -72,7 +72,8 @@ class LogLinearTest {
     void refusesMoreTokensThanItsLevelsAreFor() {
         DeltaSizes sizes = DeltaSizes.of(8, 1, 1, 1, 2, 2, HeadMap.INTERLEAVED);
         assertThat(LogLinear.levelsFor(131_071)).isEqualTo(18);
-        assertThatThrownBy(() -> new LogLinear(LogLinear.levelsFor(131_072), false, 1)).isInstanceOf(UsageException.class);
+        assertThatThrownBy(() -> new LogLinear(LogLinear.levelsFor(131_072), false, 1))
+                .isInstanceOf(UsageException.class);
         for (Device device : List.of(SCALAR, JVM)) {
             try (LogLinearPlan plan = new LogLinear(3, false, 1).prepare(device, sizes, Form.RECURRENT)) {
                 assertThatThrownBy(() -> LogLinearConformance.zeros(plan, sizes, 3, 4))

@@ -92,7 +92,9 @@ final class LogSumsConformance {
             if (expected[i] == Double.NEGATIVE_INFINITY) {
                 assertThat(z[i]).isEqualTo(Float.NEGATIVE_INFINITY);
             } else {
-                assertThat(z[i] - expected[i]).as("z[%d] of %s", i, c).isBetween(-tolerance(expected[i]), tolerance(expected[i]));
+                assertThat(z[i] - expected[i])
+                        .as("z[%d] of %s", i, c)
+                        .isBetween(-tolerance(expected[i]), tolerance(expected[i]));
             }
         }
     }
