@@ -1,6 +1,5 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.runtime.attention.jvm.LogSumParts;
 import dev.gust.runtime.attention.jvm.LogSumSteps;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelTimes;
@@ -43,12 +42,12 @@ final class JvmLogSums implements LogSums.Scan {
         int keyDim = sizes.keyDim();
         int at = (sequence * sizes.valueHeads() + head) * keyDim;
         int keyHead = sizes.headMap().head(head, sizes.valueHeads(), sizes.keyHeads());
-        steps.begin(z, at);
+        steps.begin(z.top(), z.sum(), z.excess(), at);
         for (int t = sequences.first(sequence); t < sequences.end(sequence); t++) {
             long from = ((long) t * sizes.keyHeads() + keyHead) * keyDim;
             steps.token(k, from, keys, g, ((long) t * sizes.valueHeads() + head) * keyDim);
         }
-        steps.end(z, at);
+        steps.end(z.top(), z.sum(), z.excess(), z.z(), at);
     }
 
     @Override

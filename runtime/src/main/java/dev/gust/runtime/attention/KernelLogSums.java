@@ -1,7 +1,6 @@
 package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.PortableLogSums;
-import dev.gust.runtime.attention.jvm.LogSumParts;
 import dev.gust.runtime.kernel.Kernel;
 import dev.gust.runtime.kernel.KernelCall;
 import dev.gust.runtime.kernel.KernelDevice;
@@ -30,7 +29,7 @@ final class KernelLogSums implements LogSums.Scan {
     /** Most tokens of a slice. */
     private final int slice;
 
-    private final Arrays arrays;
+    private final Buffers arrays;
     private final KernelProgram program;
     private Optional<KernelPlan> plan = Optional.empty();
 
@@ -44,7 +43,7 @@ final class KernelLogSums implements LogSums.Scan {
         this.sizes = sizes;
         long tokens = Math.max(1, sliceElements / LogSums.channels(sizes, 1));
         this.slice = (int) Math.min(tokens, sizes.tokens());
-        this.arrays = Arrays.of(sizes.withTokens(slice), normalizes, device.arrays());
+        this.arrays = Buffers.of(sizes.withTokens(slice), normalizes, device.arrays());
         var calls = new ArrayList<KernelCall>();
         if (normalizes) {
             calls.add(KernelCall.portable("keyLengths", new Lengths(arrays)));
@@ -99,7 +98,7 @@ final class KernelLogSums implements LogSums.Scan {
     }
 
     /** What the kernels work on, as {@link PortableLogSums} says. */
-    private record Arrays(
+    private record Buffers(
             TokenPlaces places,
             boolean normalizes,
             FloatArray k,
@@ -108,12 +107,12 @@ final class KernelLogSums implements LogSums.Scan {
             FloatArray after,
             FloatArray keys,
             FloatArray g) {
-        static Arrays of(DeltaSizes sizes, boolean normalizes, NativeArrays memory) {
+        static Buffers of(DeltaSizes sizes, boolean normalizes, NativeArrays memory) {
             int tokens = sizes.tokens();
             int columns = LogSums.channels(sizes, sizes.sequences());
             long results = (long) tokens * LogSums.channels(sizes, 1);
             // No kernel looks at chunks: the fewer there are to write down, the better.
-            return new Arrays(
+            return new Buffers(
                     TokenPlaces.of(sizes, sizes.keyHeads(), new Form.Chunked(Form.Chunked.LONGEST)),
                     normalizes,
                     memory.floats(sizes.keyElements(tokens)),
@@ -153,7 +152,7 @@ final class KernelLogSums implements LogSums.Scan {
     }
 
     /** {@link PortableLogSums#keyLengthsPortable}. */
-    private record Lengths(Arrays a) implements Kernel {
+    private record Lengths(Buffers a) implements Kernel {
         @Override
         public void run(KernelContext context) {
             PortableLogSums.keyLengthsPortable(
@@ -173,7 +172,7 @@ final class KernelLogSums implements LogSums.Scan {
     }
 
     /** {@link PortableLogSums#logSumsPortable}. */
-    private record Sums(Arrays a) implements Kernel {
+    private record Sums(Buffers a) implements Kernel {
         private int normalize() {
             return a.normalizes() ? 1 : 0;
         }

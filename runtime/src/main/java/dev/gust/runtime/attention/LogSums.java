@@ -1,6 +1,5 @@
 package dev.gust.runtime.attention;
 
-import dev.gust.runtime.attention.jvm.LogSumParts;
 import dev.gust.runtime.device.Device;
 import dev.gust.runtime.jvm.JvmDevice;
 import dev.gust.runtime.kernel.KernelDevice;

@@ -47,24 +47,28 @@ public final class LogSumSteps {
     }
 
     /** Sets where K channels begin. */
-    public void begin(LogSumParts from, int at) {
-        System.arraycopy(from.top(), at, top, 0, keyDim);
-        System.arraycopy(from.sum(), at, sum, 0, keyDim);
-        System.arraycopy(from.excess(), at, excess, 0, keyDim);
+    public void begin(float[] tops, float[] sums, float[] excesses, int at) {
+        System.arraycopy(tops, at, top, 0, keyDim);
+        System.arraycopy(sums, at, sum, 0, keyDim);
+        System.arraycopy(excesses, at, excess, 0, keyDim);
     }
 
-    /** Tells where they are now. */
-    public void end(LogSumParts to, int at) {
-        System.arraycopy(top, 0, to.top(), at, keyDim);
-        System.arraycopy(sum, 0, to.sum(), at, keyDim);
-        System.arraycopy(excess, 0, to.excess(), at, keyDim);
+    /**
+     * Tells where they are now.
+     *
+     * @param z receives the logarithms, {@link PortableLogSums#LEAST} for −∞
+     */
+    public void end(float[] tops, float[] sums, float[] excesses, float[] z, int at) {
+        System.arraycopy(top, 0, tops, at, keyDim);
+        System.arraycopy(sum, 0, sums, at, keyDim);
+        System.arraycopy(excess, 0, excesses, at, keyDim);
         for (int i = 0; i < row.length; i += LANES) {
             FloatVector all = FloatVector.fromArray(F, sum, i).sub(FloatVector.fromArray(F, excess, i));
             FloatVector.fromArray(F, top, i)
                     .add(all.lanewise(VectorOperators.LOG))
                     .intoArray(row, i);
         }
-        System.arraycopy(row, 0, to.z(), at, keyDim);
+        System.arraycopy(row, 0, z, at, keyDim);
     }
 
     /**

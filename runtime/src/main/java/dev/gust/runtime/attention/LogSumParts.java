@@ -1,4 +1,4 @@
-package dev.gust.runtime.attention.jvm;
+package dev.gust.runtime.attention;
 
 import dev.gust.kernels.attention.PortableLogSums;
 import java.util.Arrays;
@@ -9,16 +9,18 @@ import java.util.Arrays;
  *
  * @param z what that is in float32, {@link PortableLogSums#LEAST} where there was nothing yet
  */
-public record LogSumParts(float[] top, float[] sum, float[] excess, float[] z) {
-    /** So many that fit no z. */
-    public static LogSumParts of(int channels) {
+record LogSumParts(float[] top, float[] sum, float[] excess, float[] z) {
+    /** So many of which there was nothing yet. */
+    static LogSumParts of(int channels) {
         var parts = new LogSumParts(new float[channels], new float[channels], new float[channels], new float[channels]);
-        Arrays.fill(parts.z, Float.NaN);
+        Arrays.fill(parts.top, PortableLogSums.LEAST);
+        Arrays.fill(parts.sum, 1);
+        Arrays.fill(parts.z, PortableLogSums.LEAST);
         return parts;
     }
 
     /** Takes what z says, for those channels that do not say so already. */
-    public void take(float[] given, int channels) {
+    void take(float[] given, int channels) {
         for (int i = 0; i < channels; i++) {
             float whole = Math.max(given[i], PortableLogSums.LEAST);
             if (z[i] != whole) {
@@ -31,7 +33,7 @@ public record LogSumParts(float[] top, float[] sum, float[] excess, float[] z) {
     }
 
     /** Says what z is: −∞ where there was nothing yet. */
-    public void give(float[] to, int channels) {
+    void give(float[] to, int channels) {
         for (int i = 0; i < channels; i++) {
             to[i] = z[i] <= PortableLogSums.LEAST ? Float.NEGATIVE_INFINITY : z[i];
         }
