@@ -1,5 +1,6 @@
 package dev.gust.runtime.attention;
 
+import dev.gust.kernels.attention.UnitRows;
 import java.lang.foreign.MemorySegment;
 
 /** What rules make of k on the host, and the way back. Nothing is done where a gradient is not wanted. */
@@ -20,7 +21,7 @@ final class SharedKeys {
         }
         long elements = gradient.byteSize() / Float.BYTES;
         for (long row = 0; row < elements; row += keyDim) {
-            double squares = UnitKeys.EPSILON;
+            double squares = UnitRows.EPSILON;
             double along = 0;
             for (int d = 0; d < keyDim; d++) {
                 double value = RuleCall.at(x, row + d);
