@@ -150,7 +150,7 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
             if (call.wantsAny("k")) {
                 call.wanted("k").copyFrom(dK);
                 if (settings.unit()) {
-                    SharedKeys.unit(true, withoutPadding(call), call.wanted("k"), s.keyDim());
+                    SharedKeys.unit(withoutPadding(call), call.wanted("k"), s.keyDim());
                 }
             }
         }

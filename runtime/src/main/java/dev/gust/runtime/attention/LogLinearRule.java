@@ -22,8 +22,7 @@ final class LogLinearRule implements AttentionRule<LogLinearOperands> {
     private final int position;
     private final LogLinear attention;
 
-    /** @param scratch which every rule is given, and this one has no use for */
-    LogLinearRule(RuleSettings settings, Scratch scratch) {
+    LogLinearRule(RuleSettings settings) {
         this.settings = settings;
         this.position = position(settings);
         this.attention = new LogLinear(levels(settings), settings.unit(), settings.scale());

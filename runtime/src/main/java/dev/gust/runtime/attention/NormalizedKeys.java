@@ -52,24 +52,16 @@ final class NormalizedKeys {
     }
 
     private FloatArray own(String name, FloatArray x) {
-        FloatArray y = scratch(x);
-        calls.add(KernelCall.portable(
-                name, new UnitRowsKernel(arrays.shape(), x, y, arrays.sizes().keyDim())));
-        return y;
+        return UnitRowsKernel.ahead(name, arrays.shape(), x, arrays.sizes().keyDim(), memory, calls, kept);
     }
 
     private FloatArray by(String name, FloatArray x, FloatArray other, int heads) {
-        FloatArray y = scratch(x);
+        FloatArray y = memory.floats(x.getSize());
+        kept.add(y);
         calls.add(KernelCall.portable(
                 name,
                 new UnitRowsByKernel(
                         arrays.shape(), x, other, y, heads, arrays.sizes().keyDim())));
-        return y;
-    }
-
-    private FloatArray scratch(FloatArray like) {
-        FloatArray y = memory.floats(like.getSize());
-        kept.add(y);
         return y;
     }
 }

@@ -162,7 +162,7 @@ record RuleEntry(String name, String source, List<Operand> operands, List<String
                         "log-linear",
                         "2506.04761",
                         List.of("levels", "position"),
-                        LogLinearRule::new,
+                        (settings, _) -> new LogLinearRule(settings),
                         logGate("g", HEAD),
                         gate("level_scales", HEAD_LEVELS)));
     }

@@ -11,14 +11,10 @@ final class SharedKeys {
      * The gradient of vectors, in the place of that of the same divided by their lengths: (dy − x (x·dy) / s) / √s with
      * s = Σ x² + 10⁻⁶.
      *
-     * @param unit whether they were divided; otherwise nothing changes
      * @param x [rows, K], as they were before
      * @param gradient [rows, K]
      */
-    static void unit(boolean unit, MemorySegment x, MemorySegment gradient, int keyDim) {
-        if (!unit) {
-            return;
-        }
+    static void unit(MemorySegment x, MemorySegment gradient, int keyDim) {
         long elements = gradient.byteSize() / Float.BYTES;
         for (long row = 0; row < elements; row += keyDim) {
             double squares = UnitRows.EPSILON;
