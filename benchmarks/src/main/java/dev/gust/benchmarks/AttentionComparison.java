@@ -1,7 +1,6 @@
 package dev.gust.benchmarks;
 
 import dev.gust.runtime.attention.DeltaOperands;
-import dev.gust.runtime.attention.DeltaPlan;
 import dev.gust.runtime.attention.DeltaSizes;
 import dev.gust.runtime.attention.DeltaStep;
 import dev.gust.runtime.attention.DeltaStep.Decay;
@@ -11,6 +10,7 @@ import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.Form;
 import dev.gust.runtime.attention.HeadMap;
 import dev.gust.runtime.attention.Sequences;
+import dev.gust.runtime.attention.StatePlan;
 import dev.gust.runtime.jvm.JvmDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -121,10 +121,10 @@ final class AttentionComparison {
                 new DeltaOperands(theirs.q(), theirs.k(), DeltaOperands.NOTHING, theirs.v(), theirs.beta(), theirs.g());
         MemorySegment o = arena.allocate(theirs.o().byteSize(), 64);
         Sequences sequences = Sequences.of(1, tokens);
-        try (DeltaPlan recurrent = GATED_DELTA.prepare(device, sizes, Form.RECURRENT);
-                DeltaPlan chunks = GATED_DELTA.prepare(device, sizes, CHUNKED)) {
+        try (StatePlan<DeltaOperands> recurrent = GATED_DELTA.prepare(device, sizes, Form.RECURRENT);
+                StatePlan<DeltaOperands> chunks = GATED_DELTA.prepare(device, sizes, CHUNKED)) {
             theirs.runner().run();
-            for (DeltaPlan plan : List.of(recurrent, chunks)) {
+            for (StatePlan<DeltaOperands> plan : List.of(recurrent, chunks)) {
                 plan.loadStates(transposed(theirs.state(), arena));
                 plan.run(operands, sequences, o);
                 check("outputs", o, theirs.o());
@@ -174,7 +174,7 @@ final class AttentionComparison {
                 uniform(arena, sizes.decayElements(step.decay(), tokens), -0.2, 0, 4));
         MemorySegment o = arena.allocate(sizes.valueElements(tokens) * Float.BYTES, 64);
         Sequences sequences = Sequences.of(1, tokens);
-        try (DeltaPlan plan = step.prepare(device, sizes, form)) {
+        try (StatePlan<DeltaOperands> plan = step.prepare(device, sizes, form)) {
             double seconds = medians(
                     List.of(() -> plan.run(operands, sequences, o)), tokens == 1 ? CALLS : 2, clock, () -> {})[0];
             long steps = (long) tokens * HEADS;

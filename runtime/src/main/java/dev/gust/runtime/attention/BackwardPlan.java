@@ -24,6 +24,7 @@ public interface BackwardPlan<X, G> extends AutoCloseable {
      * @param gradients receives those of the operands; its memory does not overlap with the inputs'
      * @return where the time went
      * @throws IllegalArgumentException if sizes do not fit
+     * @throws dev.gust.formats.InputException if a gate is NaN, +∞, or −∞ where it is no logarithm
      * @throws DeviceException if the device fails
      * @throws IllegalStateException after {@link #close()}
      */

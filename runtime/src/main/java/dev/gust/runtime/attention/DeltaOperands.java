@@ -34,6 +34,14 @@ public record DeltaOperands(
         Operands.require("o", o, sizes.valueElements(tokens));
     }
 
+    /**
+     * @throws dev.gust.formats.InputException if beta or g has a number that it may not have
+     */
+    void requireGates() {
+        Gates.require("delta step", "beta", Operand.Range.FINITE, beta);
+        Gates.require("delta step", "g", Operand.Range.LOGARITHM, g);
+    }
+
     /** The operands of some tokens. */
     DeltaOperands slice(DeltaStep step, DeltaSizes sizes, int from, int to) {
         boolean gates = step.decay() == Decay.TOKEN || step.decay() == Decay.CHANNEL;

@@ -9,7 +9,7 @@ interface DeltaRule extends AttentionRule<DeltaOperands> {
     DeltaStep step();
 
     @Override
-    default DeltaPlan prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        return step().prepare(device, sizes(), form, kernels);
+    default StatePlan<DeltaOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
+        return step().plan(device, sizes(), form, kernels);
     }
 }

@@ -96,7 +96,7 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, Read read, Norma
     }
 
     /** As {@link #prepare(Device, DeltaSizes, Form, Optional)}, with the kernels that suit the device. */
-    public DeltaPlan prepare(Device device, DeltaSizes sizes, Form form) {
+    public StatePlan<DeltaOperands> prepare(Device device, DeltaSizes sizes, Form form) {
         return prepare(device, sizes, form, Optional.empty());
     }
 
@@ -105,7 +105,12 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, Read read, Norma
      *
      * @param style which kernels to run on devices that run kernels; nothing for those that suit the device
      */
-    public DeltaPlan prepare(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
+    public StatePlan<DeltaOperands> prepare(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
+        return new GatedPlan<>(plan(device, sizes, form, style), DeltaOperands::requireGates);
+    }
+
+    /** For rules, which have looked their gates through. */
+    StatePlan<DeltaOperands> plan(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
         check(sizes);
         return switch (device) {
             case KernelDevice kernels -> new KernelDelta(kernels, this, sizes, form, style.orElse(kernels.style()));
@@ -115,7 +120,7 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, Read read, Norma
     }
 
     /** As {@link #prepareBackward(Device, DeltaSizes, DecayGradient)} by {@link DecayGradient#STATES}. */
-    public DeltaBackwardPlan prepareBackward(Device device, DeltaSizes sizes) {
+    public BackwardPlan<DeltaOperands, DeltaGradients> prepareBackward(Device device, DeltaSizes sizes) {
         return prepareBackward(device, sizes, DecayGradient.STATES);
     }
 
@@ -125,7 +130,13 @@ public record DeltaStep(Decay decay, Erase erase, boolean beta, Read read, Norma
      * @param decays how the gradient of g is found
      * @throws dev.gust.formats.UsageException if so many tokens have no room on the device
      */
-    public DeltaBackwardPlan prepareBackward(Device device, DeltaSizes sizes, DecayGradient decays) {
+    public BackwardPlan<DeltaOperands, DeltaGradients> prepareBackward(
+            Device device, DeltaSizes sizes, DecayGradient decays) {
+        return new GatedPlan.Backward<>(backwardPlan(device, sizes, decays), DeltaOperands::requireGates);
+    }
+
+    /** For rules, which have looked their gates through. */
+    BackwardPlan<DeltaOperands, DeltaGradients> backwardPlan(Device device, DeltaSizes sizes, DecayGradient decays) {
         check(sizes);
         return switch (device) {
             case KernelDevice kernels -> new KernelDeltaBackward(kernels, this, sizes, decays);

@@ -30,6 +30,15 @@ public record DplrOperands(
         Operands.require("o", o, sizes.valueElements(tokens));
     }
 
+    /**
+     * @throws dev.gust.formats.InputException if a, b or g has a number that it may not have
+     */
+    void requireGates() {
+        Gates.require("dplr step", "a", Operand.Range.FINITE, a);
+        Gates.require("dplr step", "b", Operand.Range.FINITE, b);
+        Gates.require("dplr step", "g", Operand.Range.LOGARITHM, g);
+    }
+
     /** Elements of a, b and g. */
     static long channels(DeltaSizes sizes, long tokens) {
         return sizes.decayElements(DeltaStep.Decay.CHANNEL, tokens);

@@ -23,12 +23,12 @@ final class DplrRule implements DifferentiableRule<DplrOperands, DplrGradients> 
 
     @Override
     public StatePlan<DplrOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        return step().prepare(device, sizes(), form, kernels);
+        return step().plan(device, sizes(), form, kernels);
     }
 
     @Override
     public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(Device device, Form form, DecayGradient decays) {
-        return step().prepareBackward(device, sizes(), decays);
+        return step().backwardPlan(device, sizes(), decays);
     }
 
     private DplrStep step() {

@@ -37,6 +37,11 @@ public record DplrStep(boolean decays, boolean normalizes, float scale) {
      * @throws dev.gust.formats.UsageException if chunks have more than {@link Form#MOST_PAIRED} tokens
      */
     public StatePlan<DplrOperands> prepare(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
+        return new GatedPlan<>(plan(device, sizes, form, style), DplrOperands::requireGates);
+    }
+
+    /** For rules, which have looked their gates through. */
+    StatePlan<DplrOperands> plan(Device device, DeltaSizes sizes, Form form, Optional<KernelStyle> style) {
         form.requireShort();
         return switch (device) {
             case KernelDevice kernels -> DplrKernels.prepare(kernels, this, sizes, form, style.orElse(kernels.style()));
@@ -59,6 +64,11 @@ public record DplrStep(boolean decays, boolean normalizes, float scale) {
      */
     public BackwardPlan<DplrOperands, DplrGradients> prepareBackward(
             Device device, DeltaSizes sizes, DecayGradient of) {
+        return new GatedPlan.Backward<>(backwardPlan(device, sizes, of), DplrOperands::requireGates);
+    }
+
+    /** For rules, which have looked their gates through. */
+    BackwardPlan<DplrOperands, DplrGradients> backwardPlan(Device device, DeltaSizes sizes, DecayGradient of) {
         return switch (device) {
             case KernelDevice kernels -> {
                 var arrays = DplrGradientArrays.of(this, sizes, kernels.arrays(), kernels.maxArrayBytes());

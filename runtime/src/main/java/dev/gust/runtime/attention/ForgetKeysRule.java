@@ -85,14 +85,15 @@ final class ForgetKeysRule implements DifferentiableDeltaRule {
     }
 
     @Override
-    public DeltaPlan prepare(Device device, Form form, Optional<KernelStyle> kernels) {
-        DeltaPlan plan = DifferentiableDeltaRule.super.prepare(device, form, kernels);
+    public StatePlan<DeltaOperands> prepare(Device device, Form form, Optional<KernelStyle> kernels) {
+        StatePlan<DeltaOperands> plan = DifferentiableDeltaRule.super.prepare(device, form, kernels);
         return carried.isEmpty() ? plan : new LogSumsPlan(plan, prepareSums(device));
     }
 
     @Override
-    public DeltaBackwardPlan prepareBackward(Device device, Form form, DecayGradient decays) {
-        DeltaBackwardPlan plan = DifferentiableDeltaRule.super.prepareBackward(device, form, decays);
+    public BackwardPlan<DeltaOperands, DeltaGradients> prepareBackward(Device device, Form form, DecayGradient decays) {
+        BackwardPlan<DeltaOperands, DeltaGradients> plan =
+                DifferentiableDeltaRule.super.prepareBackward(device, form, decays);
         return carried.isEmpty() ? plan : new LogSumsPlan.Backward(plan, prepareSums(device));
     }
 

@@ -20,7 +20,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 /**
  * The delta step by vector loops and threads, which share the work as {@link Shares} says. States lie in float arrays, a head's in each.
  */
-final class JvmDelta implements DeltaPlan {
+final class JvmDelta implements StatePlan<DeltaOperands> {
     private final JvmDevice device;
     private final DeltaStep step;
     private final DeltaSizes sizes;

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.stream.Stream;
 
 /** The gradients of the delta step by vector loops and threads: a head of a sequence is one's work. */
-final class JvmDeltaBackward implements DeltaBackwardPlan {
+final class JvmDeltaBackward implements BackwardPlan<DeltaOperands, DeltaGradients> {
     private static final long MOST_FLOATS = Integer.MAX_VALUE / 2;
 
     private final JvmDevice device;

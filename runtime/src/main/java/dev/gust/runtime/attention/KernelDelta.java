@@ -15,7 +15,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * The delta step by kernels. Calls of many tokens go through in slices: what one slice needs is all that is reserved, on the
  * host and on the device, and offsets in it fit into an int.
  */
-final class KernelDelta implements DeltaPlan {
+final class KernelDelta implements StatePlan<DeltaOperands> {
     /** Elements of the largest array of a slice. */
     private static final long SLICE_ELEMENTS = 1L << 26;
 

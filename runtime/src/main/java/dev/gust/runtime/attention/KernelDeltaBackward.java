@@ -3,7 +3,8 @@ package dev.gust.runtime.attention;
 import dev.gust.runtime.kernel.KernelDevice;
 
 /** The gradients of the delta step by kernels. */
-final class KernelDeltaBackward extends KernelBackward<DeltaOperands, DeltaGradients> implements DeltaBackwardPlan {
+final class KernelDeltaBackward extends KernelBackward<DeltaOperands, DeltaGradients>
+        implements BackwardPlan<DeltaOperands, DeltaGradients> {
     KernelDeltaBackward(KernelDevice device, DeltaStep step, DeltaSizes sizes, DecayGradient decays) {
         this(device, DeltaGradientArrays.of(step, sizes, device.arrays(), device.maxArrayBytes()), decays);
     }

@@ -27,6 +27,14 @@ public record LogLinearOperands(
         Operands.require("o", o, sizes.valueElements(tokens));
     }
 
+    /**
+     * @throws dev.gust.formats.InputException if g or a scale has a number that it may not have
+     */
+    void requireGates() {
+        Gates.require("log-linear attention", "g", Operand.Range.LOGARITHM, g);
+        Gates.require("log-linear attention", "level_scales", Operand.Range.FINITE, levelScales);
+    }
+
     /** The operands of some tokens. */
     LogLinearOperands slice(LogLinear attention, DeltaSizes sizes, int from, int to) {
         long scales = sizes.betaElements(1) * attention.levels();

@@ -39,6 +39,7 @@ public final class LogLinearPlan implements AutoCloseable {
      */
     public synchronized KernelTimes run(LogLinearOperands operands, Sequences sequences, MemorySegment o) {
         operands.check(attention, sizes, sequences, o);
+        operands.requireGates();
         for (int i = 0; i < sequences.count(); i++) {
             requireLevels((long) positions[i] + sequences.end(i) - sequences.first(i));
         }

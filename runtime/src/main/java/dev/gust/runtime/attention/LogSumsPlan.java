@@ -4,7 +4,7 @@ import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.MemorySegment;
 
 /** A delta step whose keys and decays are made by {@link LogSums} just before it runs; closes both, and tells the time of both. */
-record LogSumsPlan(DeltaPlan plan, LogSums sums) implements DeltaPlan {
+record LogSumsPlan(StatePlan<DeltaOperands> plan, LogSums sums) implements StatePlan<DeltaOperands> {
     @Override
     public KernelTimes run(DeltaOperands operands, Sequences sequences, MemorySegment o) {
         return sums.times().plus(plan.run(operands, sequences, o));
@@ -32,7 +32,8 @@ record LogSumsPlan(DeltaPlan plan, LogSums sums) implements DeltaPlan {
     }
 
     /** The same for gradients. */
-    record Backward(DeltaBackwardPlan plan, LogSums sums) implements DeltaBackwardPlan {
+    record Backward(BackwardPlan<DeltaOperands, DeltaGradients> plan, LogSums sums)
+            implements BackwardPlan<DeltaOperands, DeltaGradients> {
         @Override
         public KernelTimes run(
                 DeltaOperands operands,

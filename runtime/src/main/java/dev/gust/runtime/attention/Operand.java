@@ -11,7 +11,7 @@ import java.util.List;
  * @param range what its numbers may be
  */
 record Operand(String name, Extent extent, boolean optional, Range range) {
-    /** What numbers a tensor may have. Gates are looked through before anything runs: one bad number spoils a state for ever. */
+    /** What numbers a tensor may have: see {@link Gates}. */
     enum Range {
         /** Anything: it is not looked through. */
         ANY,

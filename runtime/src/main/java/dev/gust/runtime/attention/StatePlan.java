@@ -19,6 +19,7 @@ public interface StatePlan<X> extends AutoCloseable {
      * @param o receives [tokens, HV, V]
      * @return where the time went
      * @throws IllegalArgumentException if sizes do not fit
+     * @throws dev.gust.formats.InputException if a gate is NaN, +∞, or −∞ where it is no logarithm
      * @throws DeviceException if the device fails
      * @throws IllegalStateException after {@link #close()}
      */

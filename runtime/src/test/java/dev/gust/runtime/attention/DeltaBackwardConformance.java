@@ -38,7 +38,8 @@ final class DeltaBackwardConformance {
     static Map<String, float[]> gradients(Device device, DeltaValues x, DecayGradient decays) {
         Map<String, float[]> found = new LinkedHashMap<>();
         try (Arena arena = Arena.ofShared();
-                DeltaBackwardPlan plan = x.step().prepareBackward(device, x.sizes(), decays)) {
+                BackwardPlan<DeltaOperands, DeltaGradients> plan =
+                        x.step().prepareBackward(device, x.sizes(), decays)) {
             Map<String, MemorySegment> to = new LinkedHashMap<>();
             for (String name : x.names()) {
                 to.put(name, segment(arena, filled(x.input(name).length)));

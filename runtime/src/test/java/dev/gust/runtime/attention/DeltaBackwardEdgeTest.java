@@ -149,7 +149,7 @@ class DeltaBackwardEdgeTest {
         var step = new DeltaStep(Decay.HEAD, Erase.NONE, false, Read.AFTER, Normalize.NONE, 1);
         DeltaSizes sizes = DeltaSizes.of(4, 2, 1, 1, 3, 2, HeadMap.INTERLEAVED);
         try (Arena arena = Arena.ofConfined();
-                DeltaBackwardPlan plan = step.prepareBackward(device, sizes)) {
+                BackwardPlan<DeltaOperands, DeltaGradients> plan = step.prepareBackward(device, sizes)) {
             MemorySegment none = DeltaOperands.NOTHING;
             MemorySegment g = arena.allocateFrom(ValueLayout.JAVA_FLOAT, -0.5f);
             MemorySegment dG = arena.allocateFrom(ValueLayout.JAVA_FLOAT, Float.NaN);
@@ -179,7 +179,7 @@ class DeltaBackwardEdgeTest {
         }
         DeltaSizes sizes = DeltaSizes.of(2, 1, 1, 1, 2, 2, HeadMap.INTERLEAVED);
         for (Device device : DEVICES) {
-            DeltaBackwardPlan plan = step.prepareBackward(device, sizes);
+            BackwardPlan<DeltaOperands, DeltaGradients> plan = step.prepareBackward(device, sizes);
             try (plan;
                     Arena arena = Arena.ofConfined()) {
                 MemorySegment none = DeltaOperands.NOTHING;

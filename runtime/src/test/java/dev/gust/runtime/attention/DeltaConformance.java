@@ -175,7 +175,7 @@ final class DeltaConformance {
             state[i] = initial[i];
         }
         try (Arena arena = Arena.ofShared();
-                DeltaPlan plan = step.prepare(device, sizes, form, style)) {
+                StatePlan<DeltaOperands> plan = step.prepare(device, sizes, form, style)) {
             var operands = new DeltaOperands(
                     segment(arena, q),
                     segment(arena, k),

@@ -120,7 +120,7 @@ class JvmDeltaTest {
     private static float[] ones(DeltaStep step, DeltaSizes sizes, Form form, float gate, float beta, float state) {
         int tokens = sizes.tokens();
         try (Arena arena = Arena.ofConfined();
-                DeltaPlan plan = step.prepare(JVM, sizes, form)) {
+                StatePlan<DeltaOperands> plan = step.prepare(JVM, sizes, form)) {
             var operands = new DeltaOperands(
                     filled(arena, sizes.queryElements(tokens), 1),
                     filled(arena, sizes.keyElements(tokens), 1),

@@ -50,7 +50,7 @@ class TornadoStatesTest {
         var random = new SplittableRandom(5);
         List<float[]> results = new ArrayList<>();
         try (Arena arena = Arena.ofShared();
-                DeltaPlan plan = step.prepare(device, SIZES, Form.RECURRENT)) {
+                StatePlan<DeltaOperands> plan = step.prepare(device, SIZES, Form.RECURRENT)) {
             var call = new Call(arena, plan, random, results);
             call.load(1);
             call.run();
@@ -74,7 +74,7 @@ class TornadoStatesTest {
         return results;
     }
 
-    private record Call(Arena arena, DeltaPlan plan, SplittableRandom random, List<float[]> results) {
+    private record Call(Arena arena, StatePlan<DeltaOperands> plan, SplittableRandom random, List<float[]> results) {
         void run() {
             MemorySegment o = arena.allocate(SIZES.valueElements(2) * 4, 64);
             MemorySegment k = normal(SIZES.keyElements(2));

@@ -1,4 +1,0 @@
-package dev.gust.runtime.attention;
-
-/** The gradients of a delta step made ready on a device. */
-public interface DeltaBackwardPlan extends BackwardPlan<DeltaOperands, DeltaGradients> {}

@@ -1,4 +1,0 @@
-package dev.gust.runtime.attention;
-
-/** A delta step made ready on a device. */
-public interface DeltaPlan extends StatePlan<DeltaOperands> {}
