@@ -94,7 +94,7 @@ final class HeadArrays {
         int panels = Math.ceilDiv(head.v(), 32);
         int longs = GroupCodes.LONGS;
         require("codes", 256L * longs * blocks * panels);
-        var packed = new LongArray(32 * longs * (blocks * panels + GroupCodes.BEHIND));
+        var packed = new LongArray(GroupCodes.FRONT_CODES + 32 * longs * (blocks * panels + GroupCodes.BEHIND));
         IntStream.range(0, panels).parallel().forEach(panel -> {
             byte[] row = new byte[blocks * GroupCodes.BLOCK];
             for (int lane = 0; lane < 32; lane++) {
@@ -107,7 +107,8 @@ final class HeadArrays {
                         int code = row[i / longs * GroupCodes.BLOCK + column % GroupCodes.BLOCK];
                         eight |= (code - column / GroupCodes.BLOCK & 0xFFL) << (8 * j);
                     }
-                    packed.set((panel * blocks * longs + i) * 32 + lane, eight);
+                    int place = GroupCodes.FRONT_CODES + (panel * blocks * longs + i) * 32 + lane;
+                    packed.set(place, Long.rotateLeft(eight, GroupCodes.ROTATED));
                 }
             }
         });
@@ -237,15 +238,12 @@ final class HeadArrays {
         sizes.set(HeadSizes.COLUMNS, columns);
         sizes.set(HeadSizes.STEPS, steps);
         sizes.set(HeadSizes.BLOCK, Screen.Int4.BLOCK);
-        sizes.set(HeadSizes.PANELS, 0);
         return sizes;
     }
 
-    /** The numbers for codes that are looked up in blocks, by groups that each have so many panels of 32 tokens. */
-    static IntArray codeSizes(int rows, int columns, int books, int panels) {
-        IntArray sizes = sizes(rows, columns, Math.ceilDiv(books, GroupCodes.BLOCK));
-        sizes.set(HeadSizes.PANELS, panels);
-        return sizes;
+    /** The numbers for codes that are looked up in blocks. */
+    static IntArray codeSizes(int rows, int columns, int books) {
+        return sizes(rows, columns, Math.ceilDiv(books, GroupCodes.BLOCK));
     }
 
     private void require(String tensor, long bytes) {

@@ -19,10 +19,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /** The kernels that make y [M, V] of h for one way to score tokens, on arrays that are made once and shared by programs. */
 final class ScoreCalls {
     /** Local memory that is enough for any kernel of heads. */
-    private static final long ROOMY = 40 << 10;
-
-    /** Groups among which a code screen's tokens are shared, or a multiple: two to each multiprocessor of a large GPU. */
-    private static final int CODE_GROUPS = 264;
+    private static final long ROOMY = 43 << 10;
 
     private final KernelDevice device;
     private final VqHead head;
@@ -72,7 +69,7 @@ final class ScoreCalls {
                 floats.add(arrays.columns(c));
                 if (tuned) {
                     floats.add(arrays.radii(c));
-                    ints.add(HeadArrays.codeSizes(v, d, c.s(), panels(v)));
+                    ints.add(HeadArrays.codeSizes(v, d, c.s()));
                     longs.add(arrays.codeBlocks(c));
                 } else {
                     ints.add(HeadArrays.sizes(v, d, Math.ceilDiv(c.s(), 4)));
@@ -277,25 +274,31 @@ final class ScoreCalls {
                     List.of(KernelCall.portable("tables", fill), KernelCall.portable("codes", sum)), List.of(tables));
         }
         int slices = Math.ceilDiv(c.s(), 2 * GroupCodes.BLOCK);
-        var tables = new IntArray(capacity * slices * GroupCodes.TABLE);
+        var tables = new IntArray(GroupCodes.FRONT_TABLES + capacity * slices * GroupCodes.TABLE);
         FloatArray steps = device.arrays().floats(2L * capacity * slices);
         var fill = new ScoreKernels.TableGroups(
                 floats.getFirst(), floats.get(1), h, tables, steps, sizes, head.d(), c.s(), step, c.w());
         Grid grid = Grid.ofGroups(slices * GroupCodes.BLOCK, capacity, GroupCodes.TABLE_LOCAL, 1);
+        CodeShares shares = CodeShares.of(head.v(), slices);
+        KernelCall first = KernelCall.tuned("tables", fill, grid);
+        if (shares.pieces() == 1) {
+            return new Scores(
+                    List.of(first, lookups(tables, steps, into, shares, biased, capacity)), List.of(tables, steps));
+        }
+        FloatArray sums = device.arrays().floats((long) capacity * shares.pieces() * head.v());
+        var add = new ScoreKernels.CodePieces(
+                sums, bias, into.y(), into.maxima(), head.v(), biased, shares.pieces(), into.heap());
+        Grid tokens = Grid.ofGroups(Math.ceilDiv(head.v(), GroupCodes.LOCAL), capacity, GroupCodes.LOCAL, 1);
         return new Scores(
-                List.of(KernelCall.tuned("tables", fill, grid), lookups(tables, steps, into, capacity)),
-                List.of(tables, steps));
+                List.of(
+                        first,
+                        lookups(tables, steps, only(sums), shares, 0, capacity),
+                        KernelCall.tuned("pieces", add, tokens)),
+                List.of(tables, steps, sums));
     }
 
-    /** Panels of 32 tokens to a group that looks up codes: each reads all tables, so there are few groups, of about as many. */
-    private static int panels(int v) {
-        int panels = Math.ceilDiv(v, 32);
-        return Math.ceilDiv(panels, CODE_GROUPS * Math.ceilDiv(panels, CODE_GROUPS * GroupCodes.MOST_PANELS));
-    }
-
-    private KernelCall lookups(IntArray tables, FloatArray steps, Into into, int capacity) {
-        int share = panels(head.v());
-        int parts = 2 * 32 * share <= GroupCodes.LOCAL ? 2 : 1;
+    private KernelCall lookups(
+            IntArray tables, FloatArray steps, Into into, CodeShares shares, int biased, int capacity) {
         var sum = new ScoreKernels.CodeGroups(
                 longs.getFirst(),
                 tables,
@@ -305,10 +308,11 @@ final class ScoreCalls {
                 into.maxima(),
                 ints.getFirst(),
                 biased,
-                parts,
+                shares.parts(),
+                shares.pieces(),
                 into.heap());
-        int groups = Math.ceilDiv(head.v(), 32 * share);
-        return KernelCall.tuned("codes", sum, Grid.ofGroups(groups, capacity, GroupCodes.LOCAL, 1));
+        return KernelCall.tuned(
+                "codes", sum, Grid.ofGroups(shares.chunks() * shares.pieces(), capacity, GroupCodes.LOCAL, 1));
     }
 
     private Scores quartets(Screen.Int4 i, FloatArray h, Into into, int capacity) {

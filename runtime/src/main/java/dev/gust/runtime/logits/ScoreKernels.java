@@ -223,14 +223,15 @@ final class ScoreKernels {
             IntArray sizes,
             int biased,
             int parts,
+            int pieces,
             int heap)
             implements Kernel {
-        /** Bytes of local memory, 38.1 KiB. */
+        /** Bytes of local memory, 42.1 KiB. */
         static final long LOCAL_BYTES = 4L * (GroupCodes.WORDS + 32 * GroupCodes.MOST_PANELS);
 
         @Override
         public void run(KernelContext context) {
-            GroupCodes.codesGroups(context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, heap);
+            GroupCodes.codesGroups(context, codes, tables, steps, bias, y, maxima, sizes, biased, parts, pieces, heap);
         }
 
         @Override
@@ -248,12 +249,32 @@ final class ScoreKernels {
                     sizes,
                     biased,
                     parts,
+                    pieces,
                     heap);
         }
 
         @Override
         public long localMemoryBytes() {
             return LOCAL_BYTES;
+        }
+    }
+
+    record CodePieces(
+            FloatArray sums, FloatArray bias, FloatArray y, FloatArray maxima, int n, int biased, int pieces, int heap)
+            implements Kernel {
+        @Override
+        public void run(KernelContext context) {
+            GroupCodes.piecesGroups(context, sums, bias, y, maxima, n, biased, pieces, heap);
+        }
+
+        @Override
+        public TaskGraph addTo(TaskGraph graph, String task, KernelContext context) {
+            return graph.task(task, GroupCodes::piecesGroups, context, sums, bias, y, maxima, n, biased, pieces, heap);
+        }
+
+        @Override
+        public long localMemoryBytes() {
+            return 4L * GroupCodes.LOCAL;
         }
     }
 

@@ -82,8 +82,17 @@ class TornadoHeadTest {
     @MethodSource("devices")
     void looksUpCodes(DeviceId id) {
         try (Device device = TornadoDevices.open(id, DeviceOptions.defaults())) {
-            CodeBlocksTest.check((KernelDevice) device, SampleHeads.of(HeadMethod.PQ, 1111, 200, 3), 1, 20, 1);
+            VqHead head = SampleHeads.of(HeadMethod.PQ, 1111, 200, 3);
+            CodeBlocksTest.check((KernelDevice) device, head, new CodeShares(2, 1, 1), 1);
+            CodeBlocksTest.check((KernelDevice) device, head, new CodeShares(2, 2, 1), 1);
         }
+    }
+
+    /** Where several groups have the same tokens. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void addsUpPieces(DeviceId id) {
+        check(id, SampleHeads.of(HeadMethod.PQ, 700, 1050, 5), HeadOptions.DEFAULT.withRerank(9));
     }
 
     private static void check(DeviceId id, VqHead head, HeadOptions options) {

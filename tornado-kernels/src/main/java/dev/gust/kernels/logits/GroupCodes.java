@@ -56,8 +56,16 @@ public final class GroupCodes {
     /** Blocks of codes that are read behind the last one, and not used. */
     public static final int BEHIND = 3;
 
+    /** Longs before the first codes, and words before the first tables: with an array's header of 16 bytes they fill a line of 128. */
+    public static final int FRONT_CODES = 14;
+
+    public static final int FRONT_TABLES = 2 * FRONT_CODES;
+
+    /** Bits by which eight codes are rotated to the left, so that two of them need no shift. */
+    public static final int ROTATED = 5;
+
     /** Panels of 32 tokens of a group, at most: half if there are two work-items to a token. */
-    public static final int MOST_PANELS = 48;
+    public static final int MOST_PANELS = 80;
 
     /** A mask that changes no place: it tells compilers that constants may be added to it. */
     static final int PLACES = 0x3FFFFFFF;
@@ -72,7 +80,8 @@ public final class GroupCodes {
      *
      * @param columns [S, W, 256]: entries side by side
      * @param radii [2 BLOCK · slices]: the length of each codebook's longest entry, 0 behind the last codebook
-     * @param tables receives [M, slices, 256, BLOCK]: an entry of the lower codebook, and above it that of the other
+     * @param tables receives [M, slices, 256, BLOCK] behind FRONT_TABLES: an entry of the lower codebook, and above it that of
+     *     the other
      * @param steps receives [M, slices, 2]
      * @param d D: places that are made of constants are known before anything is read
      * @param books S
@@ -161,7 +170,7 @@ public final class GroupCodes {
         }
         float lowScale = lowBound > 0.0f ? Math.min(MOST / lowBound, GREATEST) : 0.0f;
         float highScale = highBound > 0.0f ? Math.min(MOST / highBound, GREATEST) : 0.0f;
-        int place = (context.groupIdy * slices + slice) * TABLE + local * BLOCK + column;
+        int place = FRONT_TABLES + (context.groupIdy * slices + slice) * TABLE + local * BLOCK + column;
         tables.set(place, rounded(s00 * lowScale) | (rounded(s10 * highScale) << 16));
         tables.set(place + TABLE / 2, rounded(s01 * lowScale) | (rounded(s11 * highScale) << 16));
         if (column == 0 && local < 2) {
@@ -176,15 +185,19 @@ public final class GroupCodes {
 
     /**
      * The sum of what a token's codes name in the tables. A group fills local memory with the tables of two blocks, goes through all
-     * of its tokens, and takes up the next two: ceil(V / (32 · panels)) groups of {@link #LOCAL} along x, one along y for
-     * each hidden state. Other arguments as in {@link GroupScores#rowsGroups}.
+     * of its tokens, and takes up the next two. Its time is shorter the more tokens it has to the same tables, so slices may be
+     * dealt out to several groups, each of which has all of these tokens: the sums of their pieces are added up by
+     * {@link #piecesGroups}. ceil(V / (32 · panels)) times pieces groups of {@link #LOCAL} along x, one along y for each hidden
+     * state. Other arguments as in {@link GroupScores#rowsGroups}.
      *
-     * @param codes [ceil(V / 32), blocks, LONGS, 32]: eight codes of a token to a long; {@link #BEHIND} blocks are read behind
-     *     them, and not used
-     * @param tables [M, slices, 256, BLOCK]
+     * @param codes [ceil(V / 32), blocks, LONGS, 32] behind FRONT_CODES: eight codes of a token to a long, {@link #ROTATED};
+     *     {@link #BEHIND} blocks are read behind them, and not used
+     * @param tables [M, slices, 256, BLOCK] behind FRONT_TABLES
      * @param steps [M, slices, 2]
-     * @param sizes its steps are the blocks, its panels those of a group: {@link #MOST_PANELS} at most
+     * @param y receives [M, pieces, V]
+     * @param sizes its steps are the blocks
      * @param parts work-items to a token: 2 if each has one of the two blocks
+     * @param pieces groups to the same tokens; neither bias nor maxima if they are several
      */
     public static void codesGroups(
             KernelContext context,
@@ -197,6 +210,7 @@ public final class GroupCodes {
             IntArray sizes,
             int biased,
             int parts,
+            int pieces,
             int heap) {
         int[] slice = context.allocateIntLocalArray(WORDS);
         float[] scores = context.allocateFloatLocalArray(32 * MOST_PANELS);
@@ -208,10 +222,18 @@ public final class GroupCodes {
         int part = parts == 1 ? 0 : local / width;
         int n = sizes.get(HeadSizes.ROWS);
         int blocks = sizes.get(HeadSizes.STEPS);
-        int share = sizes.get(HeadSizes.PANELS);
         int slices = (blocks + 1) / 2;
-        int begin = context.groupIdx * share;
-        int last = Math.min(begin + share, (n + 31) / 32) - 1;
+        int piece = context.groupIdx % pieces;
+        int firstSlice = piece * slices / pieces;
+        int endSlice = (piece + 1) * slices / pieces;
+        // Tokens that are left over go to the first groups, a panel each.
+        int chunk = context.groupIdx / pieces;
+        int chunks = context.globalGroupSizeX / (LOCAL * pieces);
+        int panels = (n + 31) / 32;
+        int share = panels / chunks;
+        int rest = panels % chunks;
+        int begin = chunk * share + Math.min(chunk, rest);
+        int last = begin + share + (chunk < rest ? 1 : 0) - 1;
         int panel = begin + warp;
         // None for warps that are left over: they fill tables only.
         int rounds = (last - panel + warps) / warps;
@@ -226,17 +248,17 @@ public final class GroupCodes {
         for (int i = 0; i < LONGS; i++) {
             under[i] = 0;
         }
-        long from = ((Math.min(panel, last) * blocks + part) * (LONGS * 32) + lane) & PLACES;
+        long from = ((Math.min(panel, last) * blocks + 2 * firstSlice + part) * (LONGS * 32) + lane) & PLACES;
         for (int i = 0; i < LONGS; i++) {
-            under[i] = codes.get((int) (from + i * 32));
+            under[i] = codes.get((int) (from + (FRONT_CODES + i * 32)));
         }
         for (int round = 0; round < rounds; round++) {
             scores[round * LOCAL + local] = 0.0f;
         }
-        for (int k = 0; k < slices; k++) {
+        for (int k = firstSlice; k < endSlice; k++) {
             long table = (fill + k * TABLE) & PLACES;
             for (int i = 0; i < FILL; i++) {
-                next[i] = tables.get((int) (table + i * LOCAL));
+                next[i] = tables.get((int) (table + (FRONT_TABLES + i * LOCAL)));
             }
             context.localBarrier();
             for (int i = 0; i < FILL; i++) {
@@ -256,23 +278,24 @@ public final class GroupCodes {
                 float score = 0.0f;
                 for (int j = 0; j < 2 / parts; j++) {
                     int sum = 0;
+                    // Under way while codes are looked up.
+                    float worth = steps.get(unit + 2 * k + j);
                     for (int i = 0; i < LONGS; i++) {
                         long eight = under[i];
-                        under[i] = codes.get((int) ((parts == 1 && j == 0 ? here : from) + i * 32));
+                        under[i] = codes.get((int) ((parts == 1 && j == 0 ? here : from) + (FRONT_CODES + i * 32)));
                         int low = (int) eight;
                         int high = (int) (eight >> 32);
                         int at = 8 * i;
-                        sum += slice[(((low << 5) & 0x1FE0) | lane) + at];
-                        sum += slice[(((low >> 3) & 0x1FE0) | lane) + (at + 1)];
-                        sum += slice[(((low >> 11) & 0x1FE0) | lane) + (at + 2)];
-                        sum += slice[(((low >> 19) & 0x1FE0) | lane) + (at + 3)];
-                        sum += slice[(((high << 5) & 0x1FE0) | lane) + (at + 4)];
-                        sum += slice[(((high >> 3) & 0x1FE0) | lane) + (at + 5)];
-                        sum += slice[(((high >> 11) & 0x1FE0) | lane) + (at + 6)];
-                        sum += slice[(((high >> 19) & 0x1FE0) | lane) + (at + 7)];
+                        sum += slice[((low & 0x1FE0) | lane) + at];
+                        sum += slice[(((low >> 8) & 0x1FE0) | lane) + (at + 1)];
+                        sum += slice[(((low >> 16) & 0x1FE0) | lane) + (at + 2)];
+                        sum += slice[(((int) (eight >> 24) & 0x1FE0) | lane) + (at + 3)];
+                        sum += slice[((high & 0x1FE0) | lane) + (at + 4)];
+                        sum += slice[(((high >> 8) & 0x1FE0) | lane) + (at + 5)];
+                        sum += slice[(((high >> 16) & 0x1FE0) | lane) + (at + 6)];
+                        sum += slice[((((low << 8) | ((high >> 24) & 0xFF)) & 0x1FE0) | lane) + (at + 7)];
                     }
                     // Behind the last block tables are 0 throughout, whatever the codes.
-                    float worth = steps.get(unit + 2 * k + j);
                     score += ((float) ((sum >> (16 * (j + part))) & 0xFFFF) - NOTHING) * worth;
                 }
                 scores[round * LOCAL + local] += score;
@@ -288,7 +311,7 @@ public final class GroupCodes {
                 if (biased != 0) {
                     score += bias.get(token);
                 }
-                y.set(context.groupIdy * n + token, score);
+                y.set((context.groupIdy * pieces + piece) * n + token, score);
             } else {
                 score = -3.4028235e38f;
             }
@@ -307,6 +330,48 @@ public final class GroupCodes {
                 }
                 maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + token / Math.max(heap, 1), most);
             }
+        }
+    }
+
+    /**
+     * The sum of the pieces that {@link #codesGroups} leaves: ceil(V / LOCAL) groups of {@link #LOCAL} along x, one along y
+     * for each hidden state. Other arguments as in {@link GroupScores#rowsGroups}.
+     *
+     * @param sums [M, pieces, V]
+     * @param y receives [M, V]
+     */
+    public static void piecesGroups(
+            KernelContext context,
+            FloatArray sums,
+            FloatArray bias,
+            FloatArray y,
+            FloatArray maxima,
+            int n,
+            int biased,
+            int pieces,
+            int heap) {
+        float[] scores = context.allocateFloatLocalArray(LOCAL);
+        int local = context.localIdx;
+        int token = context.groupIdx * LOCAL + local;
+        float score = -3.4028235e38f;
+        if (token < n) {
+            score = biased != 0 ? bias.get(token) : 0.0f;
+            for (int i = 0; i < pieces; i++) {
+                score += sums.get((context.groupIdy * pieces + i) * n + token);
+            }
+            y.set(context.groupIdy * n + token, score);
+        }
+        scores[local] = score;
+        context.localBarrier();
+        int heaps = heap > 0 ? LOCAL / Math.max(heap, 1) : 0;
+        int first = context.groupIdx * LOCAL + local * heap;
+        if (local < heaps && first < n) {
+            float most = scores[local * heap];
+            for (int j = 0; j < heap; j++) {
+                // Each begins elsewhere, in another bank.
+                most = Math.max(most, scores[local * heap + (local + j) % Math.max(heap, 1)]);
+            }
+            maxima.set(context.groupIdy * ((n + heap - 1) / Math.max(heap, 1)) + first / Math.max(heap, 1), most);
         }
     }
 }

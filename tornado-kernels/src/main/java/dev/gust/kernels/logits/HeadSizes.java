@@ -14,10 +14,7 @@ public final class HeadSizes {
     /** Columns of a block. */
     public static final int BLOCK = 3;
 
-    /** Panels of 32 tokens that a group scores by their codes. */
-    public static final int PANELS = 4;
-
-    public static final int LENGTH = 5;
+    public static final int LENGTH = 4;
 
     private HeadSizes() {}
 }
