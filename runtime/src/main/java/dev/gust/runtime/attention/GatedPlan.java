@@ -9,31 +9,11 @@ import java.util.function.Consumer;
  *
  * @param gates throws if there is a bad one
  */
-record GatedPlan<X>(StatePlan<X> plan, Consumer<X> gates) implements StatePlan<X> {
+record GatedPlan<X>(StatePlan<X> plan, Consumer<X> gates) implements ForwardingPlan<X> {
     @Override
     public KernelTimes run(X operands, Sequences sequences, MemorySegment o) {
         gates.accept(operands);
         return plan.run(operands, sequences, o);
-    }
-
-    @Override
-    public void clearState(int sequence) {
-        plan.clearState(sequence);
-    }
-
-    @Override
-    public void loadStates(MemorySegment states) {
-        plan.loadStates(states);
-    }
-
-    @Override
-    public void saveStates(MemorySegment states) {
-        plan.saveStates(states);
-    }
-
-    @Override
-    public void close() {
-        plan.close();
     }
 
     /** The same for gradients. */

@@ -4,25 +4,10 @@ import dev.gust.runtime.kernel.KernelTimes;
 import java.lang.foreign.MemorySegment;
 
 /** A delta step whose keys and decays are made by {@link LogSums} just before it runs; closes both, and tells the time of both. */
-record LogSumsPlan(StatePlan<DeltaOperands> plan, LogSums sums) implements StatePlan<DeltaOperands> {
+record LogSumsPlan(StatePlan<DeltaOperands> plan, LogSums sums) implements ForwardingPlan<DeltaOperands> {
     @Override
     public KernelTimes run(DeltaOperands operands, Sequences sequences, MemorySegment o) {
         return sums.times().plus(plan.run(operands, sequences, o));
-    }
-
-    @Override
-    public void clearState(int sequence) {
-        plan.clearState(sequence);
-    }
-
-    @Override
-    public void loadStates(MemorySegment states) {
-        plan.loadStates(states);
-    }
-
-    @Override
-    public void saveStates(MemorySegment states) {
-        plan.saveStates(states);
     }
 
     @Override
