@@ -5,8 +5,6 @@ import dev.gust.runtime.attention.DeltaSizes;
 import dev.gust.runtime.attention.DeltaStep;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
-import dev.gust.runtime.attention.DeltaStep.Normalize;
-import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.Form;
 import dev.gust.runtime.attention.HeadMap;
 import dev.gust.runtime.attention.Sequences;
@@ -61,8 +59,7 @@ final class AttentionComparison {
     private AttentionComparison() {}
 
     private static DeltaStep step(Decay decay, Erase erase) {
-        boolean erases = erase != Erase.NONE;
-        return new DeltaStep(decay, erase, erases, Read.AFTER, (erases ? Normalize.EACH : Normalize.NONE), SCALE);
+        return DeviceStep.Delta.of(decay, erase, SCALE);
     }
 
     static void print(Path folder) throws Throwable {

@@ -2,11 +2,8 @@ package dev.gust.benchmarks;
 
 import dev.gust.runtime.Devices;
 import dev.gust.runtime.attention.DeltaSizes;
-import dev.gust.runtime.attention.DeltaStep;
 import dev.gust.runtime.attention.DeltaStep.Decay;
 import dev.gust.runtime.attention.DeltaStep.Erase;
-import dev.gust.runtime.attention.DeltaStep.Normalize;
-import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.DplrStep;
 import dev.gust.runtime.attention.Form;
 import dev.gust.runtime.attention.HeadMap;
@@ -49,24 +46,18 @@ final class DeviceAttention {
     private static final float SCALE = (float) (1 / Math.sqrt(DIM));
 
     private static final Map<String, DeviceStep<?>> RULES = Map.of(
-            "simple-gla",
-                    new DeviceStep.Delta(
-                            new DeltaStep(Decay.TOKEN, Erase.NONE, false, Read.AFTER, Normalize.NONE, SCALE)),
-            "gla",
-                    new DeviceStep.Delta(
-                            new DeltaStep(Decay.CHANNEL, Erase.NONE, false, Read.AFTER, Normalize.NONE, SCALE)),
-            "delta",
-                    new DeviceStep.Delta(
-                            new DeltaStep(Decay.NONE, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, SCALE)),
-            "gated-delta",
-                    new DeviceStep.Delta(
-                            new DeltaStep(Decay.TOKEN, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, SCALE)),
-            "kda",
-                    new DeviceStep.Delta(
-                            new DeltaStep(Decay.CHANNEL, Erase.WRITE_KEY, true, Read.AFTER, Normalize.EACH, SCALE)),
+            "simple-gla", delta(Decay.TOKEN, Erase.NONE),
+            "gla", delta(Decay.CHANNEL, Erase.NONE),
+            "delta", delta(Decay.NONE, Erase.WRITE_KEY),
+            "gated-delta", delta(Decay.TOKEN, Erase.WRITE_KEY),
+            "kda", delta(Decay.CHANNEL, Erase.WRITE_KEY),
             "rwkv7", new DeviceStep.Dplr(new DplrStep(true, false, SCALE)));
 
     private DeviceAttention() {}
+
+    private static DeviceStep<?> delta(Decay decay, Erase erase) {
+        return new DeviceStep.Delta(DeviceStep.Delta.of(decay, erase, SCALE));
+    }
 
     /**
      * Runs and prints.

@@ -3,6 +3,10 @@ package dev.gust.benchmarks;
 import dev.gust.runtime.attention.DeltaOperands;
 import dev.gust.runtime.attention.DeltaSizes;
 import dev.gust.runtime.attention.DeltaStep;
+import dev.gust.runtime.attention.DeltaStep.Decay;
+import dev.gust.runtime.attention.DeltaStep.Erase;
+import dev.gust.runtime.attention.DeltaStep.Normalize;
+import dev.gust.runtime.attention.DeltaStep.Read;
 import dev.gust.runtime.attention.DplrOperands;
 import dev.gust.runtime.attention.DplrStep;
 import dev.gust.runtime.attention.Form;
@@ -30,6 +34,12 @@ interface DeviceStep<X> {
 
     /** A delta step. */
     record Delta(DeltaStep step) implements DeviceStep<DeltaOperands> {
+        /** The step as layers use it: what erases has beta and divides by lengths. */
+        static DeltaStep of(Decay decay, Erase erase, float scale) {
+            boolean erases = erase != Erase.NONE;
+            return new DeltaStep(decay, erase, erases, Read.AFTER, erases ? Normalize.EACH : Normalize.NONE, scale);
+        }
+
         @Override
         public StatePlan<DeltaOperands> prepare(Device device, DeltaSizes sizes, Form form) {
             return step.prepare(device, sizes, form);
@@ -59,7 +69,7 @@ interface DeviceStep<X> {
 
         @Override
         public double operations() {
-            return step.erase() == DeltaStep.Erase.NONE ? 4 : 6;
+            return step.erase() == Erase.NONE ? 4 : 6;
         }
     }
 
