@@ -90,10 +90,7 @@ final class MlstmRule implements DifferentiableDeltaRule {
             }
         }
         MemorySegment written = OnesColumn.of(call.tensor("v"), s.valueDim(), tokens, s.valueHeads(), scratch);
-        int columns = s.valueDim() + 1;
-        for (long i = 0; i < (long) tokens * s.valueHeads() * columns; i++) {
-            RuleCall.set(written, i, RuleCall.at(written, i) * RuleCall.at(factors, i / columns));
-        }
+        OnesColumn.multiply(written, factors, s.valueDim());
         return new DeltaOperands(
                 call.tensor("q"), call.tensor("k"), DeltaOperands.NOTHING, written, DeltaOperands.NOTHING, decays);
     }
@@ -188,10 +185,12 @@ final class MlstmRule implements DifferentiableDeltaRule {
             MemorySegment dV = call.wanted("v");
             MemorySegment dWritten = written(call);
             MemorySegment factors = scratch.floats("factors", call.tokens(), s.valueHeads());
-            for (long i = 0; i < dV.byteSize() / Float.BYTES; i++) {
-                long line = i / s.valueDim();
-                // A row there has one column more.
-                RuleCall.set(dV, i, RuleCall.at(factors, line) * RuleCall.at(dWritten, i + line));
+            for (long line = 0; line < (long) call.tokens() * s.valueHeads(); line++) {
+                float factor = RuleCall.at(factors, line);
+                for (int c = 0; c < s.valueDim(); c++) {
+                    float gradient = RuleCall.at(dWritten, line * (s.valueDim() + 1) + c);
+                    RuleCall.set(dV, line * s.valueDim() + c, factor * gradient);
+                }
             }
         }
         if (backThroughGates(call)) {

@@ -28,6 +28,22 @@ final class OnesColumn {
         }
     }
 
+    /**
+     * Multiplies rows with that column.
+     *
+     * @param wide [rows, V + 1]
+     * @param factors [rows]
+     */
+    static void multiply(MemorySegment wide, MemorySegment factors, int valueDim) {
+        int columns = valueDim + 1;
+        for (long row = 0; row < factors.byteSize() / Float.BYTES; row++) {
+            float factor = RuleCall.at(factors, row);
+            for (int c = 0; c < columns; c++) {
+                RuleCall.set(wide, row * columns + c, RuleCall.at(wide, row * columns + c) * factor);
+            }
+        }
+    }
+
     /** Sizes with that column. */
     static DeltaSizes sizes(DeltaSizes s) {
         return new DeltaSizes(

@@ -40,11 +40,10 @@ final class Rwkv6Rule implements DifferentiableDeltaRule {
         MemorySegment u = call.tensor("u");
         MemorySegment k = call.tensor("k");
         MemorySegment bonus = channels("bonus", call.sequences().tokens());
-        long perToken = elements();
         SharedKeys.each(
                 settings,
                 k,
-                (key, value) -> RuleCall.set(bonus, value, RuleCall.at(u, value % perToken) * RuleCall.at(k, key)));
+                (key, value, channel) -> RuleCall.set(bonus, value, RuleCall.at(u, channel) * RuleCall.at(k, key)));
         return new DeltaOperands(call.tensor("q"), k, bonus, call.tensor("v"), DeltaOperands.NOTHING, call.tensor("g"));
     }
 
@@ -82,12 +81,11 @@ final class Rwkv6Rule implements DifferentiableDeltaRule {
         MemorySegment k = call.tensor("k");
         MemorySegment u = call.tensor("u");
         double[] dU = new double[Math.toIntExact(elements())];
-        SharedKeys.each(settings, k, (key, value) -> {
+        SharedKeys.each(settings, k, (key, value, channel) -> {
             float gradient = RuleCall.at(dBonus, value);
-            int weight = (int) (value % dU.length);
-            dU[weight] += (double) gradient * RuleCall.at(k, key);
+            dU[channel] += (double) gradient * RuleCall.at(k, key);
             if (DeltaGradients.wanted(dK)) {
-                RuleCall.set(dK, key, RuleCall.at(dK, key) + gradient * RuleCall.at(u, weight));
+                RuleCall.set(dK, key, RuleCall.at(dK, key) + gradient * RuleCall.at(u, channel));
             }
         });
         for (int i = 0; i < dU.length && call.wantsAny("u"); i++) {

@@ -44,7 +44,7 @@ final class SharedKeys {
         each(
                 settings,
                 dK,
-                (key, value) ->
+                (key, value, _) ->
                         RuleCall.set(dK, key, RuleCall.at(dK, key) + RuleCall.at(dY, value) * RuleCall.at(by, value)));
     }
 
@@ -57,13 +57,13 @@ final class SharedKeys {
      */
     static void timesShared(RuleSettings settings, MemorySegment x, MemorySegment k, MemorySegment to) {
         if (DeltaGradients.wanted(to)) {
-            each(settings, k, (key, value) -> RuleCall.set(to, value, RuleCall.at(x, value) * RuleCall.at(k, key)));
+            each(settings, k, (key, value, _) -> RuleCall.set(to, value, RuleCall.at(x, value) * RuleCall.at(k, key)));
         }
     }
 
-    /** Two places: of an element of a key, and of a value head that uses it. */
+    /** Two places: of an element of a key, and of a value head that uses it; and the latter among its token's. */
     interface Pair {
-        void at(long key, long value);
+        void at(long key, long value, int channel);
     }
 
     static void each(RuleSettings settings, MemorySegment keys, Pair pair) {
@@ -74,7 +74,7 @@ final class SharedKeys {
                 long key = (t * s.heads() + settings.head(h)) * s.keyDim();
                 long value = (t * s.valueHeads() + h) * s.keyDim();
                 for (int d = 0; d < s.keyDim(); d++) {
-                    pair.at(key + d, value + d);
+                    pair.at(key + d, value + d, h * s.keyDim() + d);
                 }
             }
         }
