@@ -32,9 +32,8 @@ record BackwardHeads(MemorySegment q, MemorySegment k, MemorySegment e) {
         int valueHeads = sizes.valueHeads();
         int head = (int) (vector % heads);
         int users = valueHeads / heads;
-        boolean tiled = sizes.headMap() == HeadMap.TILED;
-        long firstUser = vector / heads * valueHeads + (tiled ? head : head * users);
-        int stride = tiled ? heads : 1;
+        long firstUser = vector / heads * valueHeads + sizes.headMap().firstUser(head, valueHeads, heads);
+        int stride = sizes.headMap().userStride(heads);
         double squares = UnitRows.EPSILON;
         double along = 0;
         for (int d = 0; d < keyDim; d++) {
@@ -86,16 +85,15 @@ record BackwardHeads(MemorySegment q, MemorySegment k, MemorySegment e) {
         }
         double factor = 1 / Math.sqrt(squares);
         double along = 0;
-        long token = vector / heads;
-        for (int h = 0; h < valueHeads; h++) {
-            if (sizes.headMap().head(h, valueHeads, heads) == vector % heads) {
-                long at = (token * valueHeads + h) * keyDim;
-                for (int d = 0; d < keyDim; d++) {
-                    float gradient = RuleCall.at(from, at + d);
-                    along += (double) RuleCall.at(y, at + d) * gradient;
-                    if (DeltaGradients.wanted(dY)) {
-                        RuleCall.set(dY, at + d, (float) (gradient * factor));
-                    }
+        int head = (int) (vector % heads);
+        long firstUser = vector / heads * valueHeads + sizes.headMap().firstUser(head, valueHeads, heads);
+        for (int j = 0; j < valueHeads / heads; j++) {
+            long at = (firstUser + (long) j * sizes.headMap().userStride(heads)) * keyDim;
+            for (int d = 0; d < keyDim; d++) {
+                float gradient = RuleCall.at(from, at + d);
+                along += (double) RuleCall.at(y, at + d) * gradient;
+                if (DeltaGradients.wanted(dY)) {
+                    RuleCall.set(dY, at + d, (float) (gradient * factor));
                 }
             }
         }

@@ -26,4 +26,14 @@ public enum HeadMap {
     public int head(int valueHead, int valueHeads, int heads) {
         return this == TILED ? valueHead % heads : valueHead / (valueHeads / heads);
     }
+
+    /** The first value head that uses head {@code head} of {@code heads}. */
+    int firstUser(int head, int valueHeads, int heads) {
+        return this == TILED ? head : head * (valueHeads / heads);
+    }
+
+    /** From a value head to the next that uses the same head of {@code heads}. */
+    int userStride(int heads) {
+        return this == TILED ? heads : 1;
+    }
 }

@@ -18,6 +18,24 @@ final class DeltaIndex {
         return used;
     }
 
+    /** The first value head that uses head {@code head} of {@code heads}. */
+    static int firstUser(IntArray shape, int head, int heads) {
+        int first = head * (shape.get(DeltaShape.VALUE_HEADS) / heads);
+        if (shape.get(DeltaShape.TILED) != 0) {
+            first = head;
+        }
+        return first;
+    }
+
+    /** From a value head to the next that uses the same head of {@code heads}. */
+    static int userStride(IntArray shape, int heads) {
+        int stride = 1;
+        if (shape.get(DeltaShape.TILED) != 0) {
+            stride = heads;
+        }
+        return stride;
+    }
+
     /** The log decay of a token's channel, from {@link DeltaForm#LEAST_DECAY} to wherever g goes. */
     static float decay(FloatArray g, int form, int token, int head, int heads, int channel, int keyDim) {
         float value = 0.0f;

@@ -40,12 +40,8 @@ public final class PortableDeltaSums {
             int head = i % heads;
             int t = i / heads;
             int users = valueHeads / heads;
-            int firstUser = head * users;
-            int stride = 1;
-            if (shape.get(DeltaShape.TILED) != 0) {
-                firstUser = head;
-                stride = heads;
-            }
+            int firstUser = DeltaIndex.firstUser(shape, head, heads);
+            int stride = DeltaIndex.userStride(shape, heads);
             int length = tokens * valueHeads * keyDim;
             if (t < tokens) {
                 float squares = UnitRows.EPSILON;

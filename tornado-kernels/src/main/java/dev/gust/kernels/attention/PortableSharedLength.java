@@ -1,7 +1,6 @@
 package dev.gust.kernels.attention;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
-import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -47,20 +46,11 @@ public final class PortableSharedLength {
             int head = i % heads;
             int t = i / heads;
             int users = valueHeads / heads;
-            int firstUser = head * users;
-            int stride = 1;
-            if (shape.get(DeltaShape.TILED) != 0) {
-                firstUser = head;
-                stride = heads;
-            }
+            int firstUser = DeltaIndex.firstUser(shape, head, heads);
+            int stride = DeltaIndex.userStride(shape, heads);
             int from = section * tokens * valueHeads * keyDim;
             if (t < tokens) {
-                float squares = UnitRows.EPSILON;
-                for (int d = 0; d < keyDim; d++) {
-                    float value = x.get(i * keyDim + d);
-                    squares += value * value;
-                }
-                float factor = 1.0f / TornadoMath.sqrt(squares);
+                float factor = UnitRows.inverseLength(x, i * keyDim, keyDim);
                 float along = 0.0f;
                 for (int j = 0; j < users; j++) {
                     int at = (t * valueHeads + firstUser + j * stride) * keyDim;

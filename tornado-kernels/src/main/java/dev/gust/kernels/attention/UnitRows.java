@@ -25,12 +25,7 @@ public final class UnitRows {
     public static void unitRowsPortable(IntArray shape, FloatArray x, FloatArray y, int rows) {
         for (@Parallel int i = 0; i < rows; i++) {
             int keyDim = shape.get(DeltaShape.KEY_DIM);
-            float squares = 0.0f;
-            for (int d = 0; d < keyDim; d++) {
-                float value = x.get(i * keyDim + d);
-                squares += value * value;
-            }
-            float factor = 1.0f / TornadoMath.sqrt(squares + EPSILON);
+            float factor = inverseLength(x, i * keyDim, keyDim);
             for (int d = 0; d < keyDim; d++) {
                 y.set(i * keyDim + d, x.get(i * keyDim + d) * factor);
             }
@@ -53,15 +48,20 @@ public final class UnitRows {
             int keyDim = shape.get(DeltaShape.KEY_DIM);
             int valueHeads = shape.get(DeltaShape.VALUE_HEADS);
             int at = (i / valueHeads * heads + DeltaIndex.head(shape, i % valueHeads, heads)) * keyDim;
-            float squares = 0.0f;
-            for (int d = 0; d < keyDim; d++) {
-                float value = by.get(at + d);
-                squares += value * value;
-            }
-            float factor = 1.0f / TornadoMath.sqrt(squares + EPSILON);
+            float factor = inverseLength(by, at, keyDim);
             for (int d = 0; d < keyDim; d++) {
                 y.set(i * keyDim + d, x.get(i * keyDim + d) * factor);
             }
         }
+    }
+
+    /** One over the length of the row that begins at {@code at}. */
+    static float inverseLength(FloatArray x, int at, int keyDim) {
+        float squares = 0.0f;
+        for (int d = 0; d < keyDim; d++) {
+            float value = x.get(at + d);
+            squares += value * value;
+        }
+        return 1.0f / TornadoMath.sqrt(squares + EPSILON);
     }
 }
